@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+// NumPy arrays to views, with errors in words. Nothing is converted or copied.
+#pragma once
+
+#include <pybind11/numpy.h>
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+#include <string>
+#include <vector>
+
+#include "csrc/core/check.h"
+#include "csrc/core/tensor_view.h"
+
+namespace fastdnn::bindings {
+
+namespace py = pybind11;
+
+// "float64 array of shape (3, 4)"
+std::string describe(const py::array& array);
+
+// Throws unless `array` is C-contiguous and of type T.
+template <typename T>
+void check_layout(const char* op, const char* name, const py::array& array) {
+  const bool type = py::isinstance<py::array_t<T>>(array);
+  const bool contiguous = (array.flags() & py::array::c_style) != 0;
+  if (type && contiguous) return;
+  const std::string wanted = py::str(py::dtype::of<T>());
+  fail(op, name, ": received a ", contiguous ? "" : "non-contiguous ", describe(array),
+       "; expected a C-contiguous ", wanted, " array; use numpy.ascontiguousarray(", name,
+       ", dtype=numpy.", wanted, ")");
+}
+
+template <typename T>
+T* writable_data(const char* op, const char* name, py::array& array) {
+  check(array.writeable(), op, name, ": received a read-only array; expected one to write to");
+  return static_cast<T*>(array.mutable_data());
+}
+
+// An array of two dimensions.
+template <typename T = float>
+Matrix<const T> matrix(const char* op, const char* name, const py::array& array) {
+  check_layout<T>(op, name, array);
+  check(array.ndim() == 2, op, name, ": received a ", describe(array),
+        "; expected two dimensions (rows, columns)");
+  return {static_cast<const T*>(array.data()), array.shape(0), array.shape(1), array.shape(1)};
+}
+
+// An array of one dimension and `length` elements, as one row.
+template <typename T = float>
+Matrix<const T> vector(const char* op, const char* name, const py::array& array, index_t length) {
+  check_layout<T>(op, name, array);
+  check(array.ndim() == 1 && array.shape(0) == length, op, name, ": received a ", describe(array),
+        "; expected shape ", shape_text({length}));
+  return {static_cast<const T*>(array.data()), 1, length, length};
+}
+
+// An array of any number of dimensions as a matrix of (all but the last, the last).
+template <typename T = float>
+Matrix<const T> rows_of(const char* op, const char* name, const py::array& array) {
+  check_layout<T>(op, name, array);
+  const index_t cols = array.ndim() == 0 ? 1 : array.shape(array.ndim() - 1);
+  const index_t rows = cols == 0 ? 0 : array.size() / cols;
+  return {static_cast<const T*>(array.data()), rows, cols, cols};
+}
+
+// `out` if given, after checking its type, layout and shape; else a new array.
+template <typename T = float>
+py::array output(const char* op, const py::object& out, const std::vector<py::ssize_t>& shape) {
+  if (out.is_none()) return py::array_t<T>(shape);
+  check(py::isinstance<py::array>(out), op, "out: expected a NumPy array");
+  auto array = py::reinterpret_borrow<py::array>(out);
+  check_layout<T>(op, "out", array);
+  const bool same = std::vector<py::ssize_t>(array.shape(), array.shape() + array.ndim()) == shape;
+  std::string wanted = py::str(py::tuple(py::cast(shape)));
+  check(same, op, "out: received a ", describe(array), "; expected shape ", wanted);
+  return array;
+}
+
+// The same array as a matrix to write to.
+template <typename T = float>
+Matrix<T> writable_rows(const char* op, const char* name, py::array& array) {
+  const Matrix<const T> view = rows_of<T>(op, name, array);
+  return {writable_data<T>(op, name, array), view.rows, view.cols, view.stride};
+}
+
+inline std::vector<py::ssize_t> shape_of(const py::array& array) {
+  return {array.shape(), array.shape() + array.ndim()};
+}
+
+}  // namespace fastdnn::bindings

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each function adds one family's entries to the module. Defined in bind_<family>.cpp.
+#pragma once
+
+#include <pybind11/pybind11.h>
+
+namespace fastdnn::bindings {
+
+void register_activation(pybind11::module_& m);
+void register_batch_norm(pybind11::module_& m);
+void register_dropout(pybind11::module_& m);
+void register_gemm(pybind11::module_& m);
+void register_loss(pybind11::module_& m);
+void register_metric(pybind11::module_& m);
+void register_optimizer(pybind11::module_& m);
+void register_random(pybind11::module_& m);
+void register_reduction(pybind11::module_& m);
+void register_softmax(pybind11::module_& m);
+void register_program(pybind11::module_& m);
+void register_system(pybind11::module_& m);
+void register_testing(pybind11::module_& m);
+
+}  // namespace fastdnn::bindings

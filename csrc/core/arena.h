@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <type_traits>
+
+#include <sys/mman.h>
+
+#include "csrc/core/types.h"
+
+namespace fastdnn {
+
+// An aligned, zeroed block of Ts that is never resized. Blocks of 2 MiB and more ask for huge
+// pages.
+template <typename T>
+class AlignedBuffer {
+  static_assert(std::is_trivially_copyable_v<T>);
+
+ public:
+  AlignedBuffer() = default;
+  explicit AlignedBuffer(index_t count) : count_(count) {
+    if (count == 0) return;
+    constexpr std::size_t kHugePage = std::size_t{1} << 21;
+    const std::size_t wanted = static_cast<std::size_t>(count) * sizeof(T);
+    const std::size_t alignment = wanted >= kHugePage ? kHugePage : kAlignment;
+    const std::size_t bytes = (wanted + alignment - 1) / alignment * alignment;
+    data_.reset(static_cast<T*>(std::aligned_alloc(alignment, bytes)));
+    if (!data_) throw std::bad_alloc();
+    if (alignment == kHugePage) madvise(data_.get(), bytes, MADV_HUGEPAGE);
+    std::memset(static_cast<void*>(data_.get()), 0, bytes);
+  }
+
+  T* data() const { return data_.get(); }
+  index_t size() const { return count_; }
+  T& operator[](index_t i) const { return data_.get()[i]; }
+
+ private:
+  struct Free {
+    void operator()(T* p) const { std::free(p); }
+  };
+  std::unique_ptr<T[], Free> data_;
+  index_t count_ = 0;
+};
+
+// Hands out 64-byte-aligned pieces of one buffer. First plan every piece, then allocate once.
+class Arena {
+ public:
+  // Reserves room for `count` floats and returns their offset. Only before allocate().
+  index_t reserve(index_t count) {
+    const index_t offset = used_;
+    used_ += round_up(count, kRowPad);
+    return offset;
+  }
+  void allocate() { buffer_ = AlignedBuffer<float>(used_); }
+  float* at(index_t offset) const { return buffer_.data() + offset; }
+  float* data() const { return buffer_.data(); }
+  index_t size() const { return used_; }
+
+ private:
+  index_t used_ = 0;
+  AlignedBuffer<float> buffer_;
+};
+
+}  // namespace fastdnn

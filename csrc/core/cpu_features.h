@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace fastdnn {
+
+// Instruction-set levels that kernels are written for, each a superset of the one before it.
+enum class IsaLevel { kScalar, kAvx2, kAvx512 };
+
+struct CpuFeatures {
+  std::string model;    // as the processor names itself
+  bool avx2 = false;    // with FMA, F16C, BMI, and the operating system saving the registers
+  bool avx512 = false;  // F, BW, DQ, VL
+  bool avx512_bf16 = false;
+  bool amx_tile = false;
+  bool amx_bf16 = false;
+};
+
+// What this processor and operating system offer, read once (CPUID and XGETBV).
+const CpuFeatures& cpu_features();
+
+const char* isa_name(IsaLevel level);
+
+// The levels this machine can run, lowest first.
+std::vector<IsaLevel> supported_isa_levels();
+
+// Parses a level's name; throws InvalidArgument that lists what this machine has.
+IsaLevel parse_isa_level(const std::string& name);
+
+}  // namespace fastdnn

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// A pool of threads that work as a team: every member runs the same function and the members meet
+// at barriers. No OpenMP, so nothing clashes with other libraries' run times.
+//
+// Work is split by shape alone; Team::share only says which member does which part. Therefore the
+// bits of a result never depend on the number of threads.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <type_traits>
+
+#include "csrc/core/types.h"
+
+namespace fastdnn {
+
+// Where the members of a team wait for each other: spins first, then sleeps in the kernel.
+class Barrier {
+ public:
+  explicit Barrier(int size) : size_(size) {}
+  void wait();
+
+ private:
+  const int size_;
+  alignas(kAlignment) std::atomic<int> arrived_{0};
+  alignas(kAlignment) std::atomic<std::uint32_t> phase_{0};
+};
+
+struct Range {
+  index_t begin = 0;
+  index_t end = 0;
+  bool empty() const { return begin >= end; }
+};
+
+// One thread's view of the team it belongs to.
+class Team {
+ public:
+  Team(int rank, int size, Barrier* barrier) : rank_(rank), size_(size), barrier_(barrier) {}
+
+  int rank() const { return rank_; }
+  int size() const { return size_; }
+
+  // Returns when all members have called it. What one wrote before it, all see after it.
+  void barrier() {
+    if (size_ > 1) barrier_->wait();
+  }
+
+  // This member's contiguous part of `count` units.
+  Range share(index_t count) const { return {count * rank_ / size_, count * (rank_ + 1) / size_}; }
+
+ private:
+  int rank_;
+  int size_;
+  Barrier* barrier_;
+};
+
+class ThreadPool {
+ public:
+  // The process's pool. Threads start when first needed and sleep between uses. After fork() the
+  // child starts with a fresh pool of the same size.
+  static ThreadPool& instance();
+
+  // Most threads that run() uses. By default the CPUs this process may use (affinity mask and
+  // cgroup quota), or fewer if FASTDNN_NUM_THREADS says so.
+  int num_threads() const { return num_threads_.load(std::memory_order_relaxed); }
+  // Throws InvalidArgument unless 1 <= count <= 256. More threads than CPUs is allowed, and slow.
+  void set_num_threads(int count);
+
+  // Calls fn(team) on `threads` threads, the caller's among them, and returns when all are done.
+  // fn must not throw. Called from inside a team, or while another thread uses the pool, it runs on
+  // the caller's thread alone, with the same result.
+  template <typename F>
+  void run(int threads, F&& fn) {
+    run_erased(
+        threads,
+        [](void* context, Team& team) noexcept {
+          (*static_cast<std::remove_reference_t<F>*>(context))(team);
+        },
+        const_cast<void*>(static_cast<const void*>(&fn)));
+  }
+
+  // Threads worth using for work that takes about `microseconds` on one: each gets at least 10 us.
+  int threads_for(double microseconds) const;
+
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+ private:
+  using Function = void (*)(void* context, Team& team) noexcept;
+  struct Crew;
+
+  ThreadPool();
+  void run_erased(int threads, Function function, void* context);
+  void forget_threads();  // in the child of a fork
+
+  std::atomic<int> num_threads_;
+  std::atomic<bool> busy_{false};
+  std::unique_ptr<Crew> crew_;
+};
+
+// CPUs this process may use: affinity mask, then cgroup quota, at least 1.
+int available_cpus();
+
+}  // namespace fastdnn

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace fastdnn {
+
+using index_t = std::int64_t;
+
+// Bytes to which every buffer of ours is aligned: a cache line, and the widest vector.
+inline constexpr std::size_t kAlignment = 64;
+
+// Floats in one aligned unit. Rows of planned buffers are padded to a multiple of it.
+inline constexpr index_t kRowPad = 16;
+
+constexpr index_t ceil_div(index_t a, index_t b) { return (a + b - 1) / b; }
+constexpr index_t round_up(index_t a, index_t b) { return ceil_div(a, b) * b; }
+
+}  // namespace fastdnn

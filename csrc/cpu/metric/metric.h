@@ -1,0 +1,5 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the metric kernels compute. Included by leaf files: plain types only, no STL.
+#pragma once
+
+#include "csrc/core/types.h"

@@ -1,0 +1,135 @@
+// SPDX-License-Identifier: Apache-2.0
+// Eight lanes of float32 (AVX2, FMA, F16C). See scalar.h for what each name means.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "csrc/core/types.h"
+
+#define FASTDNN_LEVEL avx2
+
+namespace fastdnn::cpu {
+namespace {
+
+inline constexpr index_t kLanes = 8;
+
+struct F32 {
+  __m256 v;
+};
+struct I32 {
+  __m256i v;
+};
+struct Mask {
+  __m256 v;
+};
+
+inline __m256i count_mask(index_t count) {
+  const std::int32_t n = static_cast<std::int32_t>(count < 0 ? 0 : (count > 8 ? 8 : count));
+  return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+}
+
+inline F32 set1(float x) { return {_mm256_set1_ps(x)}; }
+inline I32 set1_i32(std::int32_t x) { return {_mm256_set1_epi32(x)}; }
+inline F32 zero() { return {_mm256_setzero_ps()}; }
+inline F32 load(const float* p) { return {_mm256_loadu_ps(p)}; }
+inline F32 load(const float* p, index_t count) {
+  if (count >= kLanes) return load(p);
+  return {_mm256_maskload_ps(p, count_mask(count))};
+}
+inline void store(float* p, F32 a) { _mm256_storeu_ps(p, a.v); }
+inline void store(float* p, F32 a, index_t count) {
+  if (count >= kLanes) return store(p, a);
+  _mm256_maskstore_ps(p, count_mask(count), a.v);
+}
+inline I32 load_i32(const std::int32_t* p) {
+  return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
+}
+inline void store_i32(std::int32_t* p, I32 a) {
+  _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v);
+}
+
+inline F32 operator+(F32 a, F32 b) { return {_mm256_add_ps(a.v, b.v)}; }
+inline F32 operator-(F32 a, F32 b) { return {_mm256_sub_ps(a.v, b.v)}; }
+inline F32 operator*(F32 a, F32 b) { return {_mm256_mul_ps(a.v, b.v)}; }
+inline F32 operator/(F32 a, F32 b) { return {_mm256_div_ps(a.v, b.v)}; }
+inline F32 fma(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
+inline F32 fnma(F32 a, F32 b, F32 c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
+inline F32 min(F32 a, F32 b) { return {_mm256_min_ps(a.v, b.v)}; }
+inline F32 max(F32 a, F32 b) { return {_mm256_max_ps(a.v, b.v)}; }
+inline F32 sqrt(F32 a) { return {_mm256_sqrt_ps(a.v)}; }
+inline F32 abs(F32 a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
+inline F32 round(F32 a) {
+  return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+
+inline Mask operator<(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LT_OQ)}; }
+inline Mask operator<=(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_LE_OQ)}; }
+inline Mask operator>(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GT_OQ)}; }
+inline Mask operator>=(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_GE_OQ)}; }
+inline Mask operator==(F32 a, F32 b) { return {_mm256_cmp_ps(a.v, b.v, _CMP_EQ_OQ)}; }
+inline Mask is_nan(F32 a) { return {_mm256_cmp_ps(a.v, a.v, _CMP_UNORD_Q)}; }
+inline Mask operator&(Mask a, Mask b) { return {_mm256_and_ps(a.v, b.v)}; }
+inline Mask operator|(Mask a, Mask b) { return {_mm256_or_ps(a.v, b.v)}; }
+inline Mask operator!(Mask a) {
+  return {_mm256_xor_ps(a.v, _mm256_castsi256_ps(_mm256_set1_epi32(-1)))};
+}
+inline F32 select(Mask m, F32 a, F32 b) { return {_mm256_blendv_ps(b.v, a.v, m.v)}; }
+inline I32 select(Mask m, I32 a, I32 b) {
+  return {_mm256_blendv_epi8(b.v, a.v, _mm256_castps_si256(m.v))};
+}
+
+inline I32 bitcast_i32(F32 a) { return {_mm256_castps_si256(a.v)}; }
+inline F32 bitcast_f32(I32 a) { return {_mm256_castsi256_ps(a.v)}; }
+inline I32 truncate_i32(F32 a) { return {_mm256_cvttps_epi32(a.v)}; }
+inline F32 convert_f32(I32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
+inline I32 operator+(I32 a, I32 b) { return {_mm256_add_epi32(a.v, b.v)}; }
+inline I32 operator-(I32 a, I32 b) { return {_mm256_sub_epi32(a.v, b.v)}; }
+inline I32 operator&(I32 a, I32 b) { return {_mm256_and_si256(a.v, b.v)}; }
+inline I32 operator|(I32 a, I32 b) { return {_mm256_or_si256(a.v, b.v)}; }
+inline I32 operator^(I32 a, I32 b) { return {_mm256_xor_si256(a.v, b.v)}; }
+inline Mask operator==(I32 a, I32 b) { return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(a.v, b.v))}; }
+inline Mask operator>(I32 a, I32 b) { return {_mm256_castsi256_ps(_mm256_cmpgt_epi32(a.v, b.v))}; }
+template <int kBits>
+inline I32 shift_left(I32 a) {
+  return {_mm256_slli_epi32(a.v, kBits)};
+}
+template <int kBits>
+inline I32 shift_right_logical(I32 a) {
+  return {_mm256_srli_epi32(a.v, kBits)};
+}
+template <int kBits>
+inline I32 shift_right_arithmetic(I32 a) {
+  return {_mm256_srai_epi32(a.v, kBits)};
+}
+inline void multiply_wide(I32 a, I32 b, I32& high, I32& low) {
+  const __m256i even = _mm256_mul_epu32(a.v, b.v);
+  const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a.v, 32), _mm256_srli_epi64(b.v, 32));
+  high = {_mm256_blend_epi32(_mm256_srli_epi64(even, 32), odd, 0xAA)};
+  low = {_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA)};
+}
+inline I32 lane_index() { return {_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)}; }
+
+inline float reduce_add(F32 a) {
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  s = _mm_add_ss(s, _mm_movehdup_ps(s));
+  return _mm_cvtss_f32(s);
+}
+inline float reduce_max(F32 a) {
+  __m128 s = _mm_max_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));
+  s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+  s = _mm_max_ss(s, _mm_movehdup_ps(s));
+  return _mm_cvtss_f32(s);
+}
+inline void accumulate(double& sum, F32 a) {
+  const __m256d wide = _mm256_add_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(a.v)),
+                                     _mm256_cvtps_pd(_mm256_extractf128_ps(a.v, 1)));
+  __m128d s = _mm_add_pd(_mm256_castpd256_pd128(wide), _mm256_extractf128_pd(wide, 1));
+  s = _mm_add_sd(s, _mm_unpackhi_pd(s, s));
+  sum += _mm_cvtsd_f64(s);
+}
+
+}  // namespace
+}  // namespace fastdnn::cpu

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sixteen lanes of float32 (AVX-512 F, BW, DQ, VL). See scalar.h for what each name means.
+#pragma once
+
+#include <immintrin.h>
+
+#include <cstdint>
+
+#include "csrc/core/types.h"
+
+#define FASTDNN_LEVEL avx512
+
+namespace fastdnn::cpu {
+namespace {
+
+inline constexpr index_t kLanes = 16;
+
+struct F32 {
+  __m512 v;
+};
+struct I32 {
+  __m512i v;
+};
+struct Mask {
+  __mmask16 v;
+};
+
+inline __mmask16 count_mask(index_t count) {
+  if (count >= 16) return static_cast<__mmask16>(0xFFFF);
+  return static_cast<__mmask16>(count <= 0 ? 0u : (1u << count) - 1u);
+}
+
+inline F32 set1(float x) { return {_mm512_set1_ps(x)}; }
+inline I32 set1_i32(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
+inline F32 zero() { return {_mm512_setzero_ps()}; }
+inline F32 load(const float* p) { return {_mm512_loadu_ps(p)}; }
+inline F32 load(const float* p, index_t count) {
+  return {_mm512_maskz_loadu_ps(count_mask(count), p)};
+}
+inline void store(float* p, F32 a) { _mm512_storeu_ps(p, a.v); }
+inline void store(float* p, F32 a, index_t count) {
+  _mm512_mask_storeu_ps(p, count_mask(count), a.v);
+}
+inline I32 load_i32(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
+inline void store_i32(std::int32_t* p, I32 a) { _mm512_storeu_si512(p, a.v); }
+
+inline F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }
+inline F32 operator-(F32 a, F32 b) { return {_mm512_sub_ps(a.v, b.v)}; }
+inline F32 operator*(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
+inline F32 operator/(F32 a, F32 b) { return {_mm512_div_ps(a.v, b.v)}; }
+inline F32 fma(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
+inline F32 fnma(F32 a, F32 b, F32 c) { return {_mm512_fnmadd_ps(a.v, b.v, c.v)}; }
+inline F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
+inline F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
+inline F32 sqrt(F32 a) { return {_mm512_sqrt_ps(a.v)}; }
+inline F32 abs(F32 a) { return {_mm512_abs_ps(a.v)}; }
+inline F32 round(F32 a) {
+  return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};
+}
+
+inline Mask operator<(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LT_OQ)}; }
+inline Mask operator<=(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_LE_OQ)}; }
+inline Mask operator>(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ)}; }
+inline Mask operator>=(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_GE_OQ)}; }
+inline Mask operator==(F32 a, F32 b) { return {_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ)}; }
+inline Mask is_nan(F32 a) { return {_mm512_cmp_ps_mask(a.v, a.v, _CMP_UNORD_Q)}; }
+inline Mask operator&(Mask a, Mask b) { return {static_cast<__mmask16>(a.v & b.v)}; }
+inline Mask operator|(Mask a, Mask b) { return {static_cast<__mmask16>(a.v | b.v)}; }
+inline Mask operator!(Mask a) { return {static_cast<__mmask16>(~a.v)}; }
+inline F32 select(Mask m, F32 a, F32 b) { return {_mm512_mask_blend_ps(m.v, b.v, a.v)}; }
+inline I32 select(Mask m, I32 a, I32 b) { return {_mm512_mask_blend_epi32(m.v, b.v, a.v)}; }
+
+inline I32 bitcast_i32(F32 a) { return {_mm512_castps_si512(a.v)}; }
+inline F32 bitcast_f32(I32 a) { return {_mm512_castsi512_ps(a.v)}; }
+inline I32 truncate_i32(F32 a) { return {_mm512_cvttps_epi32(a.v)}; }
+inline F32 convert_f32(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+inline I32 operator+(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
+inline I32 operator-(I32 a, I32 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
+inline I32 operator&(I32 a, I32 b) { return {_mm512_and_si512(a.v, b.v)}; }
+inline I32 operator|(I32 a, I32 b) { return {_mm512_or_si512(a.v, b.v)}; }
+inline I32 operator^(I32 a, I32 b) { return {_mm512_xor_si512(a.v, b.v)}; }
+inline Mask operator==(I32 a, I32 b) { return {_mm512_cmpeq_epi32_mask(a.v, b.v)}; }
+inline Mask operator>(I32 a, I32 b) { return {_mm512_cmpgt_epi32_mask(a.v, b.v)}; }
+template <int kBits>
+inline I32 shift_left(I32 a) {
+  return {_mm512_slli_epi32(a.v, kBits)};
+}
+template <int kBits>
+inline I32 shift_right_logical(I32 a) {
+  return {_mm512_srli_epi32(a.v, kBits)};
+}
+template <int kBits>
+inline I32 shift_right_arithmetic(I32 a) {
+  return {_mm512_srai_epi32(a.v, kBits)};
+}
+inline void multiply_wide(I32 a, I32 b, I32& high, I32& low) {
+  const __m512i even = _mm512_mul_epu32(a.v, b.v);
+  const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a.v, 32), _mm512_srli_epi64(b.v, 32));
+  high = {_mm512_mask_blend_epi32(0xAAAA, _mm512_srli_epi64(even, 32), odd)};
+  low = {_mm512_mask_blend_epi32(0xAAAA, even, _mm512_slli_epi64(odd, 32))};
+}
+inline I32 lane_index() {
+  return {_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)};
+}
+
+inline float reduce_add(F32 a) {
+  const __m256 s8 = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  __m128 s = _mm_add_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
+  s = _mm_add_ps(s, _mm_movehl_ps(s, s));
+  s = _mm_add_ss(s, _mm_movehdup_ps(s));
+  return _mm_cvtss_f32(s);
+}
+inline float reduce_max(F32 a) {
+  const __m256 s8 = _mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  __m128 s = _mm_max_ps(_mm256_castps256_ps128(s8), _mm256_extractf128_ps(s8, 1));
+  s = _mm_max_ps(s, _mm_movehl_ps(s, s));
+  s = _mm_max_ss(s, _mm_movehdup_ps(s));
+  return _mm_cvtss_f32(s);
+}
+inline void accumulate(double& sum, F32 a) {
+  const __m512d wide = _mm512_add_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(a.v)),
+                                     _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1)));
+  const __m256d s4 = _mm256_add_pd(_mm512_castpd512_pd256(wide), _mm512_extractf64x4_pd(wide, 1));
+  __m128d s = _mm_add_pd(_mm256_castpd256_pd128(s4), _mm256_extractf128_pd(s4, 1));
+  s = _mm_add_sd(s, _mm_unpackhi_pd(s, s));
+  sum += _mm_cvtsd_f64(s);
+}
+
+}  // namespace
+}  // namespace fastdnn::cpu

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+// One lane of float32: the specification that the wider levels are tested against. A file includes
+// exactly one of the headers in this folder; all of them offer the same names.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <cstring>
+
+#include "csrc/core/types.h"
+
+#define FASTDNN_LEVEL scalar
+
+namespace fastdnn::cpu {
+namespace {
+
+inline constexpr index_t kLanes = 1;
+
+struct F32 {
+  float v;
+};
+struct I32 {
+  std::int32_t v;
+};
+struct Mask {
+  bool v;
+};
+
+inline F32 set1(float x) { return {x}; }
+inline I32 set1_i32(std::int32_t x) { return {x}; }
+inline F32 zero() { return {0.0f}; }
+inline F32 load(const float* p) { return {*p}; }
+inline F32 load(const float* p, index_t count) { return {count > 0 ? *p : 0.0f}; }
+inline void store(float* p, F32 a) { *p = a.v; }
+inline void store(float* p, F32 a, index_t count) {
+  if (count > 0) *p = a.v;
+}
+inline I32 load_i32(const std::int32_t* p) { return {*p}; }
+inline void store_i32(std::int32_t* p, I32 a) { *p = a.v; }
+
+inline F32 operator+(F32 a, F32 b) { return {a.v + b.v}; }
+inline F32 operator-(F32 a, F32 b) { return {a.v - b.v}; }
+inline F32 operator*(F32 a, F32 b) { return {a.v * b.v}; }
+inline F32 operator/(F32 a, F32 b) { return {a.v / b.v}; }
+// a * b + c; one rounding on levels with FMA, two here.
+inline F32 fma(F32 a, F32 b, F32 c) { return {a.v * b.v + c.v}; }
+// c - a * b
+inline F32 fnma(F32 a, F32 b, F32 c) { return {c.v - a.v * b.v}; }
+// Where either operand is NaN the second one is returned, as the x86 instructions do.
+inline F32 min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }
+inline F32 max(F32 a, F32 b) { return {a.v > b.v ? a.v : b.v}; }
+inline F32 sqrt(F32 a) { return {std::sqrt(a.v)}; }
+inline F32 abs(F32 a) { return {std::fabs(a.v)}; }
+// To the nearest integer, ties to even.
+inline F32 round(F32 a) { return {std::nearbyintf(a.v)}; }
+
+inline Mask operator<(F32 a, F32 b) { return {a.v < b.v}; }
+inline Mask operator<=(F32 a, F32 b) { return {a.v <= b.v}; }
+inline Mask operator>(F32 a, F32 b) { return {a.v > b.v}; }
+inline Mask operator>=(F32 a, F32 b) { return {a.v >= b.v}; }
+inline Mask operator==(F32 a, F32 b) { return {a.v == b.v}; }
+inline Mask is_nan(F32 a) { return {a.v != a.v}; }
+inline Mask operator&(Mask a, Mask b) { return {a.v && b.v}; }
+inline Mask operator|(Mask a, Mask b) { return {a.v || b.v}; }
+inline Mask operator!(Mask a) { return {!a.v}; }
+// mask ? a : b
+inline F32 select(Mask m, F32 a, F32 b) { return m.v ? a : b; }
+inline I32 select(Mask m, I32 a, I32 b) { return m.v ? a : b; }
+
+inline I32 bitcast_i32(F32 a) {
+  I32 r;
+  std::memcpy(&r.v, &a.v, sizeof r.v);
+  return r;
+}
+inline F32 bitcast_f32(I32 a) {
+  F32 r;
+  std::memcpy(&r.v, &a.v, sizeof r.v);
+  return r;
+}
+// Truncation towards zero; out of range and NaN give INT32_MIN, as the x86 instructions do.
+inline I32 truncate_i32(F32 a) {
+  return {a.v >= -2147483648.0f && a.v < 2147483648.0f ? static_cast<std::int32_t>(a.v)
+                                                       : INT32_MIN};
+}
+inline F32 convert_f32(I32 a) { return {static_cast<float>(a.v)}; }
+inline I32 operator+(I32 a, I32 b) {
+  return {
+      static_cast<std::int32_t>(static_cast<std::uint32_t>(a.v) + static_cast<std::uint32_t>(b.v))};
+}
+inline I32 operator-(I32 a, I32 b) {
+  return {
+      static_cast<std::int32_t>(static_cast<std::uint32_t>(a.v) - static_cast<std::uint32_t>(b.v))};
+}
+inline I32 operator&(I32 a, I32 b) { return {a.v & b.v}; }
+inline I32 operator|(I32 a, I32 b) { return {a.v | b.v}; }
+inline I32 operator^(I32 a, I32 b) { return {a.v ^ b.v}; }
+inline Mask operator==(I32 a, I32 b) { return {a.v == b.v}; }
+inline Mask operator>(I32 a, I32 b) { return {a.v > b.v}; }
+template <int kBits>
+inline I32 shift_left(I32 a) {
+  return {static_cast<std::int32_t>(static_cast<std::uint32_t>(a.v) << kBits)};
+}
+template <int kBits>
+inline I32 shift_right_logical(I32 a) {
+  return {static_cast<std::int32_t>(static_cast<std::uint32_t>(a.v) >> kBits)};
+}
+template <int kBits>
+inline I32 shift_right_arithmetic(I32 a) {
+  return {a.v >> kBits};
+}
+// The high and low 32 bits of the unsigned 32x32-bit products.
+inline void multiply_wide(I32 a, I32 b, I32& high, I32& low) {
+  const std::uint64_t product =
+      static_cast<std::uint64_t>(static_cast<std::uint32_t>(a.v)) * static_cast<std::uint32_t>(b.v);
+  high = {static_cast<std::int32_t>(static_cast<std::uint32_t>(product >> 32))};
+  low = {static_cast<std::int32_t>(static_cast<std::uint32_t>(product))};
+}
+// 0, 1, 2, ... kLanes - 1
+inline I32 lane_index() { return {0}; }
+
+// Sum and maximum over the lanes, in a fixed order.
+inline float reduce_add(F32 a) { return a.v; }
+inline float reduce_max(F32 a) { return a.v; }
+
+// Adds the lanes, widened, to `sum`.
+inline void accumulate(double& sum, F32 a) { sum += static_cast<double>(a.v); }
+
+}  // namespace
+}  // namespace fastdnn::cpu

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "csrc/core/thread_pool.h"
+
+namespace fastdnn {
+
+enum class Device { kCpu, kCuda };
+
+namespace cuda {
+class Stream;
+}
+
+// Where an op runs. Every op is called by all members of a team with the same arguments, does its
+// share, and returns without waiting for the others: the caller puts barriers between dependent
+// ops.
+struct Context {
+  Device device = Device::kCpu;
+  Team* team = nullptr;            // set when device is kCpu
+  cuda::Stream* stream = nullptr;  // set when device is kCuda
+};
+
+// Runs op(context) on the CPU by a team suited to work of about `microseconds` on one thread.
+template <typename Op>
+void run_on_cpu(double microseconds, Op&& op) {
+  ThreadPool& pool = ThreadPool::instance();
+  pool.run(pool.threads_for(microseconds), [&](Team& team) {
+    Context context{Device::kCpu, &team, nullptr};
+    op(context);
+  });
+}
+
+}  // namespace fastdnn

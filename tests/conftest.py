@@ -1,0 +1,37 @@
+import os
+
+import numpy as np
+import pytest
+
+from fastdnn import _core
+
+ISA_LEVELS = ["scalar", "avx2", "avx512"]
+
+
+@pytest.fixture(params=ISA_LEVELS)
+def isa(request):
+    """Run the test once with the kernels of each instruction-set level."""
+    level = request.param
+    if level not in _core.supported_isa_levels():
+        pytest.skip(f"this CPU has no {level}; it supports {_core.supported_isa_levels()}")
+    before = _core.isa_level()
+    _core.testing.set_isa_level(level)
+    yield level
+    _core.testing.set_isa_level(before)
+
+
+@pytest.fixture
+def rng():
+    """Fresh random data every run; the seed is printed when a test fails."""
+    seed = int(os.environ.get("FASTDNN_TEST_SEED", np.random.SeedSequence().entropy % 2**32))
+    print(f"FASTDNN_TEST_SEED={seed}")
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture(params=[1, 2, 3, 5, 8])
+def threads(request):
+    """Run the test once with each of these numbers of threads."""
+    before = _core.num_threads()
+    _core.set_num_threads(request.param)
+    yield request.param
+    _core.set_num_threads(before)
