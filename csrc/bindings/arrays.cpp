@@ -9,4 +9,15 @@ std::string describe(const py::array& array) {
   return dtype + " array of shape " + shape;
 }
 
+void check_no_overlap(const char* op, const py::array& out,
+                      std::initializer_list<const py::array*> inputs) {
+  const auto* begin = static_cast<const char*>(out.data());
+  const auto* end = begin + out.nbytes();
+  for (const py::array* input : inputs) {
+    const auto* first = static_cast<const char*>(input->data());
+    check(first >= end || first + input->nbytes() <= begin, op,
+          "received an out that shares memory with an input; expected separate arrays");
+  }
+}
+
 }  // namespace fastdnn::bindings

@@ -84,6 +84,10 @@ Matrix<T> writable_rows(const char* op, const char* name, py::array& array) {
   return {writable_data<T>(op, name, array), view.rows, view.cols, view.stride};
 }
 
+// Throws if the memory of `out` meets that of any of the inputs.
+void check_no_overlap(const char* op, const py::array& out,
+                      std::initializer_list<const py::array*> inputs);
+
 inline std::vector<py::ssize_t> shape_of(const py::array& array) {
   return {array.shape(), array.shape() + array.ndim()};
 }

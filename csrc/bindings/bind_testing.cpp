@@ -2,18 +2,46 @@
 // What tests and benches need and users do not.
 #include <pybind11/stl.h>
 
+#include <atomic>
+#include <chrono>
+
 #include "csrc/bindings/register.h"
+#include "csrc/core/thread_pool.h"
 #include "csrc/cpu/registry.h"
 
 namespace fastdnn::bindings {
 
 namespace py = pybind11;
 
+namespace {
+
+// GFLOP/s of independent fused multiply-adds on `threads` threads at once, for about `milliseconds`.
+double fma_peak(int threads, double milliseconds) {
+  constexpr index_t kRounds = 20000;
+  using Clock = std::chrono::steady_clock;
+  std::atomic<double> total{0};
+  const auto start = Clock::now();
+  ThreadPool::instance().run(threads, [&](Team&) {
+    double mine = 0, flops = 0;
+    while (std::chrono::duration<double, std::milli>(Clock::now() - start).count() < milliseconds) {
+      float factor = 0.5f;
+      cpu::kernels().fma_peak_f32(kRounds, &factor, &flops);
+      mine += flops;
+    }
+    total.fetch_add(mine);
+  });
+  return total.load() / std::chrono::duration<double, std::nano>(Clock::now() - start).count();
+}
+
+}  // namespace
+
 void register_testing(py::module_& parent) {
   py::module_ m = parent.def_submodule("testing", "Hooks for tests and benches.");
   m.def("set_isa_level",
         [](const std::string& name) { cpu::set_isa_level(parse_isa_level(name)); });
   m.def("kernel_names", &cpu::kernel_names);
+  m.def("fma_peak", &fma_peak, py::call_guard<py::gil_scoped_release>(),
+        py::arg("threads"), py::arg("milliseconds") = 50.0);
 }
 
 }  // namespace fastdnn::bindings

@@ -1,2 +1,161 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "csrc/cpu/gemm/gemm.h"
+
+namespace fastdnn::cpu {
+namespace {
+
+// A tile of kTileRows x kTileVectors accumulators, the vectors of a row of B and one broadcast fill the
+// register file: 14x2 of 32 registers for AVX-512, 6x2 of 16 for AVX2.
+#if defined(__AVX512F__)
+inline constexpr int kTileRows = 14, kTileVectors = 2;
+inline constexpr bool kMaskedLoadsAreFree = true;
+inline constexpr index_t kDepth = 256;
+#elif defined(__AVX2__)
+inline constexpr int kTileRows = 6, kTileVectors = 2;
+inline constexpr bool kMaskedLoadsAreFree = false;
+inline constexpr index_t kDepth = 256;
+#else
+inline constexpr int kTileRows = 4, kTileVectors = 4;
+inline constexpr bool kMaskedLoadsAreFree = true;
+inline constexpr index_t kDepth = 256;
+#endif
+
+// How element (i, p) of A is addressed: the stride that is 1 is known at compile time.
+enum class Walk { kAlongK, kAcrossK };
+
+template <int kRows, int kVectors, Walk kWalk, bool kMasked>
+inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
+  F32 acc[kRows][kVectors];
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) acc[i][v] = zero();
+  }
+  const index_t a_row = s.a_row, a_k = s.a_k, b_k = s.b_k;
+  const float* b = s.b;
+  for (index_t p = s.k; p > 0; --p) {
+    F32 bv[kVectors];
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) {
+      bv[v] = kMasked && v == kVectors - 1 ? load(b + v * kLanes, last) : load(b + v * kLanes);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      const F32 ai = set1(kWalk == Walk::kAlongK ? a[i * a_row] : a[i]);
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) acc[i][v] = fma(ai, bv[v], acc[i][v]);
+    }
+    a += kWalk == Walk::kAlongK ? 1 : a_k;
+    b += b_k;
+  }
+  const F32 alpha = set1(s.alpha), beta = set1(s.beta), floor = set1(s.floor);
+#pragma GCC unroll 8
+  for (int v = 0; v < kVectors; ++v) {
+    const Tail lanes = v == kVectors - 1 ? last : tail(kLanes);
+    const F32 bias = s.bias != nullptr ? load(s.bias + v * kLanes, lanes) : zero();
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+      float* out = c + i * s.c_row + v * kLanes;
+      const F32 old = s.beta != 0.0f ? beta * load(out, lanes) : zero();
+      // max returns its second operand when one is NaN: NaN passes through ReLU.
+      store(out, max(floor, fma(alpha, acc[i][v], old) + bias), lanes);
+    }
+  }
+}
+
+// One instance per tile height, chosen once per group of rows.
+template <int kRows, int kVectors, Walk kWalk, bool kMasked>
+inline void gemm_tile_of_height(int rows, const GemmStrip& s, const float* a, float* c,
+                                Tail last) {
+  if constexpr (kRows > 1) {
+    if (rows < kRows) {
+      return gemm_tile_of_height<kRows - 1, kVectors, kWalk, kMasked>(rows, s, a, c, last);
+    }
+  }
+  gemm_tile<kRows, kVectors, kWalk, kMasked>(s, a, c, last);
+}
+
+template <int kVectors, Walk kWalk, bool kMasked>
+void gemm_groups(const GemmStrip& s) {
+  const Tail last = tail(s.n - (kVectors - 1) * kLanes);
+  const float* a = s.a;
+  float* c = s.c;
+  for (index_t left = s.m; left > 0; left -= s.group_rows) {
+    const index_t rows = left < s.group_rows ? left : s.group_rows;
+    gemm_tile_of_height<kTileRows, kVectors, kWalk, kMasked>(static_cast<int>(rows), s, a, c, last);
+    a += s.a_group;
+    c += s.group_rows * s.c_row;
+  }
+}
+
+template <int kVectors, Walk kWalk>
+void gemm_masked_or_not(const GemmStrip& s) {
+  if constexpr (!kMaskedLoadsAreFree) {
+    if (s.n == kVectors * kLanes) return gemm_groups<kVectors, kWalk, false>(s);
+  }
+  gemm_groups<kVectors, kWalk, true>(s);
+}
+
+template <int kVectors, Walk kWalk>
+void gemm_of_width(const GemmStrip& s) {
+  if constexpr (kVectors > 1) {
+    if (s.n <= (kVectors - 1) * kLanes) return gemm_of_width<kVectors - 1, kWalk>(s);
+  }
+  gemm_masked_or_not<kVectors, kWalk>(s);
+}
+
+}  // namespace
+
+namespace FASTDNN_LEVEL {
+
+void gemm_geometry_f32(GemmGeometry* geometry) {
+  *geometry = {kTileRows, kTileVectors * kLanes, kDepth};
+}
+
+void gemm_strip_f32(const GemmStrip& strip) {
+  if (strip.a_k == 1) return gemm_of_width<kTileVectors, Walk::kAlongK>(strip);
+  gemm_of_width<kTileVectors, Walk::kAcrossK>(strip);
+}
+
+void gemm_pack_copy_f32(const GemmPack& pack) {
+  for (index_t p = 0; p < pack.k; ++p) {
+    const float* from = pack.source + p * pack.stride;
+    float* to = pack.panel + p * pack.width;
+    for (index_t j = 0; j < pack.count; j += kLanes) {
+      store(to + j, load(from + j, pack.count - j), pack.count - j);
+    }
+  }
+}
+
+void gemm_pack_transpose_f32(const GemmPack& pack) {
+  for (index_t j = 0; j < pack.count; j += kLanes) {
+    const index_t columns = pack.count - j < kLanes ? pack.count - j : kLanes;
+    for (index_t p = 0; p < pack.k; p += kLanes) {
+      const index_t depth = pack.k - p < kLanes ? pack.k - p : kLanes;
+      F32 block[kLanes];
+      for (index_t i = 0; i < kLanes; ++i) {
+        block[i] = i < columns ? load(pack.source + (j + i) * pack.stride + p, depth) : zero();
+      }
+      transpose(block);
+      for (index_t i = 0; i < depth; ++i) store(pack.panel + (p + i) * pack.width + j, block[i], columns);
+    }
+  }
+}
+
+// Twelve independent chains keep two FMA units of latency 4 busy: a measure of the machine, not of us.
+void fma_peak_f32(index_t rounds, float* result, double* flops) {
+  F32 acc[12];
+  for (int i = 0; i < 12; ++i) acc[i] = set1(static_cast<float>(i));
+  const F32 factor = set1(*result), term = set1(1.0f);
+  for (index_t r = 0; r < rounds; ++r) {
+#pragma GCC unroll 12
+    for (int i = 0; i < 12; ++i) acc[i] = fma(acc[i], factor, term);
+  }
+  F32 sum = acc[0];
+  for (int i = 1; i < 12; ++i) sum = sum + acc[i];
+  *result = reduce_add(sum);
+  *flops = 2.0 * 12 * kLanes * static_cast<double>(rounds);
+}
+
+}  // namespace FASTDNN_LEVEL
+}  // namespace fastdnn::cpu

@@ -43,6 +43,12 @@ inline void store(float* p, F32 a, index_t count) {
   if (count >= kLanes) return store(p, a);
   _mm256_maskstore_ps(p, count_mask(count), a.v);
 }
+struct Tail {
+  __m256i v;
+};
+inline Tail tail(index_t count) { return {count_mask(count)}; }
+inline F32 load(const float* p, Tail t) { return {_mm256_maskload_ps(p, t.v)}; }
+inline void store(float* p, F32 a, Tail t) { _mm256_maskstore_ps(p, t.v, a.v); }
 inline I32 load_i32(const std::int32_t* p) {
   return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
 }
@@ -122,6 +128,25 @@ inline float reduce_max(F32 a) {
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));
   s = _mm_max_ss(s, _mm_movehdup_ps(s));
   return _mm_cvtss_f32(s);
+}
+inline void transpose(F32 (&r)[kLanes]) {
+  __m256 a[8];
+  for (int i = 0; i < 4; ++i) {
+    a[2 * i] = _mm256_unpacklo_ps(r[2 * i].v, r[2 * i + 1].v);
+    a[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i].v, r[2 * i + 1].v);
+  }
+  __m256 b[8];
+  for (int h = 0; h < 2; ++h) {
+    const __m256* q = a + 4 * h;
+    b[4 * h + 0] = _mm256_shuffle_ps(q[0], q[2], 0x44);
+    b[4 * h + 1] = _mm256_shuffle_ps(q[0], q[2], 0xEE);
+    b[4 * h + 2] = _mm256_shuffle_ps(q[1], q[3], 0x44);
+    b[4 * h + 3] = _mm256_shuffle_ps(q[1], q[3], 0xEE);
+  }
+  for (int i = 0; i < 4; ++i) {
+    r[i].v = _mm256_permute2f128_ps(b[i], b[i + 4], 0x20);
+    r[i + 4].v = _mm256_permute2f128_ps(b[i], b[i + 4], 0x31);
+  }
 }
 inline void accumulate(double& sum, F32 a) {
   const __m256d wide = _mm256_add_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(a.v)),

@@ -41,6 +41,12 @@ inline void store(float* p, F32 a) { _mm512_storeu_ps(p, a.v); }
 inline void store(float* p, F32 a, index_t count) {
   _mm512_mask_storeu_ps(p, count_mask(count), a.v);
 }
+struct Tail {
+  __mmask16 v;
+};
+inline Tail tail(index_t count) { return {count_mask(count)}; }
+inline F32 load(const float* p, Tail t) { return {_mm512_maskz_loadu_ps(t.v, p)}; }
+inline void store(float* p, F32 a, Tail t) { _mm512_mask_storeu_ps(p, t.v, a.v); }
 inline I32 load_i32(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
 inline void store_i32(std::int32_t* p, I32 a) { _mm512_storeu_si512(p, a.v); }
 
@@ -116,6 +122,32 @@ inline float reduce_max(F32 a) {
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));
   s = _mm_max_ss(s, _mm_movehdup_ps(s));
   return _mm_cvtss_f32(s);
+}
+inline void transpose(F32 (&r)[kLanes]) {
+  __m512 a[16], b[16];
+  // Within 128-bit quarters: 4x4 squares.
+  for (int i = 0; i < 8; ++i) {
+    a[2 * i] = _mm512_unpacklo_ps(r[2 * i].v, r[2 * i + 1].v);
+    a[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i].v, r[2 * i + 1].v);
+  }
+  for (int h = 0; h < 4; ++h) {
+    const __m512* q = a + 4 * h;
+    b[4 * h + 0] = _mm512_shuffle_ps(q[0], q[2], 0x44);
+    b[4 * h + 1] = _mm512_shuffle_ps(q[0], q[2], 0xEE);
+    b[4 * h + 2] = _mm512_shuffle_ps(q[1], q[3], 0x44);
+    b[4 * h + 3] = _mm512_shuffle_ps(q[1], q[3], 0xEE);
+  }
+  // b[4h + i] holds columns i, i + 4, i + 8, i + 12 of rows 4h .. 4h + 3: transpose the quarters.
+  for (int i = 0; i < 4; ++i) {
+    const __m512 t0 = _mm512_shuffle_f32x4(b[i], b[i + 4], 0x44);
+    const __m512 t1 = _mm512_shuffle_f32x4(b[i], b[i + 4], 0xEE);
+    const __m512 t2 = _mm512_shuffle_f32x4(b[i + 8], b[i + 12], 0x44);
+    const __m512 t3 = _mm512_shuffle_f32x4(b[i + 8], b[i + 12], 0xEE);
+    r[i].v = _mm512_shuffle_f32x4(t0, t2, 0x88);
+    r[i + 4].v = _mm512_shuffle_f32x4(t0, t2, 0xDD);
+    r[i + 8].v = _mm512_shuffle_f32x4(t1, t3, 0x88);
+    r[i + 12].v = _mm512_shuffle_f32x4(t1, t3, 0xDD);
+  }
 }
 inline void accumulate(double& sum, F32 a) {
   const __m512d wide = _mm512_add_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(a.v)),

@@ -35,6 +35,15 @@ inline void store(float* p, F32 a) { *p = a.v; }
 inline void store(float* p, F32 a, index_t count) {
   if (count > 0) *p = a.v;
 }
+// A count of lanes prepared once for a loop of counted loads or stores.
+struct Tail {
+  bool v;
+};
+inline Tail tail(index_t count) { return {count > 0}; }
+inline F32 load(const float* p, Tail t) { return {t.v ? *p : 0.0f}; }
+inline void store(float* p, F32 a, Tail t) {
+  if (t.v) *p = a.v;
+}
 inline I32 load_i32(const std::int32_t* p) { return {*p}; }
 inline void store_i32(std::int32_t* p, I32 a) { *p = a.v; }
 
@@ -121,6 +130,9 @@ inline I32 lane_index() { return {0}; }
 // Sum and maximum over the lanes, in a fixed order.
 inline float reduce_add(F32 a) { return a.v; }
 inline float reduce_max(F32 a) { return a.v; }
+
+// Transposes a square of kLanes vectors in place.
+inline void transpose(F32 (&)[kLanes]) {}
 
 // Adds the lanes, widened, to `sum`.
 inline void accumulate(double& sum, F32 a) { sum += static_cast<double>(a.v); }

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "csrc/core/activation.h"
+#include "csrc/core/tensor_view.h"
+#include "csrc/ops/context.h"
+
+namespace fastdnn {
+
+// C = f(alpha * op(A) op(B) + beta * C + bias)            forward
+// C = (alpha * op(A) op(B) + beta * C) * f'(saved)         when `saved` is given: the gradient on its
+//                                                          way back through the activation f
+//
+// op(A) is m x k and op(B) k x n after the transpositions; C is m x n and is not read when beta is 0.
+// C must not overlap A, B or bias. float32 throughout: each element of C is one chain of fused
+// multiply-adds over k, cut into blocks by shape alone.
+struct GemmArgs {
+  ConstMatrixView a;
+  bool transpose_a = false;
+  ConstMatrixView b;
+  bool transpose_b = false;
+  MatrixView c;
+  float alpha = 1.0f;
+  float beta = 0.0f;
+  const float* bias = nullptr;  // n values, or null
+  Activation activation = Activation::kLinear;
+  float activation_alpha = 0.0f;
+  ConstMatrixView saved;  // f's output, or its input where activation_needs_input(f); shape of C
+  float* scratch = nullptr;  // gemm_scratch_size() floats, 64-byte aligned
+
+  index_t m() const { return c.rows; }
+  index_t n() const { return c.cols; }
+  index_t k() const { return transpose_a ? a.rows : a.cols; }
+};
+
+// Floats of scratch that gemm() needs when run by up to `threads` members.
+index_t gemm_scratch_size(const GemmArgs& args, int threads);
+
+// Time on one thread in microseconds, roughly.
+double gemm_cost(const GemmArgs& args);
+
+void gemm(const GemmArgs& args, Context& context);
+
+namespace cpu {
+index_t gemm_scratch_size(const GemmArgs& args, int threads);
+void gemm(const GemmArgs& args, Team& team);
+}  // namespace cpu
+
+namespace cuda {
+void gemm(const GemmArgs& args, Stream& stream);
+}
+
+}  // namespace fastdnn
