@@ -33,19 +33,33 @@ inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
   }
   const index_t a_row = s.a_row, a_k = s.a_k, b_k = s.b_k;
   const float* b = s.b;
-  for (index_t p = s.k; p > 0; --p) {
+  const auto multiply_add = [&](const float* ap, const float* bp) {
     F32 bv[kVectors];
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
-      bv[v] = kMasked && v == kVectors - 1 ? load(b + v * kLanes, last) : load(b + v * kLanes);
+      bv[v] = kMasked && v == kVectors - 1 ? load(bp + v * kLanes, last) : load(bp + v * kLanes);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
-      const F32 ai = set1(kWalk == Walk::kAlongK ? a[i * a_row] : a[i]);
+      const F32 ai = set1(kWalk == Walk::kAlongK ? ap[i * a_row] : ap[i]);
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) acc[i][v] = fma(ai, bv[v], acc[i][v]);
     }
-    a += kWalk == Walk::kAlongK ? 1 : a_k;
+  };
+  const index_t a_step = kWalk == Walk::kAlongK ? 1 : a_k;
+  // Unrolled because every pointer increment takes a port from the multiply-adds.
+  index_t p = s.k;
+  for (; p >= 4; p -= 4) {
+    multiply_add(a, b);
+    multiply_add(a + a_step, b + b_k);
+    multiply_add(a + 2 * a_step, b + 2 * b_k);
+    multiply_add(a + 3 * a_step, b + 3 * b_k);
+    a += 4 * a_step;
+    b += 4 * b_k;
+  }
+  for (; p > 0; --p) {
+    multiply_add(a, b);
+    a += a_step;
     b += b_k;
   }
   const F32 alpha = set1(s.alpha), beta = set1(s.beta), floor = set1(s.floor);
