@@ -80,6 +80,7 @@ inline I32 bitcast_i32(F32 a) { return {_mm512_castps_si512(a.v)}; }
 inline F32 bitcast_f32(I32 a) { return {_mm512_castsi512_ps(a.v)}; }
 inline I32 truncate_i32(F32 a) { return {_mm512_cvttps_epi32(a.v)}; }
 inline F32 convert_f32(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+inline F32 scale_by_power(F32 a, F32 n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 inline I32 operator+(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
 inline I32 operator-(I32 a, I32 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 inline I32 operator&(I32 a, I32 b) { return {_mm512_and_si512(a.v, b.v)}; }
