@@ -166,6 +166,14 @@ inline void accumulate(double& sum, F32 a) {
   s = _mm_add_sd(s, _mm_unpackhi_pd(s, s));
   sum += _mm_cvtsd_f64(s);
 }
+inline void accumulate_squares(double& sum, F32 a) {
+  const __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(a.v));
+  const __m256d high = _mm256_cvtps_pd(_mm256_extractf128_ps(a.v, 1));
+  const __m256d wide = _mm256_fmadd_pd(low, low, _mm256_mul_pd(high, high));
+  __m128d s = _mm_add_pd(_mm256_castpd256_pd128(wide), _mm256_extractf128_pd(wide, 1));
+  s = _mm_add_sd(s, _mm_unpackhi_pd(s, s));
+  sum += _mm_cvtsd_f64(s);
+}
 
 }  // namespace
 }  // namespace fastdnn::cpu

@@ -158,6 +158,15 @@ inline void accumulate(double& sum, F32 a) {
   s = _mm_add_sd(s, _mm_unpackhi_pd(s, s));
   sum += _mm_cvtsd_f64(s);
 }
+inline void accumulate_squares(double& sum, F32 a) {
+  const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(a.v));
+  const __m512d high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1));
+  const __m512d wide = _mm512_fmadd_pd(low, low, _mm512_mul_pd(high, high));
+  const __m256d s4 = _mm256_add_pd(_mm512_castpd512_pd256(wide), _mm512_extractf64x4_pd(wide, 1));
+  __m128d s = _mm_add_pd(_mm256_castpd256_pd128(s4), _mm256_extractf128_pd(s4, 1));
+  s = _mm_add_sd(s, _mm_unpackhi_pd(s, s));
+  sum += _mm_cvtsd_f64(s);
+}
 
 }  // namespace
 }  // namespace fastdnn::cpu

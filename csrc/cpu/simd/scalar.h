@@ -138,6 +138,10 @@ inline void transpose(F32 (&)[kLanes]) {}
 
 // Adds the lanes, widened, to `sum`.
 inline void accumulate(double& sum, F32 a) { sum += static_cast<double>(a.v); }
+// Adds the squares of the lanes, widened first, to `sum`.
+inline void accumulate_squares(double& sum, F32 a) {
+  sum += static_cast<double>(a.v) * static_cast<double>(a.v);
+}
 
 }  // namespace
 }  // namespace fastdnn::cpu

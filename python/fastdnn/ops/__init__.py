@@ -9,13 +9,31 @@ from fastdnn.ops.optimizer import (
     rmsprop_update,
     sgd_update,
 )
+from fastdnn.ops.reduction import (
+    all_finite,
+    column_sums,
+    first_nonfinite,
+    max_abs,
+    mean,
+    row_sums,
+    sum,
+    sum_of_squares,
+)
 
 __all__ = [
     "activation",
     "adagrad_update",
     "adam_update",
+    "all_finite",
+    "column_sums",
+    "first_nonfinite",
     "ftrl_update",
     "gemm",
+    "max_abs",
+    "mean",
     "rmsprop_update",
+    "row_sums",
     "sgd_update",
+    "sum",
+    "sum_of_squares",
 ]
