@@ -1,8 +1,190 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+
+#include "csrc/bindings/arrays.h"
 #include "csrc/bindings/register.h"
+#include "csrc/cpu/registry.h"
+#include "csrc/ops/optimizer.h"
 
 namespace fastdnn::bindings {
+namespace {
 
-void register_optimizer(pybind11::module_&) {}
+// Rough cost on one thread, for choosing the number of threads.
+constexpr double kNanosecondsPerElement = 1.0;
+
+std::string joined(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "" : ", ") + name;
+  return text.empty() ? "none" : text;
+}
+
+struct NamedArray {
+  std::string name;
+  py::array array;
+};
+
+// Two arrays of the same size that share memory would make the result depend on the order of work.
+void check_apart(const std::string& op, const NamedArray& a, const NamedArray& b) {
+  const auto* p = static_cast<const char*>(a.array.data());
+  const auto* q = static_cast<const char*>(b.array.data());
+  const bool apart = a.array.size() == 0 || p + a.array.nbytes() <= q || q + b.array.nbytes() <= p;
+  check(apart, op, "received ", a.name, " and ", b.name,
+        " that share memory; expected arrays of their own");
+}
+
+// Checks everything before anything is changed. `slots` maps argument names to arrays, in the order
+// of slot_names().
+void optimizer_update_arrays(const OptimizerConfig& config, const py::array& weights,
+                             const py::array& gradient, const py::dict& slots, double learning_rate,
+                             std::int64_t iteration) {
+  const std::string op = std::string(optimizer_name(config.kind)) + "_update";
+  const std::vector<std::string> wanted = slot_names(config);
+  std::vector<NamedArray> arrays = {{"weights", weights}, {"gradient", gradient}};
+  std::vector<std::string> given;
+  for (const auto& [key, value] : slots) {
+    given.push_back(py::cast<std::string>(key));
+    check(py::isinstance<py::array>(value), op, given.back(), ": received a ",
+          std::string(py::str(py::type::of(value).attr("__name__"))), "; expected a NumPy array");
+    arrays.push_back({given.back(), py::reinterpret_borrow<py::array>(value)});
+  }
+  check(given.size() == wanted.size(), op, "received the slot arrays ", joined(given),
+        "; expected one for each of ", joined(wanted),
+        ", which are the slots that these hyper-parameters need");
+
+  OptimizerUpdateArgs args;
+  args.step = prepare_step(config, learning_rate, iteration);
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    auto& [name, array] = arrays[i];
+    check_layout<float>(op.c_str(), name.c_str(), array);
+    check(shape_of(array) == shape_of(weights), op, name, ": received a ", describe(array),
+          "; expected the shape of weights, ",
+          std::string(py::str(py::tuple(py::cast(shape_of(weights))))));
+    for (std::size_t j = 0; j < i; ++j) check_apart(op, arrays[j], arrays[i]);
+    if (i == 1) continue;  // the gradient is only read
+    float* data = writable_data<float>(op.c_str(), name.c_str(), array);
+    (i == 0 ? args.weights : args.slots[i - 2]) = data;
+  }
+  args.gradient = static_cast<const float*>(gradient.data());
+  args.size = weights.size();
+  py::gil_scoped_release release;
+  run_on_cpu(args.size * kNanosecondsPerElement * 1e-3,
+             [&](Context& context) { optimizer_update(args, context); });
+}
+
+// An option of some optimizers: exactly one of `real` and `flag` is set.
+struct Option {
+  const char* name;
+  double OptimizerConfig::* real;
+  bool OptimizerConfig::* flag;
+  std::vector<Optimizer> kinds;
+};
+
+const std::vector<Option>& all_options() {
+  using C = OptimizerConfig;
+  using enum Optimizer;
+  static const std::vector<Option> options = {
+      {"momentum", &C::momentum, nullptr, {kSgd, kRmsprop}},
+      {"nesterov", nullptr, &C::nesterov, {kSgd}},
+      {"initial_accumulator_value", &C::initial_accumulator_value, nullptr, {kAdagrad, kFtrl}},
+      {"epsilon", &C::epsilon, nullptr, {kAdagrad, kRmsprop, kAdam}},
+      {"rho", &C::rho, nullptr, {kRmsprop}},
+      {"centered", nullptr, &C::centered, {kRmsprop}},
+      {"beta_1", &C::beta_1, nullptr, {kAdam}},
+      {"beta_2", &C::beta_2, nullptr, {kAdam}},
+      {"amsgrad", nullptr, &C::amsgrad, {kAdam}},
+      {"learning_rate_power", &C::learning_rate_power, nullptr, {kFtrl}},
+      {"l1_regularization_strength", &C::l1_regularization_strength, nullptr, {kFtrl}},
+      {"l2_regularization_strength", &C::l2_regularization_strength, nullptr, {kFtrl}},
+      {"l2_shrinkage_regularization_strength",
+       &C::l2_shrinkage_regularization_strength,
+       nullptr,
+       {kFtrl}},
+      {"beta", &C::beta, nullptr, {kFtrl}},
+  };
+  return options;
+}
+
+std::vector<Option> options_for(Optimizer kind) {
+  std::vector<Option> options;
+  for (const Option& option : all_options()) {
+    if (std::find(option.kinds.begin(), option.kinds.end(), kind) != option.kinds.end()) {
+      options.push_back(option);
+    }
+  }
+  return options;
+}
+
+OptimizerConfig make_config(const std::string& name, const py::kwargs& given) {
+  OptimizerConfig config;
+  config.kind = parse_optimizer(name);
+  const std::vector<Option> options = options_for(config.kind);
+  for (const auto& [key, value] : given) {
+    const auto wanted = py::cast<std::string>(key);
+    const auto option = std::find_if(options.begin(), options.end(),
+                                     [&](const Option& o) { return wanted == o.name; });
+    if (option == options.end()) {
+      std::vector<std::string> names;
+      for (const Option& o : options) names.emplace_back(o.name);
+      fail(name, "received the option '", wanted, "'; expected some of ", joined(names));
+    }
+    if (option->flag != nullptr) {
+      config.*option->flag = py::cast<bool>(value);
+    } else {
+      config.*option->real = py::cast<double>(value);
+    }
+  }
+  check_optimizer(config);
+  return config;
+}
+
+py::dict options_of(const OptimizerConfig& config) {
+  py::dict values;
+  for (const Option& o : options_for(config.kind)) {
+    if (o.flag != nullptr) {
+      values[o.name] = config.*o.flag;
+    } else {
+      values[o.name] = config.*o.real;
+    }
+  }
+  return values;
+}
+
+float checked_slot_initial_value(const OptimizerConfig& config, int slot) {
+  const int count = static_cast<int>(slot_names(config).size());
+  check(slot >= 0 && slot < count, optimizer_name(config.kind), "received slot ", slot,
+        "; expected a number from 0 to ", count - 1);
+  return slot_initial_value(config, slot);
+}
+
+// The kernel as the weight-gradient GEMM calls it: on the first `cols` columns of padded rows.
+void optimizer_update_block(const OptimizerConfig& config, py::array_t<float>& weights,
+                            const py::array_t<float>& gradient,
+                            std::vector<py::array_t<float>> slots, index_t cols,
+                            double learning_rate, std::int64_t iteration) {
+  float* data[kMaxOptimizerSlots] = {};
+  for (std::size_t s = 0; s < slot_names(config).size(); ++s) data[s] = slots.at(s).mutable_data();
+  cpu::kernels().optimizer_update_f32(prepare_step(config, learning_rate, iteration),
+                                      weights.mutable_data(), data, weights.shape(1),
+                                      gradient.data(), gradient.shape(1), weights.shape(0), cols);
+}
+
+}  // namespace
+
+void register_optimizer(py::module_& m) {
+  using py::arg;
+  py::class_<OptimizerConfig>(m, "OptimizerConfig",
+                              "An optimizer's name and hyper-parameters, checked.")
+      .def(py::init(&make_config), arg("name"))
+      .def_property_readonly(
+          "name", [](const OptimizerConfig& c) { return std::string(optimizer_name(c.kind)); })
+      .def("options", &options_of)
+      .def("slot_names", &slot_names)
+      .def("slot_initial_value", &checked_slot_initial_value, arg("slot"));
+  m.def("optimizer_update", &optimizer_update_arrays, arg("config"), arg("weights").noconvert(),
+        arg("gradient").noconvert(), arg("slots"), arg("learning_rate"), arg("iteration"));
+  m.def_submodule("testing").def("optimizer_update_block", &optimizer_update_block, arg("config"),
+                                 arg("weights").noconvert(), arg("gradient").noconvert(),
+                                 arg("slots"), arg("cols"), arg("learning_rate"), arg("iteration"));
+}
 
 }  // namespace fastdnn::bindings

@@ -1,8 +1,85 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <vector>
+
+#include "csrc/bindings/arrays.h"
 #include "csrc/bindings/register.h"
+#include "csrc/ops/reduction.h"
 
 namespace fastdnn::bindings {
+namespace {
 
-void register_reduction(pybind11::module_&) {}
+// Rough cost on one thread, for choosing the number of threads.
+constexpr double kNanosecondsPerElement = 0.2;
+
+double microseconds(index_t size) {
+  return static_cast<double>(size) * kNanosecondsPerElement * 1e-3;
+}
+
+py::array column_sums_array(const py::array& x, const py::object& out) {
+  const char* op = "column_sums";
+  ColumnSumsArgs args;
+  args.x = matrix(op, "x", x);
+  py::array sums = output(op, out, {args.x.cols});
+  args.sums = writable_data<float>(op, "out", sums);
+  check_no_overlap(op, sums, {&x});
+  py::gil_scoped_release release;
+  run_on_cpu(microseconds(args.x.size()), [&](Context& context) { column_sums(args, context); });
+  return sums;
+}
+
+py::array row_sums_array(const py::array& x, const py::object& out) {
+  const char* op = "row_sums";
+  RowSumsArgs args;
+  args.x = matrix(op, "x", x);
+  py::array sums = output(op, out, {args.x.rows});
+  args.sums = writable_data<float>(op, "out", sums);
+  check_no_overlap(op, sums, {&x});
+  py::gil_scoped_release release;
+  run_on_cpu(microseconds(args.x.size()), [&](Context& context) { row_sums(args, context); });
+  return sums;
+}
+
+double reduced(const char* op, Reduction kind, const py::array& x) {
+  check_layout<float>(op, "x", x);
+  const index_t size = x.size();
+  double result = 0.0;
+  std::vector<double> partials(static_cast<std::size_t>(reduce_partials(size)));
+  const ReduceArgs args{kind, static_cast<const float*>(x.data()), size, partials.data(), &result};
+  py::gil_scoped_release release;
+  run_on_cpu(microseconds(size), [&](Context& context) { reduce(args, context); });
+  return result;
+}
+
+}  // namespace
+
+void register_reduction(py::module_& m) {
+  using py::arg;
+  m.def("column_sums", &column_sums_array, arg("x").noconvert(), arg("out") = py::none());
+  m.def("row_sums", &row_sums_array, arg("x").noconvert(), arg("out") = py::none());
+  m.def(
+      "sum", [](const py::array& x) { return reduced("sum", Reduction::kSum, x); },
+      arg("x").noconvert());
+  m.def(
+      "mean",
+      [](const py::array& x) {
+        check(x.size() > 0, "mean", "x: received a ", describe(x),
+              "; expected at least one element");
+        return reduced("mean", Reduction::kSum, x) / static_cast<double>(x.size());
+      },
+      arg("x").noconvert());
+  m.def(
+      "sum_of_squares",
+      [](const py::array& x) { return reduced("sum_of_squares", Reduction::kSumOfSquares, x); },
+      arg("x").noconvert());
+  m.def(
+      "max_abs", [](const py::array& x) { return reduced("max_abs", Reduction::kMaxAbs, x); },
+      arg("x").noconvert());
+  m.def(
+      "first_nonfinite",
+      [](const py::array& x) {
+        return static_cast<index_t>(reduced("first_nonfinite", Reduction::kFirstNonfinite, x));
+      },
+      arg("x").noconvert());
+}
 
 }  // namespace fastdnn::bindings

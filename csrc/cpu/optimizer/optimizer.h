@@ -1,5 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the optimizer kernels compute. Included by leaf files: plain types only, no STL.
+// What the optimizer kernel computes. Included by leaf files: plain types only, no STL.
 #pragma once
 
+#include "csrc/core/optimizer.h"
 #include "csrc/core/types.h"
+
+namespace fastdnn::cpu {
+
+// One step on a (rows, cols) block of weights w, gradient g and slots, in place. Element (i, j) of
+// w and of every slot is at [i * stride + j], of g at [i * g_stride + j]. No two of them overlap.
+// Elements between cols and stride are neither read nor written. Any alignment.
+//
+//   SGD       w -= lr g
+//             with momentum            slots: momentum m
+//               m = momentum m - lr g;  w += m            nesterov: w += momentum m - lr g
+//   Adagrad                            slots: accumulator a
+//               a += g^2;  w -= lr g / sqrt(a + epsilon)
+//   RMSprop                            slots: velocity v [, momentum m] [, average_gradient s]
+//               v = rho v + (1 - rho) g^2              centered: s = rho s + (1 - rho) g
+//               d = lr g / sqrt(v [- s^2] + epsilon);  w -= d    momentum: m = momentum m + d;
+//                                                                          w -= m
+//   Adam                               slots: momentum m, velocity v [, velocity_hat h]
+//               m += (1 - beta_1)(g - m);  v += (1 - beta_2)(g^2 - v);  amsgrad: h = max(h, v)
+//               w -= lr_t m / (sqrt(v or h) + epsilon)
+//   Ftrl                               slots: accumulator n, linear z
+//               n' = n + g^2;  z += g + 2 shrinkage w - (n'^power - n^power) / lr w;  n = n'
+//               w = (clip(z, -l1, l1) - z) / (n'^power / lr + 2 l2 + beta / lr)
+//
+// A NaN in g makes NaN of its own weight and slots and of nothing else.
+
+}  // namespace fastdnn::cpu

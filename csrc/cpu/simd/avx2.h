@@ -90,6 +90,17 @@ inline I32 bitcast_i32(F32 a) { return {_mm256_castps_si256(a.v)}; }
 inline F32 bitcast_f32(I32 a) { return {_mm256_castsi256_ps(a.v)}; }
 inline I32 truncate_i32(F32 a) { return {_mm256_cvttps_epi32(a.v)}; }
 inline F32 convert_f32(I32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
+inline F32 scale_by_power(F32 a, F32 n) {
+  // In two steps, because 2^n itself may be out of range; only the second one rounds.
+  const __m256i exponent = _mm256_cvttps_epi32(n.v);
+  const __m256i half = _mm256_srai_epi32(exponent, 1);
+  const __m256i bias = _mm256_set1_epi32(127);
+  const __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
+  const __m256i second =
+      _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(exponent, half), bias), 23);
+  return {
+      _mm256_mul_ps(_mm256_mul_ps(a.v, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second))};
+}
 inline I32 operator+(I32 a, I32 b) { return {_mm256_add_epi32(a.v, b.v)}; }
 inline I32 operator-(I32 a, I32 b) { return {_mm256_sub_epi32(a.v, b.v)}; }
 inline I32 operator&(I32 a, I32 b) { return {_mm256_and_si256(a.v, b.v)}; }
@@ -151,6 +162,14 @@ inline void transpose(F32 (&r)[kLanes]) {
 inline void accumulate(double& sum, F32 a) {
   const __m256d wide = _mm256_add_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(a.v)),
                                      _mm256_cvtps_pd(_mm256_extractf128_ps(a.v, 1)));
+  __m128d s = _mm_add_pd(_mm256_castpd256_pd128(wide), _mm256_extractf128_pd(wide, 1));
+  s = _mm_add_sd(s, _mm_unpackhi_pd(s, s));
+  sum += _mm_cvtsd_f64(s);
+}
+inline void accumulate_squares(double& sum, F32 a) {
+  const __m256d low = _mm256_cvtps_pd(_mm256_castps256_ps128(a.v));
+  const __m256d high = _mm256_cvtps_pd(_mm256_extractf128_ps(a.v, 1));
+  const __m256d wide = _mm256_fmadd_pd(low, low, _mm256_mul_pd(high, high));
   __m128d s = _mm_add_pd(_mm256_castpd256_pd128(wide), _mm256_extractf128_pd(wide, 1));
   s = _mm_add_sd(s, _mm_unpackhi_pd(s, s));
   sum += _mm_cvtsd_f64(s);

@@ -80,6 +80,7 @@ inline I32 bitcast_i32(F32 a) { return {_mm512_castps_si512(a.v)}; }
 inline F32 bitcast_f32(I32 a) { return {_mm512_castsi512_ps(a.v)}; }
 inline I32 truncate_i32(F32 a) { return {_mm512_cvttps_epi32(a.v)}; }
 inline F32 convert_f32(I32 a) { return {_mm512_cvtepi32_ps(a.v)}; }
+inline F32 scale_by_power(F32 a, F32 n) { return {_mm512_scalef_ps(a.v, n.v)}; }
 inline I32 operator+(I32 a, I32 b) { return {_mm512_add_epi32(a.v, b.v)}; }
 inline I32 operator-(I32 a, I32 b) { return {_mm512_sub_epi32(a.v, b.v)}; }
 inline I32 operator&(I32 a, I32 b) { return {_mm512_and_si512(a.v, b.v)}; }
@@ -152,6 +153,15 @@ inline void transpose(F32 (&r)[kLanes]) {
 inline void accumulate(double& sum, F32 a) {
   const __m512d wide = _mm512_add_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(a.v)),
                                      _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1)));
+  const __m256d s4 = _mm256_add_pd(_mm512_castpd512_pd256(wide), _mm512_extractf64x4_pd(wide, 1));
+  __m128d s = _mm_add_pd(_mm256_castpd256_pd128(s4), _mm256_extractf128_pd(s4, 1));
+  s = _mm_add_sd(s, _mm_unpackhi_pd(s, s));
+  sum += _mm_cvtsd_f64(s);
+}
+inline void accumulate_squares(double& sum, F32 a) {
+  const __m512d low = _mm512_cvtps_pd(_mm512_castps512_ps256(a.v));
+  const __m512d high = _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1));
+  const __m512d wide = _mm512_fmadd_pd(low, low, _mm512_mul_pd(high, high));
   const __m256d s4 = _mm256_add_pd(_mm512_castpd512_pd256(wide), _mm512_extractf64x4_pd(wide, 1));
   __m128d s = _mm_add_pd(_mm256_castpd256_pd128(s4), _mm256_extractf128_pd(s4, 1));
   s = _mm_add_sd(s, _mm_unpackhi_pd(s, s));

@@ -92,6 +92,8 @@ inline I32 truncate_i32(F32 a) {
                                                        : INT32_MIN};
 }
 inline F32 convert_f32(I32 a) { return {static_cast<float>(a.v)}; }
+// a * 2^n for a whole n in [-252, 254], rounded once.
+inline F32 scale_by_power(F32 a, F32 n) { return {std::ldexp(a.v, truncate_i32(n).v)}; }
 inline I32 operator+(I32 a, I32 b) {
   return {
       static_cast<std::int32_t>(static_cast<std::uint32_t>(a.v) + static_cast<std::uint32_t>(b.v))};
@@ -136,6 +138,10 @@ inline void transpose(F32 (&)[kLanes]) {}
 
 // Adds the lanes, widened, to `sum`.
 inline void accumulate(double& sum, F32 a) { sum += static_cast<double>(a.v); }
+// Adds the squares of the lanes, widened first, to `sum`.
+inline void accumulate_squares(double& sum, F32 a) {
+  sum += static_cast<double>(a.v) * static_cast<double>(a.v);
+}
 
 }  // namespace
 }  // namespace fastdnn::cpu

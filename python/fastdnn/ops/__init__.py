@@ -2,5 +2,38 @@
 
 from fastdnn.ops.activation import activation
 from fastdnn.ops.gemm import gemm
+from fastdnn.ops.optimizer import (
+    adagrad_update,
+    adam_update,
+    ftrl_update,
+    rmsprop_update,
+    sgd_update,
+)
+from fastdnn.ops.reduction import (
+    all_finite,
+    column_sums,
+    first_nonfinite,
+    max_abs,
+    mean,
+    row_sums,
+    sum,
+    sum_of_squares,
+)
 
-__all__ = ["activation", "gemm"]
+__all__ = [
+    "activation",
+    "adagrad_update",
+    "adam_update",
+    "all_finite",
+    "column_sums",
+    "first_nonfinite",
+    "ftrl_update",
+    "gemm",
+    "max_abs",
+    "mean",
+    "rmsprop_update",
+    "row_sums",
+    "sgd_update",
+    "sum",
+    "sum_of_squares",
+]

@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "csrc/cuda/no_cuda.h"
+#include "csrc/ops/optimizer.h"
+
+namespace fastdnn::cuda {
+
+void optimizer_update(const OptimizerUpdateArgs&, Stream&) { no_cuda("optimizer_update"); }
+
+}  // namespace fastdnn::cuda
