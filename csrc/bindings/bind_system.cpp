@@ -2,6 +2,7 @@
 #include <pybind11/stl.h>
 
 #include "csrc/bindings/register.h"
+#include "csrc/core/available_cpus.h"
 #include "csrc/core/cpu_features.h"
 #include "csrc/core/thread_pool.h"
 #include "csrc/cpu/registry.h"

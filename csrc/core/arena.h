@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <sys/mman.h>
+
+#include <cassert>
 #include <cstddef>
+#include <cstdint>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <new>
 #include <type_traits>
-
-#include <sys/mman.h>
+#include <utility>
 
 #include "csrc/core/types.h"
 
 namespace fastdnn {
 
 // An aligned, zeroed block of Ts that is never resized. Blocks of 2 MiB and more ask for huge
-// pages.
+// pages. Throws std::bad_alloc when there is no such memory.
 template <typename T>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -25,13 +28,25 @@ class AlignedBuffer {
   explicit AlignedBuffer(index_t count) : count_(count) {
     if (count == 0) return;
     constexpr std::size_t kHugePage = std::size_t{1} << 21;
+    constexpr auto kMost = static_cast<index_t>((PTRDIFF_MAX - kHugePage) / sizeof(T));
+    if (count < 0 || count > kMost) throw std::bad_alloc();
     const std::size_t wanted = static_cast<std::size_t>(count) * sizeof(T);
     const std::size_t alignment = wanted >= kHugePage ? kHugePage : kAlignment;
     const std::size_t bytes = (wanted + alignment - 1) / alignment * alignment;
     data_.reset(static_cast<T*>(std::aligned_alloc(alignment, bytes)));
     if (!data_) throw std::bad_alloc();
+#ifdef MADV_HUGEPAGE
     if (alignment == kHugePage) madvise(data_.get(), bytes, MADV_HUGEPAGE);
+#endif
     std::memset(static_cast<void*>(data_.get()), 0, bytes);
+  }
+
+  AlignedBuffer(AlignedBuffer&& other) noexcept
+      : data_(std::move(other.data_)), count_(std::exchange(other.count_, 0)) {}
+  AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
+    data_ = std::move(other.data_);
+    count_ = std::exchange(other.count_, 0);
+    return *this;
   }
 
   T* data() const { return data_.get(); }
@@ -51,6 +66,7 @@ class Arena {
  public:
   // Reserves room for `count` floats and returns their offset. Only before allocate().
   index_t reserve(index_t count) {
+    assert(count >= 0 && buffer_.size() == 0);
     const index_t offset = used_;
     used_ += round_up(count, kRowPad);
     return offset;

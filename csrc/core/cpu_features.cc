@@ -56,7 +56,8 @@ CpuFeatures detect() {
   const bool ymm = (states & 0x6) == 0x6;
   const bool zmm = (states & 0xE6) == 0xE6;
   const bool tiles = (states & 0x60000) == 0x60000;
-  f.avx2 = ymm && bit(seven.ebx, 5) && bit(one.ecx, 12) && bit(one.ecx, 29) && bit(seven.ebx, 3) &&
+  const bool avx = ymm && bit(one.ecx, 28);
+  f.avx2 = avx && bit(seven.ebx, 5) && bit(one.ecx, 12) && bit(one.ecx, 29) && bit(seven.ebx, 3) &&
            bit(seven.ebx, 8) && bit(ext.ecx, 5);
   f.avx512 = f.avx2 && zmm && bit(seven.ebx, 16) && bit(seven.ebx, 17) && bit(seven.ebx, 30) &&
              bit(seven.ebx, 31);

@@ -3,16 +3,24 @@
 
 #include <pthread.h>
 #include <sched.h>
+#include <signal.h>
+#if defined(__linux__)
+#include <linux/futex.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <climits>
 #include <cstdlib>
-#include <fstream>
+#include <deque>
+#include <exception>
+#include <new>
 #include <string>
 #include <thread>
-#include <vector>
 
+#include "csrc/core/available_cpus.h"
 #include "csrc/core/check.h"
 
 namespace fastdnn {
@@ -31,149 +39,168 @@ inline void pause_cpu() {
 #endif
 }
 
-// Returns once `word` differs from `old`.
-std::uint32_t wait_for_change(const std::atomic<std::uint32_t>& word, std::uint32_t old) {
-  std::uint32_t now = word.load(std::memory_order_acquire);
+#if defined(__linux__)
+static_assert(sizeof(std::atomic<std::uint32_t>) == sizeof(std::uint32_t));
+
+// Sleeps if `word` still is `old`; may wake for no reason.
+void sleep_on(std::atomic<std::uint32_t>& word, std::uint32_t old) {
+  syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, old, nullptr, nullptr, 0);
+}
+
+void wake_all(std::atomic<std::uint32_t>& word) {
+  syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, INT_MAX, nullptr, nullptr, 0);
+}
+#else
+void sleep_on(std::atomic<std::uint32_t>& word, std::uint32_t old) { word.wait(old); }
+void wake_all(std::atomic<std::uint32_t>& word) { word.notify_all(); }
+#endif
+
+// While it lives, threads that start do not receive signals: those are for the caller's threads,
+// which Ctrl-C has to interrupt. Faults stay deliverable, so that handlers of crashes see them.
+class SignalsBlocked {
+ public:
+  SignalsBlocked() {
+    sigset_t all;
+    sigfillset(&all);
+    for (int fault : {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT}) sigdelset(&all, fault);
+    pthread_sigmask(SIG_SETMASK, &all, &before_);
+  }
+  ~SignalsBlocked() { pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
+  SignalsBlocked(const SignalsBlocked&) = delete;
+  SignalsBlocked& operator=(const SignalsBlocked&) = delete;
+
+ private:
+  sigset_t before_;
+};
+
+// The whole number of at least 1 that `text` is, or 0.
+long parse_count(const char* text) {
+  char* end = nullptr;
+  const long count = std::strtol(text, &end, 10);
+  return *end == '\0' && count >= 1 ? count : 0;
+}
+
+int default_threads() {
+  const int available = std::min(available_cpus(), kMaxThreads);
+  long wanted = available;
+  if (const char* text = std::getenv("FASTDNN_NUM_THREADS"); text != nullptr && *text != '\0') {
+    wanted = parse_count(text);
+    check(wanted >= 1, "threads", "received FASTDNN_NUM_THREADS='", text,
+          "'; expected a whole number of at least 1; mend or unset it");
+  } else if (const char* shared = std::getenv("OMP_NUM_THREADS"); shared != nullptr) {
+    // Somebody else's variable: whatever is not a plain number, such as "4,2", is not our concern.
+    if (const long count = parse_count(shared); count >= 1) wanted = count;
+  }
+  return static_cast<int>(std::min<long>(wanted, available));
+}
+
+}  // namespace
+
+// raise() changes the count and then reads sleepers_; wait_past() changes sleepers_ and then reads
+// the count. Sequential consistency rules out that both read the old value, so no wake-up is lost.
+void Signal::raise() {
+  count_.fetch_add(1, std::memory_order_seq_cst);
+  if (sleepers_.load(std::memory_order_seq_cst) != 0) wake_all(count_);
+}
+
+std::uint32_t Signal::wait_past(std::uint32_t old) {
+  std::uint32_t now = count();
   if (now != old) return now;
   const auto start = std::chrono::steady_clock::now();
   for (;;) {
     for (int i = 0; i < 32; ++i) {
-      now = word.load(std::memory_order_acquire);
-      if (now != old) return now;
+      if ((now = count()) != old) return now;
       pause_cpu();
     }
     const auto waited = std::chrono::steady_clock::now() - start;
     if (waited > kYield) break;
     if (waited > kSpin) sched_yield();
   }
-  while ((now = word.load(std::memory_order_acquire)) == old) {
-    word.wait(old, std::memory_order_acquire);
-  }
+  sleepers_.fetch_add(1, std::memory_order_seq_cst);
+  while ((now = count_.load(std::memory_order_seq_cst)) == old) sleep_on(count_, old);
+  sleepers_.fetch_sub(1, std::memory_order_relaxed);
   return now;
 }
 
-int affinity_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-  return std::max(1u, std::thread::hardware_concurrency());
-}
-
-// CPUs granted by quota / period, rounded up; 0 when there is no limit.
-int quota_cpus(const std::string& quota, double period) {
-  char* end = nullptr;
-  const double granted = std::strtod(quota.c_str(), &end);
-  if (end == quota.c_str() || granted <= 0 || period <= 0) return 0;
-  return std::max(1, static_cast<int>(std::ceil(granted / period)));
-}
-
-int cgroup_cpus() {
-  std::string quota;
-  double period = 0;
-  if (std::ifstream v2("/sys/fs/cgroup/cpu.max"); v2 >> quota >> period) {
-    return quota_cpus(quota, period);  // "max 100000" has no limit
-  }
-  std::ifstream v1_quota("/sys/fs/cgroup/cpu/cpu.cfs_quota_us");
-  std::ifstream v1_period("/sys/fs/cgroup/cpu/cpu.cfs_period_us");
-  if (v1_quota >> quota && v1_period >> period) return quota_cpus(quota, period);
-  return 0;
-}
-
-int default_threads() {
-  const int available = std::min(available_cpus(), kMaxThreads);
-  const char* text = std::getenv("FASTDNN_NUM_THREADS");
-  if (text == nullptr || *text == '\0') return available;
-  char* end = nullptr;
-  const long wanted = std::strtol(text, &end, 10);
-  check(*end == '\0' && wanted >= 1, "threads", "received FASTDNN_NUM_THREADS='", text,
-        "'; expected a whole number of at least 1; mend or unset it");
-  return static_cast<int>(std::min<long>(wanted, available));
-}
-
-}  // namespace
-
-int available_cpus() {
-  const int cpus = affinity_cpus();
-  const int quota = cgroup_cpus();
-  return quota > 0 ? std::min(cpus, quota) : cpus;
-}
-
 void Barrier::wait() {
-  const std::uint32_t phase = phase_.load(std::memory_order_relaxed);
+  const std::uint32_t phase = phase_.count();
   if (arrived_.fetch_add(1, std::memory_order_acq_rel) + 1 == size_) {
     arrived_.store(0, std::memory_order_relaxed);
-    phase_.store(phase + 1, std::memory_order_release);
-    phase_.notify_all();
+    phase_.raise();
     return;
   }
-  wait_for_change(phase_, phase);
+  phase_.wait_past(phase);
 }
 
-// The threads and the work they share. Replaced, never repaired, after a fork.
+// The threads and the job they share. Never destroyed, because its threads never end; the child of
+// a fork forgets it.
 struct ThreadPool::Crew {
-  // Low bits: size of the team; high bits: number of the job. One word, so that a thread that is
-  // not needed for a job never reads the job itself.
-  static constexpr std::uint32_t kSizeBits = 10;
-  alignas(kAlignment) std::atomic<std::uint32_t> ticket{0};
-  alignas(kAlignment) std::atomic<std::uint32_t> unfinished{0};
+  std::deque<Signal> starts;  // starts[i] begins a job for the thread of rank i + 1
   Function function = nullptr;
   void* context = nullptr;
+  int size = 0;
   Barrier* barrier = nullptr;
-  std::vector<std::thread> threads;
+  alignas(kAlignment) std::atomic<int> unfinished{0};
+  Signal done;
 
-  void work(int rank, std::uint32_t seen) {
-    for (;;) {
-      seen = wait_for_change(ticket, seen);
-      const int size = static_cast<int>(seen & ((1u << kSizeBits) - 1));
-      if (rank >= size) continue;
+  [[noreturn]] void work(int rank, Signal& start) {
+    for (std::uint32_t seen = 0;;) {
+      seen = start.wait_past(seen);
       Team team(rank, size, barrier);
       function(context, team);
-      if (unfinished.fetch_sub(1, std::memory_order_acq_rel) == 1) unfinished.notify_all();
+      if (unfinished.fetch_sub(1, std::memory_order_acq_rel) == 1) done.raise();
     }
   }
 
-  // Starts threads until `count` exist; fewer if the system refuses.
-  int grow(int count) {
-    while (static_cast<int>(threads.size()) < count) {
-      const int rank = static_cast<int>(threads.size()) + 1;
-      const std::uint32_t seen = ticket.load(std::memory_order_relaxed);
+  // Starts threads until there are `count`, or fewer if the system refuses; returns how many.
+  int grow(int count) noexcept {
+    if (static_cast<int>(starts.size()) >= count) return static_cast<int>(starts.size());
+    const SignalsBlocked blocked;
+    while (static_cast<int>(starts.size()) < count) {
+      const std::size_t before = starts.size();
       try {
-        threads.emplace_back([this, rank, seen] { work(rank, seen); });
-      } catch (const std::system_error&) {
+        Signal& start = starts.emplace_back();
+        const int rank = static_cast<int>(starts.size());
+        std::thread([this, rank, &start] { work(rank, start); }).detach();
+      } catch (const std::exception&) {
+        if (starts.size() > before) starts.pop_back();
         break;
       }
     }
-    return static_cast<int>(threads.size());
+    return static_cast<int>(starts.size());
   }
 
-  void run(int size, Function job, void* job_context) {
-    Barrier meeting(size);
+  void run(int team_size, Function job, void* job_context) {
+    Barrier meeting(team_size);
     function = job;
     context = job_context;
+    size = team_size;
     barrier = &meeting;
-    unfinished.store(static_cast<std::uint32_t>(size - 1), std::memory_order_relaxed);
-    const std::uint32_t number = (ticket.load(std::memory_order_relaxed) >> kSizeBits) + 1;
-    ticket.store((number << kSizeBits) | static_cast<std::uint32_t>(size),
-                 std::memory_order_release);
-    ticket.notify_all();
-    Team team(0, size, &meeting);
+    unfinished.store(team_size - 1, std::memory_order_relaxed);
+    const std::uint32_t before = done.count();
+    for (int i = 0; i + 1 < team_size; ++i) starts[static_cast<std::size_t>(i)].raise();
+    Team team(0, team_size, &meeting);
     job(job_context, team);
-    std::uint32_t left = unfinished.load(std::memory_order_acquire);
-    while (left != 0) left = wait_for_change(unfinished, left);
+    done.wait_past(before);
   }
 };
 
+namespace {
+// Set once by instance(); a plain pointer, so that the handler of fork() needs no lock.
+ThreadPool* the_pool = nullptr;
+}  // namespace
+
 ThreadPool& ThreadPool::instance() {
   // Never destroyed: threads may still be parked while the process exits.
-  static ThreadPool* pool = [] {
-    auto* made = new ThreadPool();
-    pthread_atfork(nullptr, nullptr, [] { instance().forget_threads(); });
-    return made;
+  static ThreadPool& pool = []() -> ThreadPool& {
+    the_pool = new ThreadPool();
+    pthread_atfork(nullptr, nullptr, [] { the_pool->forget_threads(); });
+    return *the_pool;
   }();
-  return *pool;
+  return pool;
 }
 
-ThreadPool::ThreadPool() : num_threads_(default_threads()), crew_(std::make_unique<Crew>()) {}
+ThreadPool::ThreadPool() : num_threads_(default_threads()) {}
 
 void ThreadPool::set_num_threads(int count) {
   check(count >= 1 && count <= kMaxThreads, "set_num_threads", "received ", count,
@@ -188,16 +215,16 @@ int ThreadPool::threads_for(double microseconds) const {
 }
 
 void ThreadPool::run_erased(int threads, Function function, void* context) {
+  const auto alone = [&] {
+    Team team(0, 1, nullptr);
+    function(context, team);
+  };
   threads = std::clamp(threads, 1, num_threads());
-  if (threads == 1 || busy_.exchange(true, std::memory_order_acquire)) {
-    Team alone(0, 1, nullptr);
-    function(context, alone);
-    return;
-  }
-  const int size = std::min(threads, crew_->grow(threads - 1) + 1);
+  if (threads == 1 || busy_.exchange(true, std::memory_order_acquire)) return alone();
+  if (crew_ == nullptr) crew_ = new (std::nothrow) Crew;
+  const int size = crew_ != nullptr ? std::min(threads, crew_->grow(threads - 1) + 1) : 1;
   if (size == 1) {
-    Team alone(0, 1, nullptr);
-    function(context, alone);
+    alone();
   } else {
     crew_->run(size, function, context);
   }
@@ -205,9 +232,9 @@ void ThreadPool::run_erased(int threads, Function function, void* context) {
 }
 
 void ThreadPool::forget_threads() {
-  // The threads exist in the parent only; joining or destroying their handles here would abort.
-  crew_.release();
-  crew_ = std::make_unique<Crew>();
+  // The threads exist in the parent only. Nothing is allocated or freed here: the forking process
+  // may have had several threads.
+  crew_ = nullptr;
   busy_.store(false, std::memory_order_relaxed);
 }
 

@@ -7,14 +7,28 @@
 #pragma once
 
 #include <atomic>
-#include <memory>
 #include <type_traits>
 
 #include "csrc/core/types.h"
 
 namespace fastdnn {
 
-// Where the members of a team wait for each other: spins first, then sleeps in the kernel.
+// A count that one thread raises and others wait for: they spin first, then sleep in the kernel.
+// std::atomic's own wait() is not used: libstdc++ may miss the wake-up of a thread that falls
+// asleep while the value changes.
+class alignas(kAlignment) Signal {
+ public:
+  std::uint32_t count() const { return count_.load(std::memory_order_acquire); }
+  void raise();
+  // Returns the count once it differs from `old`.
+  std::uint32_t wait_past(std::uint32_t old);
+
+ private:
+  std::atomic<std::uint32_t> count_{0};
+  std::atomic<std::uint32_t> sleepers_{0};
+};
+
+// Where the members of a team wait for each other.
 class Barrier {
  public:
   explicit Barrier(int size) : size_(size) {}
@@ -23,7 +37,7 @@ class Barrier {
  private:
   const int size_;
   alignas(kAlignment) std::atomic<int> arrived_{0};
-  alignas(kAlignment) std::atomic<std::uint32_t> phase_{0};
+  Signal phase_;
 };
 
 struct Range {
@@ -56,19 +70,21 @@ class Team {
 
 class ThreadPool {
  public:
-  // The process's pool. Threads start when first needed and sleep between uses. After fork() the
-  // child starts with a fresh pool of the same size.
+  // The process's pool. Threads start when first needed and sleep between uses. The child of a fork
+  // starts with a fresh pool of the same size; a member of a running team must not fork.
   static ThreadPool& instance();
 
   // Most threads that run() uses. By default the CPUs this process may use (affinity mask and
-  // cgroup quota), or fewer if FASTDNN_NUM_THREADS says so.
+  // cgroup quota), or fewer if FASTDNN_NUM_THREADS says so, or else OMP_NUM_THREADS, with which
+  // joblib and others share a machine out.
   int num_threads() const { return num_threads_.load(std::memory_order_relaxed); }
   // Throws InvalidArgument unless 1 <= count <= 256. More threads than CPUs is allowed, and slow.
   void set_num_threads(int count);
 
   // Calls fn(team) on `threads` threads, the caller's among them, and returns when all are done.
-  // fn must not throw. Called from inside a team, or while another thread uses the pool, it runs on
-  // the caller's thread alone, with the same result.
+  // fn must not throw. Called from inside a team, or while another thread uses the pool, or where
+  // the system gives no more threads, it runs on fewer, down to the caller's alone, with the same
+  // result.
   template <typename F>
   void run(int threads, F&& fn) {
     run_erased(
@@ -95,10 +111,7 @@ class ThreadPool {
 
   std::atomic<int> num_threads_;
   std::atomic<bool> busy_{false};
-  std::unique_ptr<Crew> crew_;
+  Crew* crew_ = nullptr;  // made when first needed, never destroyed
 };
-
-// CPUs this process may use: affinity mask, then cgroup quota, at least 1.
-int available_cpus();
 
 }  // namespace fastdnn
