@@ -1,19 +1,32 @@
 // SPDX-License-Identifier: Apache-2.0
 // What tests and benches need and users do not.
-#include <pybind11/stl.h>
-
 #include <atomic>
 #include <chrono>
 
+#include "csrc/bindings/arrays.h"
 #include "csrc/bindings/register.h"
 #include "csrc/core/thread_pool.h"
 #include "csrc/cpu/registry.h"
 
 namespace fastdnn::bindings {
-
-namespace py = pybind11;
-
 namespace {
+
+cpu::MathFunction parse_math_function(const std::string& name) {
+#define FASTDNN_MATH_FUNCTION(f) \
+  if (name == #f) return cpu::MathFunction::k_##f;
+  FASTDNN_MATH_FUNCTIONS(FASTDNN_MATH_FUNCTION)
+#undef FASTDNN_MATH_FUNCTION
+  fail("math", "received the unknown function '", name, "'");
+}
+
+void math_array(const std::string& name, const py::array& x, py::array& out) {
+  const ConstMatrixView from = rows_of("math", "x", x);
+  const MatrixView to = writable_rows("math", "out", out);
+  check(shape_of(x) == shape_of(out), "math", "expected x and out of equal shapes");
+  const cpu::MathFunction function = parse_math_function(name);
+  py::gil_scoped_release release;
+  cpu::kernels().math_f32(function, from.data, to.data, from.size());
+}
 
 // GFLOP/s of independent fused multiply-adds on `threads` threads at once, for about `milliseconds`.
 double fma_peak(int threads, double milliseconds) {
@@ -40,8 +53,9 @@ void register_testing(py::module_& parent) {
   m.def("set_isa_level",
         [](const std::string& name) { cpu::set_isa_level(parse_isa_level(name)); });
   m.def("kernel_names", &cpu::kernel_names);
-  m.def("fma_peak", &fma_peak, py::call_guard<py::gil_scoped_release>(),
-        py::arg("threads"), py::arg("milliseconds") = 50.0);
+  m.def("fma_peak", &fma_peak, py::call_guard<py::gil_scoped_release>(), py::arg("threads"),
+        py::arg("milliseconds") = 50.0);
+  m.def("math", &math_array, py::arg("name"), py::arg("x").noconvert(), py::arg("out").noconvert());
 }
 
 }  // namespace fastdnn::bindings

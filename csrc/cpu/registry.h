@@ -12,6 +12,7 @@
 #include "csrc/cpu/dropout/dropout.h"
 #include "csrc/cpu/gemm/gemm.h"
 #include "csrc/cpu/loss/loss.h"
+#include "csrc/cpu/math/math.h"
 #include "csrc/cpu/metric/metric.h"
 #include "csrc/cpu/optimizer/optimizer.h"
 #include "csrc/cpu/random/random.h"

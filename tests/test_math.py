@@ -1,0 +1,69 @@
+import numpy as np
+import pytest
+from guarded import Guarded
+from reference.math import FUNCTIONS, ulp_errors
+from shapes import LENGTHS
+
+from fastdnn import _core
+
+KERNELS = ["math_f32"]
+
+# What csrc/cpu/simd/math.h promises.
+MAX_ULP = 2.0
+
+
+def evaluate(name, x):
+    y = np.empty_like(x)
+    _core.testing.math(name, x, y)
+    return y
+
+
+def check(name, x):
+    y = evaluate(name, x)
+    with np.errstate(all="ignore"):
+        expected = FUNCTIONS[name](x.astype(np.float64))
+    errors = ulp_errors(y, expected)
+    worst = int(np.argmax(errors))
+    assert errors[worst] <= MAX_ULP, (
+        f"{name}({float(x[worst])!r}) = {float(y[worst])!r}, expected {expected[worst]!r}: "
+        f"{errors[worst]:.3f} ulp"
+    )
+    # The sign of a zero counts too.
+    zeros = (expected == 0) & (y == 0)
+    np.testing.assert_array_equal(np.signbit(y[zeros]), np.signbit(expected[zeros]))
+    return errors[worst]
+
+
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_sampled(isa, rng, name):
+    """Random bit patterns, values of ordinary size, and every kind of special value."""
+    bits = rng.integers(0, 2**32, 200_000, dtype=np.uint32).view(np.float32)
+    ordinary = rng.standard_normal(200_000).astype(np.float32) * 4
+    powers = np.ldexp(np.float32(1), np.arange(-149, 128)).astype(np.float32)
+    near = np.concatenate([np.nextafter(powers, np.float32(s)) for s in (-np.inf, np.inf)])
+    special = np.array([0.0, np.inf, np.nan, 88.72283, 88.72284, -103.97, -103.98], np.float32)
+    x = np.concatenate([powers, near, special])
+    check(name, np.concatenate([bits, ordinary, x, -x]))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", sorted(FUNCTIONS))
+def test_every_float(isa, name):
+    """All 2**32 inputs."""
+    chunk = 2**22
+    worst = 0.0
+    for start in range(0, 2**32, chunk):
+        x = np.arange(start, start + chunk, dtype=np.uint32).view(np.float32)
+        worst = max(worst, check(name, x))
+    print(f"{name} at {isa}: {worst:.3f} ulp")
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_lengths(isa, rng, length):
+    """Tails are computed as the middle is, and nothing outside is written."""
+    x = rng.standard_normal(length).astype(np.float32)
+    y = Guarded((length,))
+    _core.testing.math("exp", x, y.array)
+    y.check()
+    whole = evaluate("exp", np.concatenate([x, np.zeros(64, np.float32)]))
+    np.testing.assert_array_equal(y.array, whole[:length])
