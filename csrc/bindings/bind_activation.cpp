@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <optional>
+
 #include "csrc/bindings/arrays.h"
 #include "csrc/bindings/register.h"
 #include "csrc/ops/activation.h"
@@ -9,10 +11,11 @@ namespace {
 // Rough cost on one thread, for choosing the number of threads.
 constexpr double kNanosecondsPerElement = 0.5;
 
-py::array activation_array(const py::array& x, const std::string& name, float alpha,
+py::array activation_array(const py::array& x, const std::string& name, std::optional<float> alpha,
                            const py::object& out) {
   const char* op = "activation";
-  ActivationArgs args{parse_activation(name), alpha, rows_of(op, "x", x), {}};
+  const Activation kind = parse_activation(name);
+  ActivationArgs args{kind, activation_alpha(kind, alpha), rows_of(op, "x", x), {}};
   py::array y = output(op, out, shape_of(x));
   args.y = writable_rows(op, "out", y);
   {
@@ -24,10 +27,12 @@ py::array activation_array(const py::array& x, const std::string& name, float al
 }
 
 py::array activation_backward_array(const py::array& saved, const py::array& dy,
-                                    const std::string& name, float alpha, const py::object& out) {
+                                    const std::string& name, std::optional<float> alpha,
+                                    const py::object& out) {
   const char* op = "activation_backward";
+  const Activation kind = parse_activation(name);
   ActivationBackwardArgs args{
-      parse_activation(name), alpha, rows_of(op, "y_or_x", saved), rows_of(op, "dy", dy), {}};
+      kind, activation_alpha(kind, alpha), rows_of(op, "y_or_x", saved), rows_of(op, "dy", dy), {}};
   check(shape_of(saved) == shape_of(dy), op, "received y_or_x, a ", describe(saved), ", and dy, a ",
         describe(dy), "; expected equal shapes");
   py::array dx = output(op, out, shape_of(dy));
@@ -44,10 +49,10 @@ py::array activation_backward_array(const py::array& saved, const py::array& dy,
 
 void register_activation(py::module_& m) {
   using py::arg;
-  m.def("activation", &activation_array, arg("x").noconvert(), arg("name"), arg("alpha"),
-        arg("out") = py::none());
+  m.def("activation", &activation_array, arg("x").noconvert(), arg("name"),
+        arg("alpha") = py::none(), arg("out") = py::none());
   m.def("activation_backward", &activation_backward_array, arg("y_or_x").noconvert(),
-        arg("dy").noconvert(), arg("name"), arg("alpha"), arg("out") = py::none());
+        arg("dy").noconvert(), arg("name"), arg("alpha") = py::none(), arg("out") = py::none());
   m.def("activation_needs_input",
         [](const std::string& name) { return activation_needs_input(parse_activation(name)); });
 }

@@ -8,6 +8,21 @@ namespace fastdnn {
 enum class Activation : int {
   kLinear,
   kRelu,
+  kLeakyRelu,
+  kElu,
+  kSelu,
+  kSigmoid,
+  kTanh,
+  kSoftplus,
+  kSoftsign,
+  kGelu,
+  kGeluTanh,
+  kSilu,
+  kMish,
+  kHardSigmoid,
+  kHardTanh,
+  kRelu6,
+  kExponential,
 };
 
 }  // namespace fastdnn

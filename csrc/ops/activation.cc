@@ -9,12 +9,28 @@ namespace {
 struct Entry {
   Activation kind;
   const char* name;
-  bool needs_input;
+  bool needs_input = false;
+  std::optional<float> default_alpha = std::nullopt;
 };
 
 constexpr Entry kActivations[] = {
-    {Activation::kLinear, "linear", false},
-    {Activation::kRelu, "relu", false},
+    {.kind = Activation::kLinear, .name = "linear"},
+    {.kind = Activation::kRelu, .name = "relu"},
+    {.kind = Activation::kLeakyRelu, .name = "leaky_relu", .default_alpha = 0.2f},
+    {.kind = Activation::kElu, .name = "elu", .default_alpha = 1.0f},
+    {.kind = Activation::kSelu, .name = "selu"},
+    {.kind = Activation::kSigmoid, .name = "sigmoid"},
+    {.kind = Activation::kTanh, .name = "tanh"},
+    {.kind = Activation::kSoftplus, .name = "softplus"},
+    {.kind = Activation::kSoftsign, .name = "softsign"},
+    {.kind = Activation::kGelu, .name = "gelu", .needs_input = true},
+    {.kind = Activation::kGeluTanh, .name = "gelu_tanh", .needs_input = true},
+    {.kind = Activation::kSilu, .name = "silu", .needs_input = true},
+    {.kind = Activation::kMish, .name = "mish", .needs_input = true},
+    {.kind = Activation::kHardSigmoid, .name = "hard_sigmoid"},
+    {.kind = Activation::kHardTanh, .name = "hard_tanh"},
+    {.kind = Activation::kRelu6, .name = "relu6"},
+    {.kind = Activation::kExponential, .name = "exponential"},
 };
 
 const Entry& entry(Activation kind) {
@@ -38,6 +54,16 @@ Activation parse_activation(const std::string& name) {
     names += e.name;
   }
   fail("activation", "received '", name, "'; expected one of ", names);
+}
+
+float activation_alpha(Activation kind, std::optional<float> alpha) {
+  const Entry& e = entry(kind);
+  if (!alpha) return e.default_alpha.value_or(0.0f);
+  check(e.default_alpha.has_value(), "activation", "received alpha=", *alpha, " for '", e.name,
+        "', which has no parameter; leave alpha out");
+  check(*alpha >= 0.0f, "activation", "received alpha=", *alpha, " for '", e.name,
+        "'; expected alpha >= 0");
+  return *alpha;
 }
 
 void activation(const ActivationArgs& args, Context& context) {

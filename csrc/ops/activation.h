@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "csrc/core/activation.h"
@@ -9,16 +10,16 @@
 
 namespace fastdnn {
 
-// y = f(x), element by element. y may be x.
+// y = f(x), element by element. y may be x. Formulas: csrc/cpu/activation/activation.h.
 struct ActivationArgs {
   Activation kind = Activation::kLinear;
-  float alpha = 0.0f;  // slope or scale, where the function has one
+  float alpha = 0.0f;  // from activation_alpha
   ConstMatrixView x;
   MatrixView y;  // shape of x
 };
 
 // dx = dy * f'(.), from the output y of the forward pass, or from its input x where
-// activation_needs_input(kind). dx may be dy.
+// activation_needs_input(kind). dx may be dy or saved.
 struct ActivationBackwardArgs {
   Activation kind = Activation::kLinear;
   float alpha = 0.0f;
@@ -31,6 +32,11 @@ bool activation_needs_input(Activation kind);
 const char* activation_name(Activation kind);
 // Throws InvalidArgument that lists the valid names.
 Activation parse_activation(const std::string& name);
+
+// The parameter of the function: `alpha`, or Keras's default if it is absent. Throws
+// InvalidArgument if the function has none, or unless alpha >= 0, without which the sign of y would
+// not tell the branch taken.
+float activation_alpha(Activation kind, std::optional<float> alpha);
 
 void activation(const ActivationArgs& args, Context& context);
 void activation_backward(const ActivationBackwardArgs& args, Context& context);

@@ -2,9 +2,24 @@
 
 import numpy as np
 
+
+def sigmoid(x):
+    decay = np.exp(-np.abs(x))
+    return np.where(x < 0, decay, 1.0) / (1.0 + decay)
+
+
+def softplus(x):
+    return np.maximum(x, 0.0) + np.log1p(np.exp(-np.abs(x)))
+
+
 FUNCTIONS = {
     "exp": np.exp,
+    "expm1": np.expm1,
     "log": np.log,
+    "log1p": np.log1p,
+    "sigmoid": sigmoid,
+    "softplus": softplus,
+    "tanh": np.tanh,
 }
 
 

@@ -7,7 +7,7 @@
 
 namespace fastdnn::cpu {
 
-#define FASTDNN_MATH_FUNCTIONS(F) F(exp) F(log)
+#define FASTDNN_MATH_FUNCTIONS(F) F(exp) F(expm1) F(log) F(log1p) F(sigmoid) F(softplus) F(tanh)
 
 enum class MathFunction : int {
 #define FASTDNN_MATH_FUNCTION(name) k_##name,

@@ -62,6 +62,7 @@ inline F32 operator*(F32 a, F32 b) { return {_mm256_mul_ps(a.v, b.v)}; }
 inline F32 operator/(F32 a, F32 b) { return {_mm256_div_ps(a.v, b.v)}; }
 inline F32 fma(F32 a, F32 b, F32 c) { return {_mm256_fmadd_ps(a.v, b.v, c.v)}; }
 inline F32 fnma(F32 a, F32 b, F32 c) { return {_mm256_fnmadd_ps(a.v, b.v, c.v)}; }
+inline F32 product_error(F32 a, F32 b, F32 p) { return {_mm256_fmsub_ps(a.v, b.v, p.v)}; }
 inline F32 min(F32 a, F32 b) { return {_mm256_min_ps(a.v, b.v)}; }
 inline F32 max(F32 a, F32 b) { return {_mm256_max_ps(a.v, b.v)}; }
 inline F32 sqrt(F32 a) { return {_mm256_sqrt_ps(a.v)}; }
@@ -90,17 +91,6 @@ inline I32 bitcast_i32(F32 a) { return {_mm256_castps_si256(a.v)}; }
 inline F32 bitcast_f32(I32 a) { return {_mm256_castsi256_ps(a.v)}; }
 inline I32 truncate_i32(F32 a) { return {_mm256_cvttps_epi32(a.v)}; }
 inline F32 convert_f32(I32 a) { return {_mm256_cvtepi32_ps(a.v)}; }
-inline F32 scale_by_power(F32 a, F32 n) {
-  // In two steps, because 2^n itself may be out of range; only the second one rounds.
-  const __m256i exponent = _mm256_cvttps_epi32(n.v);
-  const __m256i half = _mm256_srai_epi32(exponent, 1);
-  const __m256i bias = _mm256_set1_epi32(127);
-  const __m256i first = _mm256_slli_epi32(_mm256_add_epi32(half, bias), 23);
-  const __m256i second =
-      _mm256_slli_epi32(_mm256_add_epi32(_mm256_sub_epi32(exponent, half), bias), 23);
-  return {
-      _mm256_mul_ps(_mm256_mul_ps(a.v, _mm256_castsi256_ps(first)), _mm256_castsi256_ps(second))};
-}
 inline I32 operator+(I32 a, I32 b) { return {_mm256_add_epi32(a.v, b.v)}; }
 inline I32 operator-(I32 a, I32 b) { return {_mm256_sub_epi32(a.v, b.v)}; }
 inline I32 operator&(I32 a, I32 b) { return {_mm256_and_si256(a.v, b.v)}; }
@@ -119,6 +109,14 @@ inline I32 shift_right_logical(I32 a) {
 template <int kBits>
 inline I32 shift_right_arithmetic(I32 a) {
   return {_mm256_srai_epi32(a.v, kBits)};
+}
+inline F32 scale_by_power(F32 a, F32 n) {
+  // In two steps, because 2^n itself may be out of range; only the second one rounds.
+  const I32 exponent = truncate_i32(n);
+  const I32 half = shift_right_arithmetic<1>(exponent);
+  const I32 bias = set1_i32(127);
+  return a * bitcast_f32(shift_left<23>(half + bias)) *
+         bitcast_f32(shift_left<23>(exponent - half + bias));
 }
 inline void multiply_wide(I32 a, I32 b, I32& high, I32& low) {
   const __m256i even = _mm256_mul_epu32(a.v, b.v);

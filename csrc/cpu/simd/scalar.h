@@ -55,6 +55,11 @@ inline F32 operator/(F32 a, F32 b) { return {a.v / b.v}; }
 inline F32 fma(F32 a, F32 b, F32 c) { return {a.v * b.v + c.v}; }
 // c - a * b
 inline F32 fnma(F32 a, F32 b, F32 c) { return {c.v - a.v * b.v}; }
+// a * b - p, rounded once at every level: what the rounded product or quotient p leaves out.
+inline F32 product_error(F32 a, F32 b, F32 p) {
+  return {static_cast<float>(static_cast<double>(a.v) * static_cast<double>(b.v) -
+                             static_cast<double>(p.v))};
+}
 // Where either operand is NaN the second one is returned, as the x86 instructions do.
 inline F32 min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }
 inline F32 max(F32 a, F32 b) { return {a.v > b.v ? a.v : b.v}; }
@@ -92,8 +97,6 @@ inline I32 truncate_i32(F32 a) {
                                                        : INT32_MIN};
 }
 inline F32 convert_f32(I32 a) { return {static_cast<float>(a.v)}; }
-// a * 2^n for a whole n in [-252, 254], rounded once.
-inline F32 scale_by_power(F32 a, F32 n) { return {std::ldexp(a.v, truncate_i32(n).v)}; }
 inline I32 operator+(I32 a, I32 b) {
   return {
       static_cast<std::int32_t>(static_cast<std::uint32_t>(a.v) + static_cast<std::uint32_t>(b.v))};
@@ -118,6 +121,15 @@ inline I32 shift_right_logical(I32 a) {
 template <int kBits>
 inline I32 shift_right_arithmetic(I32 a) {
   return {a.v >> kBits};
+}
+// a * 2^n for a whole n in [-252, 254], rounded once.
+inline F32 scale_by_power(F32 a, F32 n) {
+  // In two steps, because 2^n itself may be out of range; only the second one rounds.
+  const I32 exponent = truncate_i32(n);
+  const I32 half = shift_right_arithmetic<1>(exponent);
+  const I32 bias = set1_i32(127);
+  return a * bitcast_f32(shift_left<23>(half + bias)) *
+         bitcast_f32(shift_left<23>(exponent - half + bias));
 }
 // The high and low 32 bits of the unsigned 32x32-bit products.
 inline void multiply_wide(I32 a, I32 b, I32& high, I32& low) {

@@ -1,6 +1,6 @@
 """Every kernel on NumPy arrays: float32, C-contiguous, checked, never silently copied."""
 
-from fastdnn.ops.activation import activation
+from fastdnn.ops.activation import activation, activation_backward, activation_needs_input
 from fastdnn.ops.gemm import gemm
 from fastdnn.ops.optimizer import (
     adagrad_update,
@@ -19,9 +19,12 @@ from fastdnn.ops.reduction import (
     sum,
     sum_of_squares,
 )
+from fastdnn.ops.softmax import log_softmax, softmax, softmax_backward
 
 __all__ = [
     "activation",
+    "activation_backward",
+    "activation_needs_input",
     "adagrad_update",
     "adam_update",
     "all_finite",
@@ -29,11 +32,14 @@ __all__ = [
     "first_nonfinite",
     "ftrl_update",
     "gemm",
+    "log_softmax",
     "max_abs",
     "mean",
     "rmsprop_update",
     "row_sums",
     "sgd_update",
+    "softmax",
+    "softmax_backward",
     "sum",
     "sum_of_squares",
 ]
