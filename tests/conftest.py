@@ -30,8 +30,10 @@ def rng():
 
 @pytest.fixture(params=[1, 2, 3, 5, 8])
 def threads(request):
-    """Run the test once with each of these numbers of threads."""
+    """Run the test once with each of these numbers of threads, however small the work."""
     before = _core.num_threads()
     _core.set_num_threads(request.param)
+    _core.testing.set_least_microseconds_per_thread(0.0)
     yield request.param
+    _core.testing.set_least_microseconds_per_thread(10.0)
     _core.set_num_threads(before)

@@ -56,6 +56,8 @@ void register_testing(py::module_& parent) {
   m.def("fma_peak", &fma_peak, py::call_guard<py::gil_scoped_release>(), py::arg("threads"),
         py::arg("milliseconds") = 50.0);
   m.def("math", &math_array, py::arg("name"), py::arg("x").noconvert(), py::arg("out").noconvert());
+  m.def("set_least_microseconds_per_thread",
+        [](double value) { ThreadPool::instance().set_least_microseconds(value); });
 }
 
 }  // namespace fastdnn::bindings

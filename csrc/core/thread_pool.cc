@@ -209,9 +209,9 @@ void ThreadPool::set_num_threads(int count) {
 }
 
 int ThreadPool::threads_for(double microseconds) const {
-  constexpr double kLeastPerThread = 10;
-  return static_cast<int>(
-      std::clamp(microseconds / kLeastPerThread, 1.0, static_cast<double>(num_threads())));
+  const double least = least_microseconds_.load(std::memory_order_relaxed);
+  const double most = num_threads();
+  return static_cast<int>(least > 0 ? std::clamp(microseconds / least, 1.0, most) : most);
 }
 
 void ThreadPool::run_erased(int threads, Function function, void* context) {

@@ -97,6 +97,10 @@ class ThreadPool {
 
   // Threads worth using for work that takes about `microseconds` on one: each gets at least 10 us.
   int threads_for(double microseconds) const;
+  // Tests set 0, which uses all threads for the smallest work.
+  void set_least_microseconds(double value) {
+    least_microseconds_.store(value, std::memory_order_relaxed);
+  }
 
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -110,6 +114,7 @@ class ThreadPool {
   void forget_threads();  // in the child of a fork
 
   std::atomic<int> num_threads_;
+  std::atomic<double> least_microseconds_{10.0};
   std::atomic<bool> busy_{false};
   Crew* crew_ = nullptr;  // made when first needed, never destroyed
 };

@@ -7,6 +7,8 @@ index_t gemm_scratch_size(const GemmArgs& args, int threads) {
   return cpu::gemm_scratch_size(args, threads);
 }
 
+bool gemm_uses_scratch(const GemmArgs& args) { return cpu::gemm_uses_scratch(args); }
+
 double gemm_cost(const GemmArgs& args) {
   constexpr double kFlopsPerMicrosecond = 100e3;
   return 2.0 * static_cast<double>(args.m()) * static_cast<double>(args.n()) *

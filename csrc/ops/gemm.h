@@ -36,12 +36,16 @@ struct GemmArgs {
 // Floats of scratch that gemm() needs when run by up to `threads` members.
 index_t gemm_scratch_size(const GemmArgs& args, int threads);
 
+// Whether gemm() reads or writes scratch for these shapes.
+bool gemm_uses_scratch(const GemmArgs& args);
+
 // Time on one thread in microseconds, roughly.
 double gemm_cost(const GemmArgs& args);
 
 void gemm(const GemmArgs& args, Context& context);
 
 namespace cpu {
+bool gemm_uses_scratch(const GemmArgs& args);
 index_t gemm_scratch_size(const GemmArgs& args, int threads);
 void gemm(const GemmArgs& args, Team& team);
 }  // namespace cpu

@@ -18,8 +18,9 @@ namespace {
 constexpr index_t kMaxTileRows = 14, kMaxTileCols = 32, kMaxDepth = 256;
 // Columns of B packed at a time, and groups of rows of A: 168 x 256 floats, a part of the second cache.
 constexpr index_t kPackedCols = 4096, kPackedGroups = 12;
-// B is read in place up to 2 MiB, and while no more rows than this would share the cost of packing it.
-constexpr index_t kDirectFloats = index_t{1} << 19, kDirectRows = 512;
+// B is read in place up to 2 MiB, and while no more rows than this would share the cost of packing it,
+// or while a panel of it stays in half of the first cache anyway.
+constexpr index_t kDirectFloats = index_t{1} << 19, kDirectRows = 512, kDirectDepth = 192;
 // Rows this many floats apart fall into the same set of a first cache.
 constexpr index_t kAliasingFloats = 1024;
 
@@ -42,10 +43,11 @@ Plan plan_tiles(const GemmArgs& args) {
 }
 
 bool reads_in_place(const GemmArgs& args) {
-  if (args.transpose_b || args.m() > kDirectRows) return false;
-  if (args.m() > 1 && args.k() * args.b.stride > kDirectFloats) return false;
-  const bool aliasing_b = args.b.stride % kAliasingFloats == 0 && args.k() > 64 && args.m() > 1;
-  const bool aliasing_a = !args.transpose_a && args.a.stride % kAliasingFloats == 0 && args.m() > 4;
+  if (args.m() == 1) return !args.transpose_b;
+  if (args.transpose_b || args.k() * args.b.stride > kDirectFloats) return false;
+  if (args.m() > kDirectRows && args.k() > kDirectDepth) return false;
+  const bool aliasing_b = args.b.stride % kAliasingFloats == 0 && args.k() > 8;
+  const bool aliasing_a = args.a.stride % kAliasingFloats == 0 && args.a.rows > 8;
   return !aliasing_a && !aliasing_b;
 }
 
@@ -205,6 +207,8 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
 }
 
 }  // namespace
+
+bool gemm_uses_scratch(const GemmArgs& args) { return !reads_in_place(args); }
 
 index_t gemm_scratch_size(const GemmArgs& args, int threads) {
   return kMaxDepth * (round_up(std::min(args.n(), kPackedCols), kMaxTileCols) +

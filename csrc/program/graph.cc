@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "csrc/program/graph.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "csrc/core/check.h"
+#include "csrc/ops/activation.h"
+
+namespace fastdnn::program {
+
+ParameterId Graph::add_parameter(std::string name, std::vector<index_t> shape, bool trainable) {
+  const bool good = (shape.size() == 1 || shape.size() == 2) &&
+                    std::all_of(shape.begin(), shape.end(), [](index_t n) { return n >= 1; });
+  check(good, "graph", "parameter '", name, "': expected one or two extents of at least 1");
+  for (const Parameter& p : parameters_) {
+    check(p.name != name, "graph", "received the parameter '", name,
+          "' twice; expected distinct names; give the layers different names");
+  }
+  const bool is_vector = shape.size() == 1;
+  parameters_.push_back({std::move(name), is_vector ? 1 : shape[0], shape.back(), is_vector, trainable});
+  return static_cast<ParameterId>(parameters_.size()) - 1;
+}
+
+TensorId Graph::add_input(index_t width) {
+  check(width >= 1, "graph", "received an input of width ", width, "; expected at least 1");
+  widths_.push_back(width);
+  inputs_.push_back(tensor_count() - 1);
+  return inputs_.back();
+}
+
+TensorId Graph::add_dense(TensorId x, ParameterId kernel, ParameterId bias) {
+  check_tensor("dense", x);
+  check(kernel >= 0 && kernel < static_cast<int>(parameters_.size()), "dense", "received the kernel ",
+        kernel, "; expected a parameter of this graph");
+  const Parameter& k = parameters_[static_cast<std::size_t>(kernel)];
+  check(!k.is_vector && k.rows == width(x), "dense", "received the kernel '", k.name, "' of shape ",
+        k.is_vector ? shape_text({k.cols}) : shape_text({k.rows, k.cols}), "; expected (", width(x),
+        ", units)");
+  if (bias != kNone) check_vector("dense", "bias", bias, k.cols);
+  return add_node(Dense{kernel, bias}, x, k.cols);
+}
+
+TensorId Graph::add_activation(TensorId x, const std::string& name, float alpha) {
+  check_tensor("activation", x);
+  if (name == "softmax") return add_node(Softmax{}, x, width(x));
+  return add_node(Elementwise{parse_activation(name), alpha}, x, width(x));
+}
+
+TensorId Graph::add_batch_normalization(TensorId x, const BatchNormalization& operation) {
+  const char* op = "batch_normalization";
+  check_tensor(op, x);
+  if (operation.gamma != kNone) check_vector(op, "gamma", operation.gamma, width(x));
+  if (operation.beta != kNone) check_vector(op, "beta", operation.beta, width(x));
+  check_vector(op, "moving_mean", operation.moving_mean, width(x));
+  check_vector(op, "moving_variance", operation.moving_variance, width(x));
+  check(operation.momentum >= 0.0f && operation.momentum <= 1.0f, op, "received momentum ",
+        operation.momentum, "; expected 0 to 1");
+  check(operation.epsilon >= 0.0f && std::isfinite(operation.epsilon), op, "received epsilon ",
+        operation.epsilon, "; expected a finite number of at least 0");
+  return add_node(operation, x, width(x));
+}
+
+TensorId Graph::add_dropout(TensorId x, float rate, std::uint32_t stream) {
+  check_tensor("dropout", x);
+  check(rate >= 0.0f && rate < 1.0f, "dropout", "received rate ", rate, "; expected 0 <= rate < 1");
+  return add_node(Dropout{rate, stream}, x, width(x));
+}
+
+void Graph::add_output(TensorId x) {
+  check_tensor("graph", x);
+  outputs_.push_back(x);
+}
+
+const Node* Graph::producer(TensorId tensor) const {
+  for (const Node& node : nodes_) {
+    if (node.output == tensor) return &node;
+  }
+  return nullptr;
+}
+
+int Graph::readers(TensorId tensor) const {
+  const auto reads = [tensor](const Node& node) { return node.input == tensor; };
+  return static_cast<int>(std::count_if(nodes_.begin(), nodes_.end(), reads) +
+                          std::count(outputs_.begin(), outputs_.end(), tensor));
+}
+
+int Graph::parameter_uses(ParameterId parameter) const {
+  int uses = 0;
+  for (const Node& node : nodes_) {
+    for (ParameterId used : parameters_of(node.operation)) uses += used == parameter;
+  }
+  return uses;
+}
+
+TensorId Graph::add_node(Operation operation, TensorId x, index_t width) {
+  widths_.push_back(width);
+  nodes_.push_back({std::move(operation), x, tensor_count() - 1});
+  return nodes_.back().output;
+}
+
+void Graph::check_tensor(const char* op, TensorId x) const {
+  check(x >= 0 && x < tensor_count(), op, "received the tensor ", x, "; this graph has ",
+        tensor_count());
+}
+
+void Graph::check_vector(const char* op, const char* role, ParameterId parameter, index_t width) const {
+  check(parameter >= 0 && parameter < static_cast<int>(parameters_.size()), op, "received the ", role,
+        " ", parameter, "; expected a parameter of this graph");
+  const Parameter& p = parameters_[static_cast<std::size_t>(parameter)];
+  check(p.is_vector && p.cols == width, op, role, ": received '", p.name, "' of shape ",
+        p.is_vector ? shape_text({p.cols}) : shape_text({p.rows, p.cols}), "; expected ",
+        shape_text({width}));
+}
+
+std::vector<ParameterId> parameters_of(const Operation& operation) {
+  std::vector<ParameterId> ids;
+  if (const auto* dense = std::get_if<Dense>(&operation)) {
+    ids = {dense->kernel, dense->bias};
+  } else if (const auto* norm = std::get_if<BatchNormalization>(&operation)) {
+    ids = {norm->gamma, norm->beta, norm->moving_mean, norm->moving_variance};
+  }
+  std::erase(ids, kNone);
+  return ids;
+}
+
+}  // namespace fastdnn::program

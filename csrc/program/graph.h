@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a network computes, as a directed acyclic graph of nodes over tensors. A tensor has one value per
+// row of the batch and column of its width. Nodes are added in an order in which they can run. Several
+// nodes may name the same parameter (shared weights) and the same input tensor.
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "csrc/core/activation.h"
+#include "csrc/core/types.h"
+
+namespace fastdnn::program {
+
+using TensorId = int;
+using ParameterId = int;
+inline constexpr int kNone = -1;
+
+struct Parameter {
+  std::string name;
+  index_t rows = 1;
+  index_t cols = 0;
+  bool is_vector = false;  // one dimension for the outside; rows is 1
+  bool trainable = true;
+};
+
+struct Dense {
+  ParameterId kernel, bias;  // bias may be kNone
+};
+struct Elementwise {
+  Activation kind;
+  float alpha;
+};
+struct Softmax {};
+struct BatchNormalization {
+  ParameterId gamma, beta;  // each may be kNone
+  ParameterId moving_mean, moving_variance;
+  float momentum, epsilon;
+};
+struct Dropout {
+  float rate;
+  std::uint32_t stream;
+};
+using Operation = std::variant<Dense, Elementwise, Softmax, BatchNormalization, Dropout>;
+
+struct Node {
+  Operation operation;
+  TensorId input;
+  TensorId output;
+};
+
+// Every add_* throws InvalidArgument for unknown ids, wrong shapes and values out of range.
+class Graph {
+ public:
+  ParameterId add_parameter(std::string name, std::vector<index_t> shape, bool trainable);
+  TensorId add_input(index_t width);
+  TensorId add_dense(TensorId x, ParameterId kernel, ParameterId bias);
+  // An element-wise activation, or "softmax" over the width.
+  TensorId add_activation(TensorId x, const std::string& name, float alpha);
+  TensorId add_batch_normalization(TensorId x, const BatchNormalization& operation);
+  TensorId add_dropout(TensorId x, float rate, std::uint32_t stream);
+  void add_output(TensorId x);
+
+  const std::vector<Parameter>& parameters() const { return parameters_; }
+  const std::vector<Node>& nodes() const { return nodes_; }
+  const std::vector<TensorId>& inputs() const { return inputs_; }
+  const std::vector<TensorId>& outputs() const { return outputs_; }
+  int tensor_count() const { return static_cast<int>(widths_.size()); }
+  index_t width(TensorId tensor) const { return widths_[static_cast<std::size_t>(tensor)]; }
+
+  // The node that computes a tensor, or null for an input.
+  const Node* producer(TensorId tensor) const;
+  // How many nodes and outputs read a tensor.
+  int readers(TensorId tensor) const;
+  // The parameters a node uses, with their number of nodes in the whole graph given by parameter_uses.
+  int parameter_uses(ParameterId parameter) const;
+
+ private:
+  TensorId add_node(Operation operation, TensorId x, index_t width);
+  void check_tensor(const char* op, TensorId x) const;
+  void check_vector(const char* op, const char* role, ParameterId parameter, index_t width) const;
+
+  std::vector<Parameter> parameters_;
+  std::vector<index_t> widths_;
+  std::vector<Node> nodes_;
+  std::vector<TensorId> inputs_, outputs_;
+};
+
+// The parameters that an operation reads, without kNone.
+std::vector<ParameterId> parameters_of(const Operation& operation);
+
+}  // namespace fastdnn::program

@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a graph to a program: which ops are fused, which buffers they use, in which order they run.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "csrc/core/arena.h"
+#include "csrc/ops/gemm.h"
+#include "csrc/ops/loss.h"
+#include "csrc/ops/metric.h"
+#include "csrc/ops/optimizer.h"
+#include "csrc/program/feed.h"
+#include "csrc/program/graph.h"
+#include "csrc/program/parameters.h"
+#include "csrc/program/program.h"
+
+namespace fastdnn::program {
+
+enum class Mode {
+  kTrain,      // forward, loss, backward, update
+  kGradients,  // forward, loss, backward; gradients stay where they can be read
+  kEvaluate,   // forward as at inference, loss and metrics
+  kPredict,    // forward as at inference, outputs copied out
+};
+
+struct LossSpec {
+  Loss kind = Loss::kMeanSquaredError;
+  bool from_logits = false;
+  float label_smoothing = 0.0f;
+};
+
+// What compile() decided; the same loss and metrics for every output.
+struct TrainingSpec {
+  LossSpec loss;
+  std::vector<Metric> metrics;
+  OptimizerConfig optimizer;
+};
+
+// What a program reads and writes besides its own buffers. All outlive the program.
+struct Storage {
+  const ParameterArena* weights = nullptr;
+  const ParameterArena* gradients = nullptr;
+  const std::vector<ParameterArena>* slots = nullptr;
+};
+
+// Sums over the rows of all steps since they were cleared:
+// rows, sum w, sum w * loss, then for each output and metric sum value, sum w * value.
+using Totals = std::vector<double>;
+inline std::size_t totals_size(const TrainingSpec& spec, std::size_t outputs) {
+  return 3 + 2 * spec.metrics.size() * outputs;
+}
+
+// A program for batches of up to `capacity` rows, with its buffers. Set feed and totals before running.
+struct LoweredProgram {
+  Program program;
+  std::deque<AlignedBuffer<float>> buffers;
+  AlignedBuffer<float> scratch;
+  std::vector<GemmArgs> products;  // at full capacity: what scratch is for
+  double microseconds = 0;         // rough time of a step on one thread
+  index_t capacity = 0;
+  const Feed* feed = nullptr;
+  Totals* totals = nullptr;
+
+  // Makes scratch large enough for a team of this size. Not while running.
+  void prepare(int threads);
+};
+
+std::unique_ptr<LoweredProgram> lower(const Graph& graph, const TrainingSpec& spec, Storage storage,
+                                      Mode mode, index_t capacity);
+
+}  // namespace fastdnn::program

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "csrc/program/network.h"
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+
+#include "csrc/core/check.h"
+
+namespace fastdnn::program {
+namespace {
+
+// Programs kept for different batch sizes and modes; beyond it all are dropped.
+constexpr std::size_t kMostPrograms = 8;
+// A step has about this many barriers' worth of waiting; a member must gain more than that.
+constexpr double kWaitsPerStep = 3;
+
+}  // namespace
+
+Network::Network(Graph graph) : graph_(std::move(graph)), weights_(graph_), gradients_(graph_) {
+  check(!graph_.outputs().empty(), "network", "received a graph without output; add at least one");
+}
+
+void Network::compile(const TrainingSpec& spec, double learning_rate) {
+  std::lock_guard lock(running_);
+  check_optimizer(spec.optimizer);
+  prepare_step(spec.optimizer, learning_rate, 1);
+  const bool sparse = spec.loss.kind == Loss::kSparseCategoricalCrossentropy;
+  for (const Metric metric : spec.metrics) {
+    check(metric_takes_labels(metric) == sparse, "compile", "received the metric '", metric_name(metric),
+          "' with the loss '", loss_name(spec.loss.kind), "'; expected one for ",
+          sparse ? "class numbers" : "matrices", ", as the loss is");
+  }
+  auto slots = std::make_shared<std::vector<ParameterArena>>();
+  for (std::size_t i = 0; i < slot_names(spec.optimizer).size(); ++i) {
+    slots->emplace_back(graph_);
+    const float initial = slot_initial_value(spec.optimizer, static_cast<int>(i));
+    for (std::size_t p = 0; p < graph_.parameters().size(); ++p) {
+      const auto id = static_cast<ParameterId>(p);
+      std::fill_n(slots->back().flat(id), slots->back().flat_size(id), initial);
+    }
+  }
+  programs_.clear();
+  slots_ = std::move(slots);
+  spec_ = spec;
+  learning_rate_ = learning_rate;
+  iterations_ = 0;
+  compiled_ = true;
+}
+
+void Network::set_learning_rate(double value) {
+  prepare_step(spec_.optimizer, value, 1);
+  learning_rate_ = value;
+}
+
+LoweredProgram& Network::program(Mode mode, index_t capacity) {
+  const auto found = programs_.find({mode, capacity});
+  if (found != programs_.end()) return *found->second;
+  if (programs_.size() >= kMostPrograms) programs_.clear();
+  auto made = lower(graph_, spec_, {&weights_, &gradients_, slots_.get()}, mode, capacity);
+  return *(programs_[{mode, capacity}] = std::move(made));
+}
+
+index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* totals) {
+  std::lock_guard lock(running_);
+  if (slice.first >= feed.rows || slice.batches == 0) return 0;
+  const index_t size = std::min(slice.batch_size, feed.rows);
+  const index_t batches = std::min(slice.batches, ceil_div(feed.rows - slice.first, size));
+  LoweredProgram& lowered = program(mode, size);
+  lowered.feed = &feed;
+  lowered.totals = totals;
+  ThreadPool& pool = ThreadPool::instance();
+  const int threads = pool.threads_for(lowered.microseconds / kWaitsPerStep);
+  lowered.prepare(threads);
+
+  using Clock = std::chrono::steady_clock;
+  const auto start = Clock::now();
+  index_t done = 0;
+  // Whether to stop after a step, for even and odd steps: one member decides at the start of a step,
+  // all look after its barriers.
+  std::atomic<bool> last[2] = {false, false};
+  pool.run(threads, [&](Team& team) {
+    Context context{Device::kCpu, &team, nullptr};
+    for (index_t step = 0; step < batches; ++step) {
+      const index_t begin = slice.first + step * size;
+      StepState state{.begin = begin, .rows = std::min(size, feed.rows - begin), .seed = seed_};
+      state.iteration = static_cast<std::uint32_t>(iterations_ + step);
+      if (mode == Mode::kTrain) {
+        state.optimizer = prepare_step(spec_.optimizer, learning_rate_, iterations_ + step + 1);
+      }
+      if (team.rank() == 0) {
+        const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+        const double average = step > 0 ? elapsed / static_cast<double>(step) : 0.0;
+        last[step & 1].store(elapsed + average >= slice.max_seconds, std::memory_order_relaxed);
+        done = step + 1;
+      }
+      lowered.program.run(state, context);
+      if (last[step & 1].load(std::memory_order_relaxed)) break;
+    }
+  });
+  if (mode == Mode::kTrain) iterations_ += done;
+  return done;
+}
+
+}  // namespace fastdnn::program

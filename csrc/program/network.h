@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// A graph with its weights: trains, evaluates and predicts. One call at a time; others wait.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "csrc/program/lower.h"
+
+namespace fastdnn::program {
+
+// The part of the data that one call works on, and how long it may take.
+struct Slice {
+  index_t first = 0;        // position of the first row
+  index_t batches = 0;      // most steps to run
+  index_t batch_size = 32;  // the last batch of the data may be smaller
+  double max_seconds = 0;   // at least one step is run, whatever it takes
+};
+
+class Network {
+ public:
+  // Weights are zero. Throws InvalidArgument if the graph has no output.
+  explicit Network(Graph graph);
+
+  const Graph& graph() const { return graph_; }
+  const ParameterArena& weights() const { return weights_; }
+  const ParameterArena& gradients() const { return gradients_; }
+
+  // Sets loss, metrics and optimizer; slots and the iteration start afresh. Throws before anything
+  // changes.
+  void compile(const TrainingSpec& spec, double learning_rate);
+  bool compiled() const { return compiled_; }
+  const TrainingSpec& spec() const { return spec_; }
+
+  double learning_rate() const { return learning_rate_; }
+  void set_learning_rate(double value);  // throws if the optimizer does not accept it
+  std::int64_t iterations() const { return iterations_; }
+  void set_iterations(std::int64_t value) { iterations_ = value; }
+  std::uint64_t seed() const { return seed_; }
+  void set_seed(std::uint64_t value) { seed_ = value; }
+  std::shared_ptr<std::vector<ParameterArena>> slots() const { return slots_; }
+
+  // Runs steps and returns how many; adds to totals (see Totals). The feed must fit the graph.
+  index_t run(Mode mode, const Feed& feed, const Slice& slice, Totals* totals);
+
+ private:
+  LoweredProgram& program(Mode mode, index_t capacity);
+
+  const Graph graph_;
+  ParameterArena weights_, gradients_;
+  std::shared_ptr<std::vector<ParameterArena>> slots_ = std::make_shared<std::vector<ParameterArena>>();
+  TrainingSpec spec_;
+  bool compiled_ = false;
+  double learning_rate_ = 0.01;
+  std::int64_t iterations_ = 0;
+  std::uint64_t seed_ = 0;
+
+  std::mutex running_;
+  std::map<std::pair<Mode, index_t>, std::unique_ptr<LoweredProgram>> programs_;
+};
+
+}  // namespace fastdnn::program
