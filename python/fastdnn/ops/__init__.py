@@ -1,5 +1,19 @@
 """Every kernel on NumPy arrays: float32, C-contiguous, checked, never silently copied."""
 
 from fastdnn.ops.activation import activation
+from fastdnn.ops.random import (
+    random_bits,
+    random_normal,
+    random_permutation,
+    random_truncated_normal,
+    random_uniform,
+)
 
-__all__ = ["activation"]
+__all__ = [
+    "activation",
+    "random_bits",
+    "random_normal",
+    "random_permutation",
+    "random_truncated_normal",
+    "random_uniform",
+]
