@@ -1,6 +1,7 @@
 """Every kernel on NumPy arrays: float32, C-contiguous, checked, never silently copied."""
 
 from fastdnn.ops.activation import activation
+from fastdnn.ops.dropout import dropout, dropout_backward
 from fastdnn.ops.random import (
     random_bits,
     random_normal,
@@ -11,6 +12,8 @@ from fastdnn.ops.random import (
 
 __all__ = [
     "activation",
+    "dropout",
+    "dropout_backward",
     "random_bits",
     "random_normal",
     "random_permutation",
