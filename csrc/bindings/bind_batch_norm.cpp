@@ -1,8 +1,154 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+#include <functional>
+#include <optional>
+
+#include "csrc/bindings/arrays.h"
 #include "csrc/bindings/register.h"
+#include "csrc/ops/batch_norm.h"
 
 namespace fastdnn::bindings {
+namespace {
 
-void register_batch_norm(pybind11::module_&) {}
+// Rough costs on one thread, for choosing the number of threads.
+constexpr double kTrainingNanosecondsPerElement = 0.5;
+constexpr double kInferenceNanosecondsPerElement = 0.2;
+
+using Optional = std::optional<py::array>;
+
+ConstMatrixView batch(const char* op, const char* name, const py::array& array) {
+  const ConstMatrixView view = rows_of(op, name, array);
+  check(array.ndim() >= 2, op, name, ": received a ", describe(array),
+        "; expected at least two dimensions (..., columns)");
+  return view;
+}
+
+const float* per_column(const char* op, const char* name, const Optional& array, index_t cols) {
+  return array ? vector(op, name, *array, cols).data : nullptr;
+}
+
+float* writable_per_column(const char* op, const char* name, Optional& array, index_t cols) {
+  if (!array) return nullptr;
+  vector(op, name, *array, cols);
+  return writable_data<float>(op, name, *array);
+}
+
+void check_epsilon(const char* op, float epsilon) {
+  check(epsilon > 0 && std::isfinite(epsilon), op, "epsilon: received ", epsilon,
+        "; expected a positive number");
+}
+
+// The backward pass needs x as it was.
+void check_apart(const char* op, const char* name, ConstMatrixView x, ConstMatrixView out) {
+  const std::less<const float*> before;
+  const bool apart = x.size() == 0 || !before(x.data, out.data + out.size()) ||
+                     !before(out.data, x.data + x.size());
+  check(apart, op, "out: received memory of ", name, ", which the backward pass reads; ",
+        "expected an array of its own");
+}
+
+py::tuple batch_norm_arrays(const py::array& x, const Optional& gamma, const Optional& beta,
+                            Optional moving_mean, Optional moving_variance, double momentum,
+                            float epsilon, const py::object& out) {
+  const char* op = "batch_normalization";
+  BatchNormArgs args;
+  args.x = batch(op, "x", x);
+  const index_t cols = args.x.cols;
+  args.gamma = per_column(op, "gamma", gamma, cols);
+  args.beta = per_column(op, "beta", beta, cols);
+  args.moving_mean = writable_per_column(op, "moving_mean", moving_mean, cols);
+  args.moving_variance = writable_per_column(op, "moving_var", moving_variance, cols);
+  check(momentum >= 0 && momentum <= 1, op, "momentum: received ", momentum,
+        "; expected the share to keep, from 0 to 1");
+  args.momentum = momentum;
+  check_epsilon(op, epsilon);
+  args.epsilon = epsilon;
+  py::array y = output(op, out, shape_of(x));
+  args.y = writable_rows(op, "out", y);
+  check_apart(op, "x", args.x, args.y);
+  py::array_t<float> mean(cols), inv_std(cols);
+  args.mean = mean.mutable_data();
+  args.inv_std = inv_std.mutable_data();
+  {
+    py::gil_scoped_release release;
+    run_on_cpu(args.x.size() * kTrainingNanosecondsPerElement * 1e-3,
+               [&](Context& context) { batch_norm(args, context); });
+  }
+  return py::make_tuple(y, mean, inv_std);
+}
+
+py::tuple batch_norm_inference_arrays(const py::array& x, const Optional& gamma,
+                                      const Optional& beta, const py::array& moving_mean,
+                                      const py::array& moving_variance, float epsilon,
+                                      const py::object& out) {
+  const char* op = "batch_normalization";
+  BatchNormInferenceArgs args;
+  args.x = batch(op, "x", x);
+  const index_t cols = args.x.cols;
+  args.gamma = per_column(op, "gamma", gamma, cols);
+  args.beta = per_column(op, "beta", beta, cols);
+  args.moving_mean = vector(op, "moving_mean", moving_mean, cols).data;
+  args.moving_variance = vector(op, "moving_var", moving_variance, cols).data;
+  check_epsilon(op, epsilon);
+  args.epsilon = epsilon;
+  py::array y = output(op, out, shape_of(x));
+  args.y = writable_rows(op, "out", y);
+  py::array_t<float> inv_std(cols);
+  args.inv_std = inv_std.mutable_data();
+  {
+    py::gil_scoped_release release;
+    run_on_cpu(args.x.size() * kInferenceNanosecondsPerElement * 1e-3,
+               [&](Context& context) { batch_norm_inference(args, context); });
+  }
+  return py::make_tuple(y, inv_std);
+}
+
+py::tuple batch_norm_backward_arrays(const py::array& dy, const py::array& x, const Optional& gamma,
+                                     const py::array& mean, const py::array& inv_std, bool training,
+                                     const py::object& out, const py::object& out_gamma,
+                                     const py::object& out_beta, bool accumulate) {
+  const char* op = "batch_normalization_backward";
+  BatchNormBackwardArgs args;
+  args.x = batch(op, "x", x);
+  args.dy = batch(op, "dy", dy);
+  check(shape_of(x) == shape_of(dy), op, "dy: received a ", describe(dy),
+        "; expected the shape of x, a ", describe(x));
+  const index_t cols = args.x.cols;
+  args.gamma = per_column(op, "gamma", gamma, cols);
+  args.mean = vector(op, "mean", mean, cols).data;
+  args.inv_std = vector(op, "inv_std", inv_std, cols).data;
+  args.training = training;
+  py::array dx = output(op, out, shape_of(x));
+  args.dx = writable_rows(op, "out", dx);
+  check_apart(op, "x", args.x, args.dx);
+  check(!accumulate || !(out_gamma.is_none() || out_beta.is_none()), op,
+        "accumulate: expected dgamma and dbeta to add to");
+  py::array dgamma = output(op, out_gamma, {cols}), dbeta = output(op, out_beta, {cols});
+  args.dgamma = writable_data<float>(op, "dgamma", dgamma);
+  args.dbeta = writable_data<float>(op, "dbeta", dbeta);
+  args.accumulate = accumulate;
+  {
+    py::gil_scoped_release release;
+    run_on_cpu(args.x.size() * kTrainingNanosecondsPerElement * 1e-3,
+               [&](Context& context) { batch_norm_backward(args, context); });
+  }
+  return py::make_tuple(dx, dgamma, dbeta);
+}
+
+}  // namespace
+
+void register_batch_norm(py::module_& m) {
+  using py::arg;
+  m.def("batch_norm", &batch_norm_arrays, arg("x").noconvert(), arg("gamma").noconvert(),
+        arg("beta").noconvert(), arg("moving_mean").noconvert(), arg("moving_var").noconvert(),
+        arg("momentum"), arg("epsilon"), arg("out") = py::none());
+  m.def("batch_norm_inference", &batch_norm_inference_arrays, arg("x").noconvert(),
+        arg("gamma").noconvert(), arg("beta").noconvert(), arg("moving_mean").noconvert(),
+        arg("moving_var").noconvert(), arg("epsilon"), arg("out") = py::none());
+  m.def("batch_norm_backward", &batch_norm_backward_arrays, arg("dy").noconvert(),
+        arg("x").noconvert(), arg("gamma").noconvert(), arg("mean").noconvert(),
+        arg("inv_std").noconvert(), arg("training"), arg("out") = py::none(),
+        arg("dgamma") = py::none(), arg("dbeta") = py::none(), arg("accumulate") = false);
+}
 
 }  // namespace fastdnn::bindings

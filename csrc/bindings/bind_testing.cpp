@@ -58,6 +58,13 @@ void register_testing(py::module_& parent) {
   m.def("math", &math_array, py::arg("name"), py::arg("x").noconvert(), py::arg("out").noconvert());
   m.def("set_least_microseconds_per_thread",
         [](double value) { ThreadPool::instance().set_least_microseconds(value); });
+  // The 64 words of a group of Philox blocks, wherever it lies in the draw.
+  m.def("random_group", [](std::uint64_t seed, std::uint32_t stream, std::uint32_t step,
+                           index_t group) {
+    std::vector<std::int32_t> words(cpu::kRandomGroup);
+    cpu::kernels().random_bits_i32({{seed, stream, step}, group, cpu::kRandomGroup}, words.data());
+    return std::vector<std::uint32_t>(words.begin(), words.end());
+  });
 }
 
 }  // namespace fastdnn::bindings

@@ -7,15 +7,9 @@
 #include <array>
 #include <cstdint>
 
-namespace fastdnn {
+#include "csrc/core/random_key.h"
 
-// Which numbers are drawn: the seed is the key; stream tells uses apart (shuffling, a dropout
-// layer, an initializer), step one draw of that use from the next.
-struct RandomKey {
-  std::uint64_t seed = 0;
-  std::uint32_t stream = 0;
-  std::uint32_t step = 0;
-};
+namespace fastdnn {
 
 // Four words for block (low, high) of the given draw.
 inline std::array<std::uint32_t, 4> philox(const RandomKey& key, std::uint32_t low,

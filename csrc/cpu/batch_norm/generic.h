@@ -1,2 +1,221 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "csrc/cpu/batch_norm/batch_norm.h"
+
+namespace fastdnn::cpu {
+namespace {
+
+// Rows summed plainly before their sum joins the compensated total.
+inline constexpr index_t kRowBlock = 64;
+
+// Vectors of neighbouring columns that one pass over the rows handles.
+inline constexpr int kWide = 4;
+
+// A sum that carries its own rounding error (Neumaier's variant of Kahan's).
+struct Total {
+  F32 sum = zero();
+  F32 error = zero();
+
+  void add(F32 a) {
+    const F32 next = sum + a;
+    const F32 kept = next - sum;
+    error = error + ((sum - (next - kept)) + (a - kept));  // Knuth's exact TwoSum
+    sum = next;
+  }
+  // Where the sum overflowed the error is NaN and means nothing.
+  F32 value() const { return sum + select(is_nan(error), zero(), error); }
+};
+
+// kVectors vectors of columns: one of them may be cut short, several never are.
+template <int kVectors>
+struct Columns {
+  index_t count;
+
+  F32 read(const float* p, int v) const {
+    return kVectors == 1 ? load(p, count) : load(p + v * kLanes);
+  }
+  void write(float* p, int v, F32 a) const {
+    if constexpr (kVectors == 1) {
+      store(p, a, count);
+    } else {
+      store(p + v * kLanes, a);
+    }
+  }
+  F32 read_or(const float* p, index_t j, int v, float otherwise) const {
+    return p == nullptr ? set1(otherwise) : read(p + j, v);
+  }
+};
+
+// Calls f(first column, Columns) for all columns.
+template <typename F>
+void for_columns(index_t cols, F f) {
+  index_t j = 0;
+  for (; j + kWide * kLanes <= cols; j += kWide * kLanes) f(j, Columns<kWide>{kWide * kLanes});
+  for (; j < cols; j += kLanes) f(j, Columns<1>{cols - j});
+}
+
+// Of means over the rows. Without rows all sums, and so all means, are 0.
+inline F32 divisor(index_t rows) { return set1(static_cast<float>(rows > 0 ? rows : 1)); }
+
+// totals[s * kVectors + v] += sum over the rows of kSums terms. add(i, v, terms) adds row i's.
+template <int kSums, int kVectors, typename F>
+inline void sum_rows(index_t rows, Total (&totals)[kSums * kVectors], F add) {
+  for (index_t begin = 0; begin < rows; begin += kRowBlock) {
+    const index_t end = begin + kRowBlock < rows ? begin + kRowBlock : rows;
+    F32 block[kVectors][kSums];
+    for (int v = 0; v < kVectors; ++v) {
+      for (int s = 0; s < kSums; ++s) block[v][s] = zero();
+    }
+    for (index_t i = begin; i < end; ++i) {
+      for (int v = 0; v < kVectors; ++v) add(i, v, block[v]);
+    }
+    for (int v = 0; v < kVectors; ++v) {
+      for (int s = 0; s < kSums; ++s) totals[s * kVectors + v].add(block[v][s]);
+    }
+  }
+}
+
+template <int kVectors>
+inline void move_average(Columns<kVectors> columns, float* moving, index_t j, int v, F32 value,
+                         const BatchNormTraining& t) {
+  if (moving == nullptr) return;
+  const F32 old = columns.read(moving + j, v);
+  columns.write(moving + j, v, old * set1(t.momentum) + value * set1(t.update));
+}
+
+// y = (x - mean) * scale + shift
+template <typename Task, int kVectors>
+inline void normalize(const Task& t, index_t j, Columns<kVectors> columns,
+                      const F32 (&mean)[kVectors], const F32 (&scale)[kVectors],
+                      const F32 (&shift)[kVectors]) {
+  const float* x = t.x + j;
+  float* y = t.y + j;
+  for (index_t i = 0; i < t.rows; ++i) {
+    for (int v = 0; v < kVectors; ++v) {
+      const F32 d = columns.read(x + i * t.x_stride, v) - mean[v];
+      columns.write(y + i * t.y_stride, v, fma(d, scale[v], shift[v]));
+    }
+  }
+}
+
+template <int kVectors>
+void train(const BatchNormTraining& t, index_t j, Columns<kVectors> columns) {
+  const float* x = t.x + j;
+  const F32 rows = divisor(t.rows);
+
+  // The first mean only has to be near: what it misses is found with the squares, whose sum then
+  // cancels nothing (Chan, Golub, LeVeque 1983, "Algorithms for computing the sample variance").
+  Total first[kVectors];
+  sum_rows<1, kVectors>(t.rows, first, [&](index_t i, int v, F32(&sum)[1]) {
+    sum[0] = sum[0] + columns.read(x + i * t.x_stride, v);
+  });
+  F32 near[kVectors];
+  for (int v = 0; v < kVectors; ++v) near[v] = first[v].value() / rows;
+  Total second[2 * kVectors];
+  sum_rows<2, kVectors>(t.rows, second, [&](index_t i, int v, F32(&sums)[2]) {
+    const F32 d = columns.read(x + i * t.x_stride, v) - near[v];
+    sums[0] = sums[0] + d;
+    sums[1] = fma(d, d, sums[1]);
+  });
+
+  F32 mean[kVectors], scale[kVectors], shift[kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    const F32 missing = second[v].value() / rows;
+    const F32 variance = max(zero(), fnma(missing, missing, second[kVectors + v].value() / rows));
+    const F32 inv_std = set1(1.0f) / sqrt(variance + set1(t.epsilon));
+    mean[v] = near[v] + missing;
+    // float32 cannot hold the mean of a column far from zero; the rest goes into the shift.
+    const F32 rest = (near[v] - mean[v]) + missing;
+    scale[v] = columns.read_or(t.gamma, j, v, 1.0f) * inv_std;
+    shift[v] = fnma(rest, scale[v], columns.read_or(t.beta, j, v, 0.0f));
+    columns.write(t.mean + j, v, mean[v]);
+    columns.write(t.inv_std + j, v, inv_std);
+    move_average(columns, t.moving_mean, j, v, mean[v], t);
+    move_average(columns, t.moving_variance, j, v, variance, t);
+  }
+  normalize(t, j, columns, mean, scale, shift);
+}
+
+template <int kVectors>
+void infer(const BatchNormInference& t, index_t j, Columns<kVectors> columns) {
+  F32 mean[kVectors], scale[kVectors], shift[kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    mean[v] = columns.read(t.mean + j, v);
+    const F32 inv_std = set1(1.0f) / sqrt(columns.read(t.variance + j, v) + set1(t.epsilon));
+    scale[v] = columns.read_or(t.gamma, j, v, 1.0f) * inv_std;
+    shift[v] = columns.read_or(t.beta, j, v, 0.0f);
+    if (t.inv_std != nullptr) columns.write(t.inv_std + j, v, inv_std);
+  }
+  normalize(t, j, columns, mean, scale, shift);
+}
+
+template <int kVectors>
+inline void write_or_add(Columns<kVectors> columns, float* p, index_t j, int v, F32 value,
+                         bool accumulate) {
+  if (p == nullptr) return;
+  columns.write(p + j, v, accumulate ? columns.read(p + j, v) + value : value);
+}
+
+template <int kVectors>
+void differentiate(const BatchNormGradient& t, index_t j, Columns<kVectors> columns) {
+  const float* x = t.x + j;
+  const float* dy = t.dy + j;
+  const F32 rows = divisor(t.rows);
+  F32 mean[kVectors];
+  for (int v = 0; v < kVectors; ++v) mean[v] = columns.read(t.mean + j, v);
+
+  Total totals[3 * kVectors];
+  sum_rows<3, kVectors>(t.rows, totals, [&](index_t i, int v, F32(&sums)[3]) {
+    const F32 g = columns.read(dy + i * t.dy_stride, v);
+    const F32 d = columns.read(x + i * t.x_stride, v) - mean[v];
+    sums[0] = sums[0] + g;
+    sums[1] = fma(g, d, sums[1]);
+    sums[2] = sums[2] + d;
+  });
+
+  // dx = scale * (dy - offset - slope * (x - mean))
+  F32 scale[kVectors], offset[kVectors], slope[kVectors];
+  for (int v = 0; v < kVectors; ++v) {
+    const F32 inv_std = columns.read(t.inv_std + j, v);
+    const F32 dbeta = totals[v].value();
+    F32 product = totals[kVectors + v].value();
+    offset[v] = slope[v] = zero();
+    if (t.training) {
+      // The mean of x - mean is what rounding the mean to float32 has lost.
+      const F32 rest = totals[2 * kVectors + v].value() / rows;
+      product = fnma(rest, dbeta, product);
+      slope[v] = (product * inv_std) * inv_std / rows;
+      offset[v] = fnma(rest, slope[v], dbeta / rows);
+    }
+    scale[v] = columns.read_or(t.gamma, j, v, 1.0f) * inv_std;
+    write_or_add(columns, t.dgamma, j, v, product * inv_std, t.accumulate);
+    write_or_add(columns, t.dbeta, j, v, dbeta, t.accumulate);
+  }
+  if (t.dx == nullptr) return;
+  float* dx = t.dx + j;
+  for (index_t i = 0; i < t.rows; ++i) {
+    for (int v = 0; v < kVectors; ++v) {
+      const F32 g = columns.read(dy + i * t.dy_stride, v) - offset[v];
+      const F32 d = columns.read(x + i * t.x_stride, v) - mean[v];
+      columns.write(dx + i * t.dx_stride, v, scale[v] * fnma(slope[v], d, g));
+    }
+  }
+}
+
+}  // namespace
+
+namespace FASTDNN_LEVEL {
+
+void batch_norm_training_f32(const BatchNormTraining& task) {
+  for_columns(task.cols, [&](index_t j, auto columns) { train(task, j, columns); });
+}
+
+void batch_norm_inference_f32(const BatchNormInference& task) {
+  for_columns(task.cols, [&](index_t j, auto columns) { infer(task, j, columns); });
+}
+
+void batch_norm_backward_f32(const BatchNormGradient& task) {
+  for_columns(task.cols, [&](index_t j, auto columns) { differentiate(task, j, columns); });
+}
+
+}  // namespace FASTDNN_LEVEL
+}  // namespace fastdnn::cpu

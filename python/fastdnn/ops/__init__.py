@@ -1,13 +1,35 @@
 """Every kernel on NumPy arrays: float32, C-contiguous, checked, never silently copied."""
 
-from fastdnn.ops.activation import activation, activation_backward, activation_needs_input
-from fastdnn.ops.gemm import gemm
+from fastdnn.ops.activation import (
+    activation,
+    activation_backward,
+    activation_needs_input,
+)
+from fastdnn.ops.batch_norm import (
+    BatchNormCache,
+    batch_normalization,
+    batch_normalization_backward,
+)
+from fastdnn.ops.dropout import (
+    dropout,
+    dropout_backward,
+)
+from fastdnn.ops.gemm import (
+    gemm,
+)
 from fastdnn.ops.optimizer import (
     adagrad_update,
     adam_update,
     ftrl_update,
     rmsprop_update,
     sgd_update,
+)
+from fastdnn.ops.random import (
+    random_bits,
+    random_normal,
+    random_permutation,
+    random_truncated_normal,
+    random_uniform,
 )
 from fastdnn.ops.reduction import (
     all_finite,
@@ -19,22 +41,36 @@ from fastdnn.ops.reduction import (
     sum,
     sum_of_squares,
 )
-from fastdnn.ops.softmax import log_softmax, softmax, softmax_backward
+from fastdnn.ops.softmax import (
+    log_softmax,
+    softmax,
+    softmax_backward,
+)
 
 __all__ = [
+    "BatchNormCache",
     "activation",
     "activation_backward",
     "activation_needs_input",
     "adagrad_update",
     "adam_update",
     "all_finite",
+    "batch_normalization",
+    "batch_normalization_backward",
     "column_sums",
+    "dropout",
+    "dropout_backward",
     "first_nonfinite",
     "ftrl_update",
     "gemm",
     "log_softmax",
     "max_abs",
     "mean",
+    "random_bits",
+    "random_normal",
+    "random_permutation",
+    "random_truncated_normal",
+    "random_uniform",
     "rmsprop_update",
     "row_sums",
     "sgd_update",

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "csrc/cuda/no_cuda.h"
+#include "csrc/ops/dropout.h"
+
+namespace fastdnn::cuda {
+
+void dropout(const DropoutArgs&, Stream&) { no_cuda("dropout"); }
+void dropout_backward(const DropoutBackwardArgs&, Stream&) { no_cuda("dropout_backward"); }
+
+}  // namespace fastdnn::cuda

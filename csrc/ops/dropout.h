@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include "csrc/core/random_key.h"
+#include "csrc/core/tensor_view.h"
+#include "csrc/ops/context.h"
+
+namespace fastdnn {
+
+// Inverted dropout (Srivastava et al. 2014): y = x / (1 - rate), or 0 with probability `rate`,
+// rounded to a multiple of 2^-16. y may be x.
+//
+// The mask is a pure function of (key, row, column), the same on every level, device and number of
+// threads; row i of x has row first_row + i of it. A dropped NaN becomes 0. rows, cols < 2^31.
+struct DropoutArgs {
+  ConstMatrixView x;
+  MatrixView y;       // shape of x
+  float rate = 0.5f;  // in [0, 1)
+  RandomKey key;
+  index_t first_row = 0;
+};
+
+// dx = dy / (1 - rate), or 0 where the forward pass of the same rate, key and first_row dropped.
+// dx may be dy.
+struct DropoutBackwardArgs {
+  ConstMatrixView dy;
+  MatrixView dx;  // shape of dy
+  float rate = 0.5f;
+  RandomKey key;
+  index_t first_row = 0;
+};
+
+void dropout(const DropoutArgs& args, Context& context);
+void dropout_backward(const DropoutBackwardArgs& args, Context& context);
+
+namespace cpu {
+void dropout(const DropoutArgs& args, Team& team);
+void dropout_backward(const DropoutBackwardArgs& args, Team& team);
+}  // namespace cpu
+
+namespace cuda {
+void dropout(const DropoutArgs& args, Stream& stream);
+void dropout_backward(const DropoutBackwardArgs& args, Stream& stream);
+}  // namespace cuda
+
+}  // namespace fastdnn
