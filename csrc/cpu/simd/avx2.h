@@ -125,6 +125,7 @@ inline void multiply_wide(I32 a, I32 b, I32& high, I32& low) {
   low = {_mm256_blend_epi32(even, _mm256_slli_epi64(odd, 32), 0xAA)};
 }
 inline I32 lane_index() { return {_mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)}; }
+inline Mask first_lanes(index_t count) { return {_mm256_castsi256_ps(count_mask(count))}; }
 
 inline float reduce_add(F32 a) {
   __m128 s = _mm_add_ps(_mm256_castps256_ps128(a.v), _mm256_extractf128_ps(a.v, 1));

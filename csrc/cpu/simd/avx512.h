@@ -110,6 +110,7 @@ inline void multiply_wide(I32 a, I32 b, I32& high, I32& low) {
 inline I32 lane_index() {
   return {_mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15)};
 }
+inline Mask first_lanes(index_t count) { return {count_mask(count)}; }
 
 inline float reduce_add(F32 a) {
   const __m256 s8 = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));

@@ -140,6 +140,8 @@ inline void multiply_wide(I32 a, I32 b, I32& high, I32& low) {
 }
 // 0, 1, 2, ... kLanes - 1
 inline I32 lane_index() { return {0}; }
+// The lanes below `count`.
+inline Mask first_lanes(index_t count) { return {count > 0}; }
 
 // Sum and maximum over the lanes, in a fixed order.
 inline float reduce_add(F32 a) { return a.v; }

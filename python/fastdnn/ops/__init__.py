@@ -1,22 +1,17 @@
 """Every kernel on NumPy arrays: float32, C-contiguous, checked, never silently copied."""
 
-from fastdnn.ops.activation import (
-    activation,
-    activation_backward,
-    activation_needs_input,
+from fastdnn.ops.activation import activation, activation_backward, activation_needs_input
+from fastdnn.ops.batch_norm import BatchNormCache, batch_normalization, batch_normalization_backward
+from fastdnn.ops.dropout import dropout, dropout_backward
+from fastdnn.ops.gemm import gemm
+from fastdnn.ops.loss import (
+    loss,
+    mean_absolute_error,
+    mean_squared_error,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
 )
-from fastdnn.ops.batch_norm import (
-    BatchNormCache,
-    batch_normalization,
-    batch_normalization_backward,
-)
-from fastdnn.ops.dropout import (
-    dropout,
-    dropout_backward,
-)
-from fastdnn.ops.gemm import (
-    gemm,
-)
+from fastdnn.ops.metric import in_top_k, metric_rows
 from fastdnn.ops.optimizer import (
     adagrad_update,
     adam_update,
@@ -41,11 +36,7 @@ from fastdnn.ops.reduction import (
     sum,
     sum_of_squares,
 )
-from fastdnn.ops.softmax import (
-    log_softmax,
-    softmax,
-    softmax_backward,
-)
+from fastdnn.ops.softmax import log_softmax, softmax, softmax_backward
 
 __all__ = [
     "BatchNormCache",
@@ -63,9 +54,14 @@ __all__ = [
     "first_nonfinite",
     "ftrl_update",
     "gemm",
+    "in_top_k",
     "log_softmax",
+    "loss",
     "max_abs",
     "mean",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "metric_rows",
     "random_bits",
     "random_normal",
     "random_permutation",
@@ -74,8 +70,10 @@ __all__ = [
     "rmsprop_update",
     "row_sums",
     "sgd_update",
+    "sigmoid_cross_entropy",
     "softmax",
     "softmax_backward",
+    "softmax_cross_entropy",
     "sum",
     "sum_of_squares",
 ]
