@@ -2,6 +2,14 @@
 
 from fastdnn.ops.activation import activation, activation_backward, activation_needs_input
 from fastdnn.ops.gemm import gemm
+from fastdnn.ops.loss import (
+    loss,
+    mean_absolute_error,
+    mean_squared_error,
+    sigmoid_cross_entropy,
+    softmax_cross_entropy,
+)
+from fastdnn.ops.metric import in_top_k, metric_rows
 from fastdnn.ops.optimizer import (
     adagrad_update,
     adam_update,
@@ -32,14 +40,21 @@ __all__ = [
     "first_nonfinite",
     "ftrl_update",
     "gemm",
+    "in_top_k",
     "log_softmax",
+    "loss",
     "max_abs",
     "mean",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "metric_rows",
     "rmsprop_update",
     "row_sums",
     "sgd_update",
+    "sigmoid_cross_entropy",
     "softmax",
     "softmax_backward",
+    "softmax_cross_entropy",
     "sum",
     "sum_of_squares",
 ]

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "csrc/ops/loss.h"
+
+#include "csrc/core/check.h"
+
+namespace fastdnn {
+namespace {
+
+struct Entry {
+  Loss kind;
+  const char* name;
+};
+
+constexpr Entry kLosses[] = {
+    {Loss::kSparseCategoricalCrossentropy, "sparse_categorical_crossentropy"},
+    {Loss::kCategoricalCrossentropy, "categorical_crossentropy"},
+    {Loss::kBinaryCrossentropy, "binary_crossentropy"},
+    {Loss::kMeanSquaredError, "mean_squared_error"},
+    {Loss::kMeanAbsoluteError, "mean_absolute_error"},
+};
+
+}  // namespace
+
+const char* loss_name(Loss kind) {
+  for (const Entry& e : kLosses) {
+    if (e.kind == kind) return e.name;
+  }
+  fail("loss", "received the unknown kind ", static_cast<int>(kind));
+}
+
+Loss parse_loss(const std::string& name) {
+  std::string names;
+  for (const Entry& e : kLosses) {
+    if (name == e.name) return e.kind;
+    names += names.empty() ? "" : ", ";
+    names += e.name;
+  }
+  fail("loss", "received '", name, "'; expected one of ", names);
+}
+
+bool loss_is_crossentropy(Loss kind) {
+  return kind != Loss::kMeanSquaredError && kind != Loss::kMeanAbsoluteError;
+}
+
+void check_labels(const char* op, const std::int32_t* labels, index_t rows, index_t classes) {
+  for (index_t i = 0; i < rows; ++i) {
+    check(labels[i] >= 0 && labels[i] < classes, op, "labels: received ", labels[i], " in row ", i,
+          "; expected whole numbers from 0 to ", classes - 1, ", one less than the ", classes,
+          " columns of the outputs");
+  }
+}
+
+void loss(const LossArgs& args, Context& context) {
+  if (context.device == Device::kCuda) return cuda::loss(args, *context.stream);
+  cpu::loss(args, *context.team);
+}
+
+}  // namespace fastdnn

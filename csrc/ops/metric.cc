@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "csrc/ops/metric.h"
+
+#include "csrc/core/check.h"
+
+namespace fastdnn {
+namespace {
+
+struct Entry {
+  Metric kind;
+  const char* name;
+  bool takes_labels;
+};
+
+constexpr Entry kMetrics[] = {
+    {Metric::kSparseCategoricalAccuracy, "sparse_categorical_accuracy", true},
+    {Metric::kCategoricalAccuracy, "categorical_accuracy", false},
+    {Metric::kBinaryAccuracy, "binary_accuracy", false},
+    {Metric::kSparseTopKCategoricalAccuracy, "sparse_top_k_categorical_accuracy", true},
+    {Metric::kTopKCategoricalAccuracy, "top_k_categorical_accuracy", false},
+    {Metric::kMeanSquaredError, "mean_squared_error", false},
+    {Metric::kMeanAbsoluteError, "mean_absolute_error", false},
+};
+
+const Entry& entry(Metric kind) {
+  for (const Entry& e : kMetrics) {
+    if (e.kind == kind) return e;
+  }
+  fail("metric", "received the unknown kind ", static_cast<int>(kind));
+}
+
+}  // namespace
+
+const char* metric_name(Metric kind) { return entry(kind).name; }
+
+bool metric_takes_labels(Metric kind) { return entry(kind).takes_labels; }
+
+Metric parse_metric(const std::string& name) {
+  std::string names;
+  for (const Entry& e : kMetrics) {
+    if (name == e.name) return e.kind;
+    names += names.empty() ? "" : ", ";
+    names += e.name;
+  }
+  fail("metric", "received '", name, "'; expected one of ", names);
+}
+
+void metric(const MetricArgs& args, Context& context) {
+  if (context.device == Device::kCuda) return cuda::metric(args, *context.stream);
+  cpu::metric(args, *context.team);
+}
+
+}  // namespace fastdnn
