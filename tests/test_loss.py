@@ -47,8 +47,9 @@ def oracle(name, from_logits, y_true, y_pred, smoothing=0.0):
 
 
 def assert_close(actual, wanted, terms, cols):
-    # At most one addition per column (the scalar level) and 20 roundings on each element's way:
-    # e^x, log(1 + x) and log are within 2 ulp, 4 roundings of eps / 2, each.
+    # Sums of targets have at most one addition per column (the scalar level); losses are summed
+    # more precisely. On each element's way are 20 roundings: e^x, log(1 + x) and log are within
+    # 2 ulp, 4 roundings of eps / 2, each.
     allowed = (cols + 20) * EPS / 2 * terms + 1e-37
     error = np.abs(actual - wanted)
     assert np.all(error <= allowed), f"{np.max(error / allowed):.3g} times what is allowed"
@@ -82,8 +83,8 @@ def test_oracle_s_gradient_is_the_derivative(name, from_logits):
     _, _, gradient, terms = oracle(name, from_logits, y_true, y_pred)
     probabilities = not from_logits and name.endswith("crossentropy")
     for at in np.ndindex(y_pred.shape):
-        # Relative to a probability, whose logarithm bends the more the smaller it is.
-        step = 1e-5 * (y_pred[at] if probabilities else 1)
+        # The logarithms of p and 1 - p bend the more the closer p is to 0 or 1.
+        step = 1e-5 * (y_pred[at] * (1 - y_pred[at]) if probabilities else 1)
         sides = []
         for sign in (1, -1):
             moved = y_pred.copy()
@@ -153,6 +154,14 @@ def test_softmax_cross_entropy_of_extreme_logits(isa, sparse):
     assert loss[0] == np.inf  # the difference of the logits has no float32
     wanted = [[1, -1, 0], [0, 0.5, -0.5], [-1, 1, 0]]
     np.testing.assert_allclose(gradient, wanted, atol=1e-37)
+
+
+def test_softmax_cross_entropy_of_certain_rows_is_precise(isa):
+    logits = np.zeros((60, 2), np.float32)
+    logits[:, 0] = np.arange(60)
+    loss, _ = ops.softmax_cross_entropy(logits, np.zeros(60, np.int32))
+    # e^x and log(1 + x), within 2 ulp each.
+    np.testing.assert_allclose(loss, np.log1p(np.exp(-np.arange(60.0))), rtol=4 * EPS)
 
 
 def test_sigmoid_cross_entropy_is_precise_in_the_tails(isa):

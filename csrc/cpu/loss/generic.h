@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "csrc/cpu/loss/loss.h"
+#include "csrc/cpu/simd/loop.h"
 #include "csrc/cpu/simd/math.h"
 
 namespace fastdnn::cpu {
@@ -17,11 +18,6 @@ struct Row {
   float factor;
 };
 
-// a in the lanes below `count`, `other` in the rest.
-inline F32 keep_first(F32 a, index_t count, F32 other) {
-  return select(first_lanes(count), a, other);
-}
-
 // Keeps NaN.
 inline F32 clip_probability(F32 p) {
   return max(set1(kLowestProbability), min(set1(kHighestProbability), p));
@@ -29,12 +25,6 @@ inline F32 clip_probability(F32 p) {
 
 inline Mask is_inside(F32 p) {
   return (p >= set1(kLowestProbability)) & (p <= set1(kHighestProbability));
-}
-
-// log(1 + e) for e in [0, 1].
-inline F32 log_one_plus(F32 e) {
-  const F32 sum = set1(1.0f) + e;
-  return log(sum) + (e - (sum - set1(1.0f))) / sum;
 }
 
 // Targets of a row, smoothed: t * keep + add. Lanes past the row's end are 0.
@@ -61,66 +51,66 @@ struct LabelTargets {
 template <typename Targets>
 float softmax_crossentropy(const Row& row, const Targets& targets) {
   const F32 lowest = zero() - infinity();
+  const F32 one = set1(1.0f);
   F32 highest = lowest;
-  for (index_t j = 0; j < row.cols; j += kLanes) {
-    const index_t count = row.cols - j;
+  for_each_vector(row.cols, [&](index_t j, index_t count) {
     highest = max(highest, keep_first(load(row.outputs + j, count), count, lowest));
-  }
+  });
   const F32 m = set1(reduce_max(highest));
-  F32 sum = zero();
+
+  // Each maximum is left out of the sum, which then stays exact when it is small, and counted.
+  F32 maxima = zero();
   F32 target_sum = zero();
   F32 product = zero();
-  for (index_t j = 0; j < row.cols; j += kLanes) {
-    const index_t count = row.cols - j;
+  const double others = sum_row(row.cols, [&](index_t j, index_t count) {
     const F32 t = targets(j, count);
     const F32 d = keep_first(load(row.outputs + j, count) - m, count, lowest);
     const F32 e = exp(d);
-    sum = sum + e;
+    const F32 is_max = select(d == zero(), one, zero());
+    maxima = maxima + is_max;
     target_sum = target_sum + t;
     product = product + select(t == zero(), zero(), t * d);  // 0 times -Inf is 0 here
     if (row.gradient != nullptr) store(row.gradient + j, e, count);
-  }
-  const F32 total = set1(reduce_add(sum));
+    return e - is_max;
+  });
+  const double rest = others + (static_cast<double>(reduce_add(maxima)) - 1.0);
   const float targets_total = reduce_add(target_sum);
+
   if (row.gradient != nullptr) {
     const F32 factor = set1(row.factor);
-    const F32 scale = set1(targets_total) / total;
-    for (index_t j = 0; j < row.cols; j += kLanes) {
-      const index_t count = row.cols - j;
+    const F32 scale = set1(static_cast<float>(static_cast<double>(targets_total) / (1.0 + rest)));
+    for_each_vector(row.cols, [&](index_t j, index_t count) {
       const F32 p = load(row.gradient + j, count) * scale;
       store(row.gradient + j, (p - targets(j, count)) * factor, count);
-    }
+    });
   }
-  return targets_total * reduce_max(log(total)) - reduce_add(product);
+  const float log_sum = reduce_max(log1p(set1(static_cast<float>(rest))));
+  return targets_total * log_sum - reduce_add(product);
 }
 
 // With q = o / sum(o), c = clip(q) and T the sum of t_j over the q_j that clip leaves alone:
 // d loss / d o_j = (T - [q_j left alone] t_j / c_j) / sum(o)
 template <typename Targets>
 float probability_crossentropy(const Row& row, const Targets& targets) {
-  F32 sum = zero();
-  for (index_t j = 0; j < row.cols; j += kLanes) sum = sum + load(row.outputs + j, row.cols - j);
-  const F32 total = set1(reduce_add(sum));
-  F32 loss = zero();
+  const F32 total = set1(static_cast<float>(
+      sum_row(row.cols, [&](index_t j, index_t count) { return load(row.outputs + j, count); })));
   F32 inside = zero();
-  for (index_t j = 0; j < row.cols; j += kLanes) {
-    const index_t count = row.cols - j;
+  const double gain = sum_row(row.cols, [&](index_t j, index_t count) {
     const F32 t = targets(j, count);
     const F32 q = load(row.outputs + j, count) / total;
-    loss = loss - keep_first(t * log(clip_probability(q)), count, zero());
     inside = inside + select(is_inside(q), t, zero());
-  }
+    return keep_first(t * log(clip_probability(q)), count, zero());
+  });
   if (row.gradient != nullptr) {
     const F32 targets_inside = set1(reduce_add(inside));
     const F32 scale = set1(row.factor) / total;
-    for (index_t j = 0; j < row.cols; j += kLanes) {
-      const index_t count = row.cols - j;
+    for_each_vector(row.cols, [&](index_t j, index_t count) {
       const F32 q = load(row.outputs + j, count) / total;
       const F32 own = select(is_inside(q), targets(j, count) / q, zero());
       store(row.gradient + j, (targets_inside - own) * scale, count);
-    }
+    });
   }
-  return reduce_add(loss);
+  return static_cast<float>(-gain);
 }
 
 template <typename Targets>
@@ -136,16 +126,13 @@ struct LossAndSlope {
 // The losses that average what f(o, t) says of each element.
 template <typename F>
 float mean_over_columns(const Row& row, const DenseTargets& targets, const F& f) {
-  const float divisor = static_cast<float>(row.cols);
-  const F32 factor = set1(row.factor / divisor);
-  F32 sum = zero();
-  for (index_t j = 0; j < row.cols; j += kLanes) {
-    const index_t count = row.cols - j;
+  const F32 factor = set1(row.factor / static_cast<float>(row.cols));
+  const double sum = sum_row(row.cols, [&](index_t j, index_t count) {
     const LossAndSlope at = f(load(row.outputs + j, count), targets(j, count));
-    sum = sum + keep_first(at.loss, count, zero());
     if (row.gradient != nullptr) store(row.gradient + j, at.slope * factor, count);
-  }
-  return reduce_add(sum) / divisor;
+    return keep_first(at.loss, count, zero());
+  });
+  return static_cast<float>(sum / static_cast<double>(row.cols));
 }
 
 // With e = e^-|o|, and a = 1 and b = e for o >= 0, else the other way round: sigmoid(o) is
@@ -158,7 +145,7 @@ inline LossAndSlope sigmoid_crossentropy(F32 o, F32 t) {
   const F32 b = select(negative, one, e);
   const F32 rest = one - t;
   const F32 straight = fma(rest, max(zero(), o), t * max(zero(), zero() - o));
-  return {log_one_plus(e) + straight, fnma(t, b, a * rest) / (one + e)};
+  return {log1p(e) + straight, fnma(t, b, a * rest) / (one + e)};
 }
 
 inline LossAndSlope probability_binary_crossentropy(F32 o, F32 t) {
