@@ -20,4 +20,11 @@ void check_no_overlap(const char* op, const py::array& out,
   }
 }
 
+void check_same_or_apart(const char* op, const py::array& out,
+                         std::initializer_list<const py::array*> inputs) {
+  for (const py::array* input : inputs) {
+    if (out.data() != input->data()) check_no_overlap(op, out, {input});
+  }
+}
+
 }  // namespace fastdnn::bindings

@@ -87,6 +87,9 @@ Matrix<T> writable_rows(const char* op, const char* name, py::array& array) {
 // Throws if the memory of `out` meets that of any of the inputs.
 void check_no_overlap(const char* op, const py::array& out,
                       std::initializer_list<const py::array*> inputs);
+// The same, but `out` may be one of the inputs.
+void check_same_or_apart(const char* op, const py::array& out,
+                         std::initializer_list<const py::array*> inputs);
 
 inline std::vector<py::ssize_t> shape_of(const py::array& array) {
   return {array.shape(), array.shape() + array.ndim()};

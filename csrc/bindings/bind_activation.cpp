@@ -17,6 +17,7 @@ py::array activation_array(const py::array& x, const std::string& name, std::opt
   const Activation kind = parse_activation(name);
   ActivationArgs args{kind, activation_alpha(kind, alpha), rows_of(op, "x", x), {}};
   py::array y = output(op, out, shape_of(x));
+  check_same_or_apart(op, y, {&x});
   args.y = writable_rows(op, "out", y);
   {
     py::gil_scoped_release release;
@@ -36,6 +37,7 @@ py::array activation_backward_array(const py::array& saved, const py::array& dy,
   check(shape_of(saved) == shape_of(dy), op, "received y_or_x, a ", describe(saved), ", and dy, a ",
         describe(dy), "; expected equal shapes");
   py::array dx = output(op, out, shape_of(dy));
+  check_same_or_apart(op, dx, {&saved, &dy});
   args.dx = writable_rows(op, "out", dx);
   {
     py::gil_scoped_release release;

@@ -15,6 +15,7 @@ py::array apply(const char* op, SoftmaxOp run, const py::array& x, const py::obj
   check(x.ndim() >= 1, op, "x: received a ", describe(x), "; expected at least one dimension");
   SoftmaxArgs args{rows_of(op, "x", x), {}};
   py::array y = output(op, out, shape_of(x));
+  check_same_or_apart(op, y, {&x});
   args.y = writable_rows(op, "out", y);
   {
     py::gil_scoped_release release;
@@ -39,6 +40,7 @@ py::array softmax_backward_array(const py::array& y, const py::array& dy, const 
   check(shape_of(y) == shape_of(dy), op, "received y, a ", describe(y), ", and dy, a ",
         describe(dy), "; expected equal shapes");
   py::array dx = output(op, out, shape_of(dy));
+  check_same_or_apart(op, dx, {&y, &dy});
   args.dx = writable_rows(op, "out", dx);
   {
     py::gil_scoped_release release;

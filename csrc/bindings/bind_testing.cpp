@@ -7,6 +7,8 @@
 #include "csrc/bindings/register.h"
 #include "csrc/core/thread_pool.h"
 #include "csrc/cpu/registry.h"
+#include "csrc/ops/activation.h"
+#include "csrc/ops/softmax.h"
 
 namespace fastdnn::bindings {
 namespace {
@@ -28,7 +30,49 @@ void math_array(const std::string& name, const py::array& x, py::array& out) {
   cpu::kernels().math_f32(function, from.data, to.data, from.size());
 }
 
-// GFLOP/s of independent fused multiply-adds on `threads` threads at once, for about `milliseconds`.
+// The first `cols` columns of a matrix, whose rows are then padded.
+template <typename View>
+View columns(View m, index_t cols) {
+  check(0 <= cols && cols <= m.cols, "testing", "received ", cols, " columns of ", m.cols);
+  m.cols = cols;
+  return m;
+}
+
+void activation_columns(const std::string& name, const py::array& x, py::array& y, index_t cols) {
+  const Activation kind = parse_activation(name);
+  const ActivationArgs args{kind, activation_alpha(kind, std::nullopt),
+                            columns(matrix("testing", "x", x), cols),
+                            columns(writable_rows("testing", "y", y), cols)};
+  run_on_cpu(0.0, [&](Context& context) { activation(args, context); });
+}
+
+void activation_backward_columns(const std::string& name, const py::array& saved,
+                                 const py::array& dy, py::array& dx, index_t cols) {
+  const Activation kind = parse_activation(name);
+  const ActivationBackwardArgs args{kind, activation_alpha(kind, std::nullopt),
+                                    columns(matrix("testing", "saved", saved), cols),
+                                    columns(matrix("testing", "dy", dy), cols),
+                                    columns(writable_rows("testing", "dx", dx), cols)};
+  run_on_cpu(0.0, [&](Context& context) { activation_backward(args, context); });
+}
+
+void softmax_columns(bool log, const py::array& x, py::array& y, index_t cols) {
+  const SoftmaxArgs args{columns(matrix("testing", "x", x), cols),
+                         columns(writable_rows("testing", "y", y), cols)};
+  run_on_cpu(0.0,
+             [&](Context& context) { log ? log_softmax(args, context) : softmax(args, context); });
+}
+
+void softmax_backward_columns(const py::array& y, const py::array& dy, py::array& dx,
+                              index_t cols) {
+  const SoftmaxBackwardArgs args{columns(matrix("testing", "y", y), cols),
+                                 columns(matrix("testing", "dy", dy), cols),
+                                 columns(writable_rows("testing", "dx", dx), cols)};
+  run_on_cpu(0.0, [&](Context& context) { softmax_backward(args, context); });
+}
+
+// GFLOP/s of independent fused multiply-adds on `threads` threads at once, for about
+// `milliseconds`.
 double fma_peak(int threads, double milliseconds) {
   constexpr index_t kRounds = 20000;
   using Clock = std::chrono::steady_clock;
@@ -55,6 +99,10 @@ void register_testing(py::module_& parent) {
   m.def("kernel_names", &cpu::kernel_names);
   m.def("fma_peak", &fma_peak, py::call_guard<py::gil_scoped_release>(), py::arg("threads"),
         py::arg("milliseconds") = 50.0);
+  m.def("activation_columns", &activation_columns);
+  m.def("activation_backward_columns", &activation_backward_columns);
+  m.def("softmax_columns", &softmax_columns);
+  m.def("softmax_backward_columns", &softmax_backward_columns);
   m.def("math", &math_array, py::arg("name"), py::arg("x").noconvert(), py::arg("out").noconvert());
   m.def("set_least_microseconds_per_thread",
         [](double value) { ThreadPool::instance().set_least_microseconds(value); });

@@ -1,8 +1,9 @@
-"""float64 oracles of the activations: each name's function of (x, alpha), and where it has kinks."""
+"""float64 oracles of the activations: functions of (x, alpha), and where they have kinks."""
 
 import math
 
 import numpy as np
+
 from reference.math import sigmoid, softplus
 
 _SELU_ALPHA, _SELU_SCALE = 1.6732632423543772, 1.0507009873554805

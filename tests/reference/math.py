@@ -38,3 +38,23 @@ def ulp_errors(got, expected):
         errors = np.abs(got - expected) / unit
     both_nan = np.isnan(got) & np.isnan(expected)
     return np.where(both_nan, 0.0, np.where(np.isnan(errors), np.inf, errors))
+
+
+def assert_within_ulp(got, expected, max_ulp, x, signed_zeros=False):
+    """Every element of `got` = f(`x`) within `max_ulp` of the float64 `expected`."""
+    # The float32 nearest to `expected` and its neighbours are within 1.5 ulp: a quick way out.
+    with np.errstate(over="ignore", under="ignore"):
+        nearest = expected.astype(np.float32)
+    distance = got.view(np.int32) - nearest.view(np.int32)
+    far = np.flatnonzero((np.abs(distance) > 1) | (nearest == 0) | ~np.isfinite(nearest))
+    got, expected, x = (a.ravel()[far] for a in (got, expected, x))
+    errors = ulp_errors(got, expected)
+    zeros = (expected == 0) & (got == 0) & signed_zeros
+    errors[zeros & (np.signbit(got) != np.signbit(expected))] = np.inf
+    if errors.size == 0 or errors.max() <= max_ulp:
+        return
+    worst = int(np.argmax(errors))
+    raise AssertionError(
+        f"f({float(x[worst])!r}) = {float(got[worst])!r}, expected {expected[worst]!r}: "
+        f"{errors[worst]:.3f} ulp"
+    )

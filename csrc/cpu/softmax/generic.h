@@ -39,7 +39,7 @@ inline void log_softmax_row(const float* x, index_t cols, float* y) {
     maxima = maxima + is_max;
     return keep_first(exp(a - m), count, zero()) - is_max;
   });
-  const double rest = others + static_cast<double>(reduce_add(maxima)) - 1.0;
+  const double rest = others + (static_cast<double>(reduce_add(maxima)) - 1.0);
   const F32 log_sum = log1p(set1(static_cast<float>(rest)));
   for_each_vector(cols, [=](index_t j, index_t count) {
     store(y + j, (load(x + j, count) - m) - log_sum, count);
