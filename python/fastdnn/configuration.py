@@ -107,8 +107,9 @@ def table(*classes: type[T], **aliases: type[T]) -> dict[str, type[T]]:
 def unknown_name(where: str, what: str, name: object, known: Iterable[str]) -> str:
     """Return the message for a name nobody knows: the valid ones, and the nearest."""
     names = _user_names(known)
-    near = difflib.get_close_matches(str(name).lower(), names, n=1, cutoff=0.7)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    spellings = {known_name.lower(): known_name for known_name in names}
+    near = difflib.get_close_matches(str(name).lower(), spellings, n=1, cutoff=0.7)
+    hint = f"; did you mean {spellings[near[0]]!r}?" if near else ""
     return f"[{where}] {what}: received {name!r}; expected one of {_listed(names)}{hint}"
 
 

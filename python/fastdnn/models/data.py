@@ -13,13 +13,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastdnn import ops
 from fastdnn.losses import Loss
 
 AnyArray = npt.NDArray[Any]
 Shape = tuple[int, ...]
-
-# Rows looked at in one go: the temporary stays in the cache.
-_CHUNK = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -125,7 +123,7 @@ def to_targets(where: str, y: AnyArray, loss: Loss, width: int) -> AnyArray:
             f"[{where}] y: received shape {y.shape}; expected (rows, {width}), the model's "
             f"outputs{hint}"
         )
-    y = np.ascontiguousarray(_to_float32(where, "y", y, True))
+    y = _to_float32(where, "y", y, True)
     if loss.targets != "values":
         _check_probabilities(where, y, loss)
     return y
@@ -152,8 +150,7 @@ def to_sample_weight(
                 f"[{where}] sample_weight: received shape {array.shape}; expected ({rows},), one "
                 "weight a row"
             )
-        array = array.reshape(rows)
-        result = np.ascontiguousarray(_to_float32(where, "sample_weight", array, True))
+        result = _to_float32(where, "sample_weight", array.reshape(rows), True)
     if class_weight is not None:
         by_class = _class_weights(where, class_weight, targets)
         result = by_class if result is None else result * by_class
@@ -179,27 +176,20 @@ def _wrong_shape(where: str, x: AnyArray, shape: Shape) -> str:
 
 
 def _to_float32(where: str, name: str, array: AnyArray, check_finite: bool) -> AnyArray:
-    if array.dtype != np.float32:
-        with np.errstate(over="ignore"):
-            converted = array.astype(np.float32)
-    else:
-        converted = array
+    with np.errstate(over="ignore"):
+        converted = np.ascontiguousarray(array, np.float32)
     if check_finite and array.dtype.kind == "f":
-        _check_finite(where, name, array, converted)
+        position = ops.first_nonfinite(converted)
+        if position >= 0:
+            _refuse(where, name, array, np.unravel_index(position, array.shape))
     return converted
 
 
-def _check_finite(where: str, name: str, array: AnyArray, converted: AnyArray) -> None:
-    for first in range(0, len(converted), _CHUNK):
-        finite = np.isfinite(converted[first : first + _CHUNK])
-        if finite.all():
-            continue
-        place = tuple(int(i) for i in np.argwhere(~finite)[0])
-        row, column = first + place[0], place[1:]
-        value = array[(row, *column)]
-        at = f"row {row}" + (f", column {', '.join(map(str, column))}" if column else "")
-        reason = "float32 cannot hold it" if np.isfinite(value) else "expected finite numbers"
-        raise ValueError(f"[{where}] {name}: received {value} in {at}; {reason}")
+def _refuse(where: str, name: str, array: AnyArray, place: tuple[np.intp, ...]) -> None:
+    value, (row, *column) = array[place], (int(i) for i in place)
+    at = f"row {row}" + (f", column {', '.join(map(str, column))}" if column else "")
+    reason = "float32 cannot hold it" if np.isfinite(value) else "expected finite numbers"
+    raise ValueError(f"[{where}] {name}: received {value} in {at}; {reason}")
 
 
 def _to_labels(where: str, y: AnyArray, loss: Loss, width: int) -> AnyArray:

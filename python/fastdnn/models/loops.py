@@ -137,6 +137,12 @@ def predict(
             bar.close()
 
 
+def note_iterations(model: "Trainer") -> None:
+    """Let the optimizer show the number of steps that the native network has made."""
+    if model.optimizer is not None:
+        model.optimizer.iterations = int(model._current_binding().network.iterations)
+
+
 def _train(model: "Trainer", data: Dataset, passes: Passes, batches: int) -> tuple[int, Totals]:
     network, optimizer = model._current_binding().network, model.optimizer
     assert optimizer is not None, "compiled by the caller"
@@ -151,5 +157,5 @@ def _train(model: "Trainer", data: Dataset, passes: Passes, batches: int) -> tup
         passes.batch_size,
         SLICE_SECONDS,
     )
-    optimizer.iterations = network.iterations
+    note_iterations(model)
     return done, totals

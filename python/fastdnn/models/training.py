@@ -201,6 +201,8 @@ class Trainer:
             everybody.call("on_train_end", logs)
         finally:
             bar.close()
+            # Ctrl-C may have come between a native call and the line after it.
+            loops.note_iterations(self)
         return self.history
 
     def evaluate(
@@ -261,7 +263,8 @@ class Trainer:
         output = np.empty((len(inputs), *self._output_row(row)), np.float32)
         if batch_size is None:
             batch_size = _LARGE_BATCH if len(inputs) > _SMALL_BATCH else _SMALL_BATCH
-        batch_size = at_least("predict", "batch_size", batch_size, 1)
+        else:
+            batch_size = min(at_least("predict", "batch_size", batch_size, 1), max(len(inputs), 1))
         bar = None
         if verbosity == 1:
             bar = progress_bar("predict", -(-len(inputs) // batch_size), delay=0.5)
