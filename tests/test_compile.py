@@ -70,25 +70,25 @@ def test_defaults_are_keras_s():
 
 
 @pytest.mark.parametrize(
-    "loss, outputs, one_column, native",
+    "loss, outputs, native",
     [
-        ("sparse_categorical_crossentropy", 10, True, "sparse_categorical_accuracy"),
-        ("categorical_crossentropy", 10, False, "categorical_accuracy"),
-        ("binary_crossentropy", 1, True, "binary_accuracy"),
-        ("binary_crossentropy", 5, False, "binary_accuracy"),
-        ("mse", 1, True, "binary_accuracy"),
-        ("mse", 5, False, "categorical_accuracy"),
+        ("sparse_categorical_crossentropy", 10, "sparse_categorical_accuracy"),
+        ("categorical_crossentropy", 10, "categorical_accuracy"),
+        ("binary_crossentropy", 1, "binary_accuracy"),
+        ("binary_crossentropy", 5, "categorical_accuracy"),
+        ("mse", 1, "binary_accuracy"),
+        ("mse", 5, "categorical_accuracy"),
     ],
 )
-def test_accuracy_is_chosen_by_loss_and_shape(loss, outputs, one_column, native):
-    plan = Compiled.parse("sgd", loss, ["accuracy", "acc"], None).plan(outputs, one_column)
+def test_accuracy_is_chosen_by_loss_and_shape(loss, outputs, native):
+    plan = Compiled.parse("sgd", loss, ["accuracy", "acc"], None).plan(outputs)
     assert plan.native == [native]
     assert list(plan.shown) == ["accuracy", "acc"]
 
 
 def test_logs():
     compiled = Compiled.parse("sgd", "mse", ["mse", "rmse"], ["mse"])
-    plan = compiled.plan(3, False)
+    plan = compiled.plan(3)
     assert plan.native == ["mean_squared_error"] and plan.size == 5
     logs = plan.logs([4.0, 8.0, 10.0, 36.0, 40.0])
     assert logs == {"loss": 2.5, "mse": 9.0, "rmse": 3.0, "weighted_mse": 5.0}

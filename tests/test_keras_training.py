@@ -16,10 +16,10 @@ SMALL = 1e-3  # a thousandth of what is compared; see the comment where it is us
 
 @pytest.fixture(scope="module")
 def keras():
-    os.environ.setdefault("KERAS_BACKEND", "jax")
+    os.environ.setdefault("KERAS_BACKEND", "torch")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the peers' own imports
-        pytest.importorskip("jax", reason="Keras trains on a backend; jax is the one used here")
+        pytest.importorskip("torch", reason="Keras trains on a backend; torch is the one used here")
         return pytest.importorskip("keras", reason="its training is what ours is compared with")
 
 

@@ -152,10 +152,9 @@ def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any])
         assert model._compiled is not None
     if not slots and not training["iterations"]:
         return model
-    # The metrics may be others when the first targets come; the optimizer's state stays then.
     output = model._output_row(row)
     assert model._compiled is not None, "only compiled models have made steps"
-    model._compile_network(model._compiled.plan(output[-1], one_column=output == (1,)))
+    model._compile_network(model._compiled.plan(output[-1]))
     binding = model._current_binding()
     views = {
         f"{_SLOT_PREFIX}{slot}/{weight.path}": view

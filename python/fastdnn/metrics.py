@@ -134,27 +134,22 @@ _ACCURACY = ("accuracy", "acc")
 
 
 class Accuracy(Configurable):
-    """The name "accuracy": becomes the accuracy that fits the loss and the targets."""
+    """The name "accuracy": becomes the accuracy that fits the targets, as in Keras.
+
+    Integer labels: `SparseCategoricalAccuracy`; one output: `BinaryAccuracy`; else
+    `CategoricalAccuracy`. For several yes-or-no outputs, ask for "binary_accuracy".
+    """
 
     def __init__(self, name: str = "accuracy") -> None:
         self.name = name
 
-    def resolve(self, loss: Loss, outputs: int, one_column: bool) -> Metric:
-        """Return the accuracy for this loss.
-
-        Args:
-            loss: the loss of the model.
-            outputs: the width of the model's output.
-            one_column: whether the targets are one number a row.
-        """
-        cls: type[SparseCategoricalAccuracy | CategoricalAccuracy | BinaryAccuracy]
+    def resolve(self, loss: Loss, outputs: int) -> Metric:
+        """Return the accuracy for this loss and this number of outputs."""
         if loss.targets == "classes":
-            cls = SparseCategoricalAccuracy
-        elif loss.targets == "probabilities" or outputs == 1 or one_column:
-            cls = BinaryAccuracy
-        else:
-            cls = CategoricalAccuracy
-        return cls(name=self.name)
+            return SparseCategoricalAccuracy(name=self.name)
+        if outputs == 1:
+            return BinaryAccuracy(name=self.name)
+        return CategoricalAccuracy(name=self.name)
 
 
 def get(identifier: Any, where: str = "metrics.get") -> Metric | Accuracy:

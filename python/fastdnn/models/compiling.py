@@ -44,18 +44,13 @@ class Compiled:
             "weighted_metrics": serialize(self.weighted_metrics),
         }
 
-    def plan(self, outputs: int, one_column: bool) -> "MetricPlan":
-        """Choose the metrics behind "accuracy", now that the targets are known.
-
-        Args:
-            outputs: the width of the model's output.
-            one_column: whether the targets are one number a row.
-        """
+    def plan(self, outputs: int) -> "MetricPlan":
+        """Choose the metrics behind "accuracy", now that the number of outputs is known."""
         shown: dict[str, tuple[Metric, bool]] = {}
         for weighted, group in ((False, self.metrics), (True, self.weighted_metrics)):
             for metric in group:
                 if isinstance(metric, Accuracy):
-                    metric = metric.resolve(self.loss, outputs, one_column)
+                    metric = metric.resolve(self.loss, outputs)
                 if (metric.targets == "classes") != (self.loss.targets == "classes"):
                     raise ValueError(
                         f"[compile] metrics: received {metric.name!r} with loss "

@@ -328,7 +328,7 @@ class Trainer:
         inputs = datasets.to_inputs(where, inputs, row)
         targets = datasets.to_targets(where, targets, loss, output[-1])
         weight = datasets.to_sample_weight(where, sample_weight, class_weight, targets)
-        plan = self._compiled.plan(output[-1], targets.ndim == 1 or targets.shape[1] == 1)
+        plan = self._compiled.plan(output[-1])
         if self._binding is None:
             self._build(row)
         return Dataset([inputs], [targets], weight), plan
