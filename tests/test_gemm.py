@@ -82,7 +82,9 @@ def test_misaligned_operands(isa, rng):
     a, b = Guarded((17, 70), misalign=3), Guarded((70, 33), misalign=5)
     a.array[:] = rng.standard_normal((17, 70))
     b.array[:] = rng.standard_normal((70, 33))
-    assert np.abs(ops.gemm(a.array, b.array) - gemm(a.array, b.array)).max() <= bound(a.array, b.array)
+    assert np.abs(ops.gemm(a.array, b.array) - gemm(a.array, b.array)).max() <= bound(
+        a.array, b.array
+    )
 
 
 @pytest.mark.parametrize("transpose_b", [False, True])
@@ -107,11 +109,19 @@ def test_beta_zero_does_not_read_out(isa):
 def _digest(rng_seed):
     rng = np.random.default_rng(rng_seed)
     digest = hashlib.sha256()
-    for m, n, k in [(50, 300, 784), (784, 300, 50), (200, 130, 1000), (600, 70, 520), (3, 900, 300)]:
+    for m, n, k in [
+        (50, 300, 784),
+        (784, 300, 50),
+        (200, 130, 1000),
+        (600, 70, 520),
+        (3, 900, 300),
+    ]:
         for transpose_a in (False, True):
             for transpose_b in (False, True):
                 _, _, a, b = _operands(rng, m, n, k, transpose_a, transpose_b)
-                digest.update(ops.gemm(a, b, transpose_a=transpose_a, transpose_b=transpose_b).tobytes())
+                digest.update(
+                    ops.gemm(a, b, transpose_a=transpose_a, transpose_b=transpose_b).tobytes()
+                )
     return digest.hexdigest()
 
 
@@ -148,7 +158,10 @@ def test_error_bound_is_that_of_plain_float32(isa, rng):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((np.ones((2, 3), np.float32), np.ones((2, 3), np.float32), {}), "inner extents, not 3 and 2"),
+        (
+            (np.ones((2, 3), np.float32), np.ones((2, 3), np.float32), {}),
+            "inner extents, not 3 and 2",
+        ),
         ((np.ones((2, 3)), np.ones((3, 2), np.float32), {}), "a: received a float64 array"),
         ((np.ones((2, 3), np.float32).T, np.ones((2, 2), np.float32), {}), "non-contiguous"),
         ((np.ones(3, np.float32), np.ones((3, 2), np.float32), {}), "expected two dimensions"),
@@ -157,7 +170,11 @@ def test_error_bound_is_that_of_plain_float32(isa, rng):
             "without out",
         ),
         (
-            (np.ones((2, 3), np.float32), np.ones((3, 2), np.float32), {"bias": np.ones(3, np.float32)}),
+            (
+                np.ones((2, 3), np.float32),
+                np.ones((3, 2), np.float32),
+                {"bias": np.ones(3, np.float32)},
+            ),
             r"bias: received a float32 array of shape \(3,\); expected shape \(2,\)",
         ),
         (

@@ -1,0 +1,176 @@
+"""Callbacks: what happens at the beginning and end of training, of epochs and of batches."""
+
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+Logs = Mapping[str, float]
+
+
+class Callback:
+    """Base of the callbacks; override what is needed.
+
+    Attributes:
+        model: the model that is being trained. `model.stop_training = True` ends `fit` after
+            the epoch, or at once from `on_train_batch_end`.
+        params: "verbose", "epochs" and "steps", the number of batches in an epoch.
+
+    A callback with `on_train_batch_begin` or `on_train_batch_end` makes `fit` come back to
+    Python after every batch, which costs time with small batches. `on_train_progress` does
+    not: it is called some twenty times a second.
+
+    >>> class Stop(Callback):
+    ...     def on_epoch_end(self, epoch, logs=None):
+    ...         self.model.stop_training = logs["loss"] < 0.1
+    """
+
+    def __init__(self) -> None:
+        self.model: Any = None
+        self.params: dict[str, Any] = {}
+
+    def set_model(self, model: Any) -> None:
+        """Remember the model."""
+        self.model = model
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Remember how `fit` was called."""
+        self.params = params
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Run before the first epoch."""
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Run after the last epoch, with its loss and metrics."""
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Run before an epoch; the first is 0."""
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Run after an epoch, with its loss and metrics, also those with "val_" in front."""
+
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Run before a batch; the first of an epoch is 0."""
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Run after a batch, with the loss and the metrics of the epoch so far."""
+
+    def on_train_progress(self, steps: int, logs: Logs | None = None) -> None:
+        """Run every now and then, with the number of batches done in this epoch."""
+
+
+class History(Callback):
+    """What `fit` returns: the loss and the metrics of every epoch.
+
+    Attributes:
+        epoch: the epochs.
+        history: name -> one number an epoch.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch: list[int] = []
+        self.history: dict[str, list[float]] = {}
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Append the numbers of the epoch."""
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)
+
+
+class ProgressBar(Callback):
+    """Shows the loss and the metrics: a bar on a terminal, a line an epoch elsewhere.
+
+    Args:
+        verbose: 1 for the bar, 2 for the line, "auto" to choose by where the output goes.
+    """
+
+    def __init__(self, verbose: int | str = "auto") -> None:
+        super().__init__()
+        self.verbose = chosen_verbosity(verbose)
+        self._bar: Any = None
+        self._start = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Open the epoch's bar."""
+        self._start = time.perf_counter()
+        if self.verbose == 1:
+            self._bar = progress_bar(self._title(epoch), self.params["steps"])
+
+    def on_train_progress(self, steps: int, logs: Logs | None = None) -> None:
+        """Move the bar."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(format_logs(logs or {}), refresh=False)
+            self._bar.update(steps - self._bar.n)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Close the bar, or print the line."""
+        if self._bar is not None:
+            self._bar.set_postfix_str(format_logs(logs or {}))
+            self.close()
+        elif self.verbose == 2:
+            seconds = time.perf_counter() - self._start
+            line = f"{self._title(epoch)} - {seconds:.1f}s - {format_logs(logs or {}, ': ', ' - ')}"
+            print(line, flush=True)
+
+    def close(self) -> None:
+        """Leave the bar as it is; also called when training is interrupted."""
+        if self._bar is not None:
+            self._bar.close()
+            self._bar = None
+
+    def _title(self, epoch: int) -> str:
+        return f"Epoch {epoch + 1}/{self.params['epochs']}"
+
+
+class CallbackList:
+    """The callbacks of a fit, as one."""
+
+    def __init__(self, callbacks: Iterable[Callback], model: Any, params: dict[str, Any]) -> None:
+        self.callbacks = list(callbacks)
+        for callback in self.callbacks:
+            callback.set_model(model)
+            callback.set_params(params)
+        self.wants_batches = any(_overrides_batches(callback) for callback in self.callbacks)
+
+    def call(self, event: str, *arguments: Any) -> None:
+        """Call a method of every callback, in the order they were given."""
+        for callback in self.callbacks:
+            getattr(callback, event)(*arguments)
+
+
+def chosen_verbosity(verbose: int | str) -> int:
+    """Return 0, 1 or 2; "auto" is 1 on a terminal and 2 elsewhere."""
+    if verbose == "auto":
+        return 1 if sys.stdout.isatty() else 2
+    if verbose not in (0, 1, 2):
+        raise ValueError(f"[verbose] received {verbose!r}; expected 0, 1, 2 or 'auto'")
+    return int(verbose)
+
+
+def progress_bar(title: str, total: int, delay: float = 0.0) -> Any:
+    """Return a tqdm bar on the standard output."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, desc=title, file=sys.stdout, delay=delay, dynamic_ncols=True)
+
+
+def format_logs(logs: Logs, equals: str = "=", comma: str = ", ") -> str:
+    """Return the numbers in a line.
+
+    >>> format_logs({"loss": 0.25, "accuracy": 0.9})
+    'loss=0.2500, accuracy=0.9000'
+    """
+    return comma.join(f"{name}{equals}{_format(value)}" for name, value in logs.items())
+
+
+def _format(value: float) -> str:
+    return f"{value:.4f}" if 1e-3 <= abs(value) < 1e5 or value == 0.0 else f"{value:.4e}"
+
+
+def _overrides_batches(callback: Callback) -> bool:
+    return any(
+        getattr(type(callback), name, None) is not getattr(Callback, name)
+        for name in ("on_train_batch_begin", "on_train_batch_end")
+    )

@@ -1,0 +1,312 @@
+"""Models in safetensors files: written in one piece or not at all, believed only when checked.
+
+A file of `Model.save` holds tensors named `layer/weight` and `optimizer/slot/layer/weight`,
+and text in its metadata:
+
+    format             "fastdnn"
+    format_version     "1"
+    library_version    of the fastdnn that wrote it
+    architecture       JSON: the model's class and config
+    compile            JSON: arguments of `compile`, or null
+    training           JSON: seed, iterations, passes over the training data
+
+A file of `save_weights` has the weights and no architecture. Any safetensors reader opens
+both.
+"""
+
+import json
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastdnn._core import __version__
+
+if TYPE_CHECKING:
+    from fastdnn.models.model import Model
+
+FORMAT_VERSION = 1
+
+Array = npt.NDArray[np.float32]
+FilePath = str | os.PathLike[str]
+
+_FOREIGN_SUFFIXES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".onnx", ".pkl")
+_SLOT_PREFIX = "optimizer/"
+
+
+def load_model(filepath: FilePath) -> "Model":
+    """Read a model from a file of `Model.save`.
+
+    It predicts as the model that was saved, and trains on as if there had been no file.
+
+    Args:
+        filepath: the safetensors file.
+
+    Raises:
+        ValueError: if the file is damaged, is no fastdnn model, or was written in a newer
+            version of the format.
+        OSError: if the file cannot be read.
+
+    >>> import tempfile, fastdnn as fd
+    >>> model = fd.Sequential([fd.Input(shape=(4,)), fd.layers.Dense(2)])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     model.save(f"{folder}/model.safetensors")
+    ...     same = fd.load_model(f"{folder}/model.safetensors")
+    >>> bool((same.get_weights()[0] == model.get_weights()[0]).all())
+    True
+    """
+    return from_bytes(Path(filepath).read_bytes(), f"load_model {os.fspath(filepath)}")
+
+
+def save_model(model: "Model", filepath: FilePath, overwrite: bool) -> None:
+    """Write everything there is to know about the model."""
+    _write("save", filepath, overwrite, lambda: to_bytes(model))
+
+
+def save_weights(model: "Model", filepath: FilePath, overwrite: bool) -> None:
+    """Write the weights alone."""
+
+    def content() -> bytes:
+        model._current_binding()
+        return _pack({weight.path: weight.value for weight in model.weights}, {})
+
+    _write("save_weights", filepath, overwrite, content)
+
+
+def load_weights(model: "Model", filepath: FilePath) -> None:
+    """Read the weights into a built model, all of them or none."""
+    where = f"load_weights {os.fspath(filepath)}"
+    model._current_binding()
+    tensors, _ = _unpack(where, Path(filepath).read_bytes())
+    stored = {name: array for name, array in tensors.items() if not _is_slot(name)}
+    _check_tensors(where, stored, {weight.path: weight.shape for weight in model.weights})
+    for weight in model.weights:
+        weight.value[...] = stored[weight.path]
+
+
+def to_bytes(model: "Model") -> bytes:
+    """Return the content of the model's file."""
+    binding = model._current_binding()
+    tensors = {weight.path: weight.value for weight in model.weights}
+    for (slot, weight), view in binding.slots().items():
+        tensors[f"{_SLOT_PREFIX}{slot}/{weight.path}"] = view
+    architecture = {"class_name": type(model).__name__, "config": model.get_config()}
+    return _pack(
+        tensors,
+        {
+            "architecture": _without_arrays(architecture),
+            "compile": model._compiled.get_config() if model._compiled else None,
+            "training": {
+                "seed": model.seed,
+                "iterations": int(binding.network.iterations) if binding.compiled else 0,
+                "passes": model._passes,
+            },
+        },
+    )
+
+
+def from_bytes(content: bytes, where: str = "load_model") -> "Model":
+    """Return the model in the content of a file, after checking all of it."""
+    tensors, texts = _unpack(where, content)
+    if "architecture" not in texts:
+        raise ValueError(
+            f"[{where}] the file has no architecture; build the model and use load_weights"
+        )
+    try:
+        return _restore(where, tensors, texts)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"[{where}] the file's metadata is damaged: {type(error).__name__} {error}"
+        ) from error
+
+
+def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> "Model":
+    from fastdnn.models.sequential import Sequential
+
+    architecture, training = texts["architecture"], texts["training"]
+    if architecture["class_name"] != "Sequential":
+        raise ValueError(
+            f"[{where}] received the model class {architecture['class_name']!r}; "
+            "expected 'Sequential'"
+        )
+    model = Sequential.unbuilt_from_config(architecture["config"])
+    model.seed = _count("seed", training["seed"])
+    model._passes = _count("passes", training["passes"])
+    row = model._declared_row()
+    if row is None:
+        raise ValueError(f"[{where}] the file's architecture has no Input")
+    # Declared first, built later: no memory is taken for weights the file does not have.
+    model.declare(row)
+    weights = {name: array for name, array in tensors.items() if not _is_slot(name)}
+    slots = {name: array for name, array in tensors.items() if _is_slot(name)}
+    _check_tensors(where, weights, {weight.path: weight.shape for weight in model.weights})
+    for weight in model.weights:
+        weight.bind(weights[weight.path])
+    model._build(row)
+    if texts["compile"] is not None:
+        model.compile(**texts["compile"])
+        assert model._compiled is not None
+    if not slots and not training["iterations"]:
+        return model
+    output = model._output_row(row)
+    assert model._compiled is not None, "only compiled models have made steps"
+    model._compile_network(model._compiled.plan(output[-1]))
+    binding = model._current_binding()
+    views = {
+        f"{_SLOT_PREFIX}{slot}/{weight.path}": view
+        for (slot, weight), view in binding.slots().items()
+    }
+    _check_tensors(where, slots, {name: view.shape for name, view in views.items()})
+    for name, view in views.items():
+        view[...] = slots[name]
+    binding.network.iterations = _count("iterations", training["iterations"])
+    model._compiled.optimizer.iterations = binding.network.iterations
+    return model
+
+
+def _pack(tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> bytes:
+    from safetensors.numpy import save
+
+    metadata = {
+        "format": "fastdnn",
+        "format_version": str(FORMAT_VERSION),
+        "library_version": __version__,
+        **{name: json.dumps(text) for name, text in texts.items()},
+    }
+    # Views of the parameters have padded rows; files have none.
+    contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    return bytes(save(contiguous, metadata))
+
+
+def _unpack(where: str, content: bytes) -> tuple[dict[str, Array], dict[str, Any]]:
+    """Return the tensors and the parsed metadata of a file."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    try:
+        # The library checks every offset, shape and dtype against the length of the file.
+        tensors = load(content)
+        size = int.from_bytes(content[:8], "little")
+        metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ValueError(f"[{where}] the file is no valid safetensors file: {error}") from error
+    version = metadata.get("format_version", "1")
+    if not version.isdecimal() or int(version) > FORMAT_VERSION:
+        raise ValueError(
+            f"[{where}] received format version {version}; this fastdnn {__version__} reads up "
+            f"to {FORMAT_VERSION}; update fastdnn"
+        )
+    texts = {}
+    for name in ("architecture", "compile", "training"):
+        if name in metadata:
+            try:
+                texts[name] = json.loads(metadata[name])
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"[{where}] the file's {name} is no JSON: {error}") from error
+    return tensors, texts
+
+
+def _check_tensors(
+    where: str, stored: Mapping[str, Array], expected: Mapping[str, tuple[int, ...]]
+) -> None:
+    """Raise a ValueError unless the file has exactly these tensors, in float32."""
+    missing = [name for name in expected if name not in stored]
+    left_over = [name for name in stored if name not in expected]
+    if missing or left_over:
+        raise ValueError(
+            f"[{where}] the file does not fit the model; missing: {', '.join(missing) or 'nothing'}"
+            f"; left over: {', '.join(left_over) or 'nothing'}"
+        )
+    for name, shape in expected.items():
+        array = stored[name]
+        if array.shape != shape or array.dtype != np.float32:
+            raise ValueError(
+                f"[{where}] {name}: the file has {array.dtype} of shape {array.shape}; expected "
+                f"float32 of shape {shape}"
+            )
+
+
+def _write(where: str, filepath: FilePath, overwrite: bool, content: Callable[[], bytes]) -> None:
+    """Write a file so that a crash leaves the old one or the new one, never a part."""
+    path = Path(filepath)
+    if path.suffix in _FOREIGN_SUFFIXES:
+        raise ValueError(
+            f"[{where}] received {str(path)!r}; fastdnn writes safetensors; "
+            f"use {str(path.with_suffix('.safetensors'))!r}"
+        )
+    if path.is_dir():
+        raise IsADirectoryError(f"[{where}] received {str(path)!r}, a folder; expected a file name")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"[{where}] cannot write {str(path)!r}: there is no folder {str(path.parent)!r}"
+        )
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"[{where}] {str(path)!r} exists already; use overwrite=True to replace it"
+        )
+    blob = content()
+    try:
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except PermissionError as error:
+        raise PermissionError(
+            f"[{where}] cannot write {str(path)!r}: no permission to write to the folder"
+        ) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(blob)
+            file.flush()
+            os.fsync(file.fileno())
+        _copy_mode(path, temporary)
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _copy_mode(path: Path, temporary: str) -> None:
+    """Give the temporary file the mode of the file it replaces, or the usual one."""
+    if path.exists():
+        mode = path.stat().st_mode & 0o777
+    else:
+        umask = os.umask(0)
+        os.umask(umask)
+        mode = 0o666 & ~umask
+    Path(temporary).chmod(mode)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _without_arrays(config: Any) -> Any:
+    """Return the config with initial values left out: the file has the weights themselves."""
+    if isinstance(config, Mapping):
+        if config.get("class_name") == "FromArray":
+            return {"class_name": "Zeros", "config": {}}
+        return {key: _without_arrays(value) for key, value in config.items()}
+    if isinstance(config, list):
+        return [_without_arrays(value) for value in config]
+    return config
+
+
+def _is_slot(name: str) -> bool:
+    # "optimizer/momentum/dense/kernel"; a layer may well be called "optimizer".
+    return name.startswith(_SLOT_PREFIX) and name.count("/") == 3
+
+
+def _count(name: str, value: Any) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**64:
+        raise ValueError(f"[load_model] {name}: received {value!r}; expected a whole number")
+    return value

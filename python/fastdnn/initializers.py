@@ -1,0 +1,337 @@
+"""Initial values of weights, by name, by object or by array.
+
+Formulas and defaults are Keras's. The numbers come from the native generator, so that they
+are the same on every machine. Without a `seed`, a weight's initial value depends on the
+model's seed and the weight's place in the model (see `fastdnn.random`).
+"""
+
+import math
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastdnn import ops
+from fastdnn.configuration import Configurable, lookup, table
+from fastdnn.random import WEIGHT_STREAM, checked_seed, next_seed
+
+Array = npt.NDArray[np.float32]
+Shape = tuple[int, ...]
+
+# What is left of the standard deviation of a normal cut at two standard deviations.
+_TRUNCATED_STDDEV = 0.87962566103423978
+
+
+class Initializer(Configurable):
+    """Base of the initializers: `initializer(shape)` returns a new float32 array."""
+
+    seed: int | None = None
+
+    def __call__(self, shape: Shape) -> Array:
+        """Return an array of this shape; a random one is a new draw unless `seed` is given."""
+        if self.seed is None:
+            return self.draw(tuple(shape), next_seed(), WEIGHT_STREAM)
+        return self.draw(tuple(shape), self.seed, WEIGHT_STREAM)
+
+    def draw(self, shape: Shape, seed: int, stream: int) -> Array:
+        """Return the array drawn with this key of the generator."""
+        raise NotImplementedError
+
+
+class Zeros(Initializer):
+    """All zeros.
+
+    >>> Zeros()((2,)).tolist()
+    [0.0, 0.0]
+    """
+
+    def draw(self, shape: Shape, seed: int, stream: int) -> Array:
+        """Return zeros."""
+        return np.zeros(shape, np.float32)
+
+
+class Ones(Initializer):
+    """All ones."""
+
+    def draw(self, shape: Shape, seed: int, stream: int) -> Array:
+        """Return ones."""
+        return np.ones(shape, np.float32)
+
+
+class Constant(Initializer):
+    """The same number everywhere."""
+
+    def __init__(self, value: float = 0.0) -> None:
+        self.value = _number("Constant", "value", value)
+
+    def draw(self, shape: Shape, seed: int, stream: int) -> Array:
+        """Return the constant, `shape` times."""
+        return np.full(shape, self.value, np.float32)
+
+
+class FromArray(Initializer):
+    """The values of an array; what `kernel_initializer=array` becomes.
+
+    Args:
+        value: an array of the weight's shape. It is copied.
+    """
+
+    def __init__(self, value: npt.ArrayLike) -> None:
+        self.value = np.array(value, np.float32)
+
+    def draw(self, shape: Shape, seed: int, stream: int) -> Array:
+        """Return a copy of the array."""
+        if self.value.shape != shape:
+            raise ValueError(
+                f"[initializer] received an array of shape {self.value.shape}; "
+                f"expected the weight's shape {shape}"
+            )
+        return self.value.copy()
+
+
+class _Random(Initializer):
+    """An initializer with a seed of its own, or the model's."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        self.seed = None if seed is None else checked_seed(type(self).__name__, seed)
+
+
+class RandomNormal(_Random):
+    """Normal numbers.
+
+    Args:
+        mean: their mean.
+        stddev: their standard deviation.
+        seed: an integer for values that do not depend on the model, or None.
+
+    >>> RandomNormal(stddev=0.1, seed=1)((300, 100)).shape
+    (300, 100)
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = _number("RandomNormal", "mean", mean)
+        self.stddev = _number("RandomNormal", "stddev", stddev, least=0.0)
+
+    def draw(self, shape: Shape, seed: int, stream: int) -> Array:
+        """Return normal numbers."""
+        return ops.random_normal(shape, self.mean, self.stddev, seed=seed, stream=stream, step=0)
+
+
+class TruncatedNormal(_Random):
+    """Normal numbers within two standard deviations of the mean; the others are drawn again.
+
+    Args:
+        mean: the mean.
+        stddev: the standard deviation before truncation.
+        seed: an integer for values that do not depend on the model, or None.
+    """
+
+    def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.mean = _number("TruncatedNormal", "mean", mean)
+        self.stddev = _number("TruncatedNormal", "stddev", stddev, least=0.0)
+
+    def draw(self, shape: Shape, seed: int, stream: int) -> Array:
+        """Return truncated normal numbers."""
+        return ops.random_truncated_normal(
+            shape, self.mean, self.stddev, seed=seed, stream=stream, step=0
+        )
+
+
+class RandomUniform(_Random):
+    """Uniform numbers in [minval, maxval).
+
+    Args:
+        minval: the lower bound.
+        maxval: the upper bound.
+        seed: an integer for values that do not depend on the model, or None.
+    """
+
+    def __init__(
+        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
+    ) -> None:
+        super().__init__(seed)
+        self.minval = _number("RandomUniform", "minval", minval)
+        self.maxval = _number("RandomUniform", "maxval", maxval, least=self.minval)
+
+    def draw(self, shape: Shape, seed: int, stream: int) -> Array:
+        """Return uniform numbers."""
+        return ops.random_uniform(shape, self.minval, self.maxval, seed=seed, stream=stream, step=0)
+
+
+class VarianceScaling(_Random):
+    """Numbers whose variance is `scale / n`, n from the weight's shape (in, out).
+
+    Args:
+        scale: a positive number.
+        mode: what n is: "fan_in" (in), "fan_out" (out) or "fan_avg" ((in + out) / 2).
+        distribution: "truncated_normal" (or "normal"), "untruncated_normal" or "uniform".
+        seed: an integer for values that do not depend on the model, or None.
+
+    Raises:
+        ValueError: if `scale` is not positive or a name is unknown.
+    """
+
+    def __init__(
+        self,
+        scale: float = 1.0,
+        mode: str = "fan_in",
+        distribution: str = "truncated_normal",
+        seed: int | None = None,
+    ) -> None:
+        super().__init__(seed)
+        self.scale = _number("VarianceScaling", "scale", scale)
+        if self.scale <= 0.0:
+            raise ValueError(
+                f"[VarianceScaling] scale: received {scale!r}; expected a positive number"
+            )
+        self.mode = _one_of("mode", mode, _FANS)
+        self.distribution = _one_of("distribution", distribution, _DISTRIBUTIONS)
+
+    def draw(self, shape: Shape, seed: int, stream: int) -> Array:
+        """Return scaled numbers."""
+        fan_in, fan_out = _fans(shape)
+        fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}[self.mode]
+        variance = self.scale / max(1.0, fan)
+        key = {"seed": seed, "stream": stream, "step": 0}
+        if self.distribution == "uniform":
+            limit = math.sqrt(3.0 * variance)
+            return ops.random_uniform(shape, -limit, limit, **key)
+        stddev = math.sqrt(variance)
+        if self.distribution == "untruncated_normal":
+            return ops.random_normal(shape, 0.0, stddev, **key)
+        return ops.random_truncated_normal(shape, 0.0, stddev / _TRUNCATED_STDDEV, **key)
+
+
+class _NamedScaling(VarianceScaling):
+    """A VarianceScaling with a name of its own; only the seed is left to choose."""
+
+    _arguments: tuple[float, str, str]
+
+    def __init__(self, seed: int | None = None) -> None:
+        super().__init__(*self._arguments, seed=seed)
+
+
+class GlorotUniform(_NamedScaling):
+    """Uniform in +-sqrt(6 / (in + out)) (Glorot and Bengio 2010); the default of kernels.
+
+    >>> limit = (6 / (300 + 100)) ** 0.5
+    >>> bool(abs(GlorotUniform(seed=1)((300, 100))).max() <= limit)
+    True
+    """
+
+    _arguments = (1.0, "fan_avg", "uniform")
+
+
+class GlorotNormal(_NamedScaling):
+    """Truncated normal with variance 2 / (in + out) (Glorot and Bengio 2010)."""
+
+    _arguments = (1.0, "fan_avg", "truncated_normal")
+
+
+class HeUniform(_NamedScaling):
+    """Uniform in +-sqrt(6 / in) (He et al. 2015), for ReLU and its relatives."""
+
+    _arguments = (2.0, "fan_in", "uniform")
+
+
+class HeNormal(_NamedScaling):
+    """Truncated normal with variance 2 / in (He et al. 2015), for ReLU and its relatives."""
+
+    _arguments = (2.0, "fan_in", "truncated_normal")
+
+
+class LecunUniform(_NamedScaling):
+    """Uniform in +-sqrt(3 / in) (LeCun et al. 1998)."""
+
+    _arguments = (1.0, "fan_in", "uniform")
+
+
+class LecunNormal(_NamedScaling):
+    """Truncated normal with variance 1 / in (LeCun et al. 1998), for SELU."""
+
+    _arguments = (1.0, "fan_in", "truncated_normal")
+
+
+class Orthogonal(_Random):
+    """A matrix with orthonormal rows or columns (Saxe et al. 2014), times `gain`.
+
+    It is the Q of the QR factorization of a normal matrix, with the signs that make it
+    uniformly distributed.
+
+    Args:
+        gain: a factor.
+        seed: an integer for values that do not depend on the model, or None.
+
+    Raises:
+        ValueError: if the weight is not a matrix.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        super().__init__(seed)
+        self.gain = _number("Orthogonal", "gain", gain)
+
+    def draw(self, shape: Shape, seed: int, stream: int) -> Array:
+        """Return an orthogonal matrix."""
+        if len(shape) != 2:
+            raise ValueError(f"[Orthogonal] received the shape {shape}; expected (in, out)")
+        tall = (max(shape), min(shape))
+        normal = ops.random_normal(tall, 0.0, 1.0, seed=seed, stream=stream, step=0)
+        # float64, so that the columns are orthonormal to the last bit float32 can hold.
+        q, r = np.linalg.qr(normal.astype(np.float64))
+        q *= np.where(np.diagonal(r) < 0.0, -1.0, 1.0)
+        q = q.T if shape[0] < shape[1] else q
+        return np.ascontiguousarray(self.gain * q, np.float32)
+
+
+_FANS = ("fan_in", "fan_out", "fan_avg")
+_DISTRIBUTIONS = {
+    "normal": "truncated_normal",
+    "truncated_normal": "truncated_normal",
+    "untruncated_normal": "untruncated_normal",
+    "uniform": "uniform",
+}
+
+_CLASSES: dict[str, type[Initializer]] = table(
+    Zeros, Ones, Constant, RandomNormal, RandomUniform, TruncatedNormal,
+    VarianceScaling, GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform,
+    Orthogonal,
+)  # fmt: skip
+_CLASSES["FromArray"] = FromArray  # has no name for users: it needs its array
+
+
+def get(identifier: Any, where: str = "initializers.get") -> Initializer:
+    """Return the initializer that a name, a config, an array or an object stands for.
+
+    >>> get("he_normal")
+    HeNormal()
+    """
+    if isinstance(identifier, np.ndarray):
+        return FromArray(identifier)
+    return lookup(where, "initializer", identifier, _CLASSES)
+
+
+def _fans(shape: Shape) -> tuple[int, int]:
+    if len(shape) == 1:
+        return shape[0], shape[0]
+    return math.prod(shape[:-1]), shape[-1]
+
+
+def _number(where: str, name: str, value: Any, least: float = -math.inf) -> float:
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        number = math.nan
+    if not (math.isfinite(number) and number >= least):
+        bound = "" if least == -math.inf else f" of at least {least}"
+        raise ValueError(f"[{where}] {name}: received {value!r}; expected a number{bound}")
+    return number
+
+
+def _one_of(what: str, value: str, valid: Any) -> str:
+    if value not in valid:
+        raise ValueError(
+            f"[VarianceScaling] {what}: received {value!r}; expected one of {', '.join(valid)}"
+        )
+    return str(valid[value]) if isinstance(valid, dict) else value

@@ -1,0 +1,40 @@
+"""Layers: what a network is made of. Names, arguments and defaults are Keras's."""
+
+from fastdnn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from fastdnn.layers.batch_normalization import BatchNormalization
+from fastdnn.layers.dense import Dense
+from fastdnn.layers.dropout import Dropout
+from fastdnn.layers.flatten import Flatten
+from fastdnn.layers.input import Input
+from fastdnn.layers.layer import Layer
+from fastdnn.layers.weight import Weight
+
+__all__ = [
+    "ELU",
+    "Activation",
+    "BatchNormalization",
+    "Dense",
+    "Dropout",
+    "Flatten",
+    "Input",
+    "Layer",
+    "LeakyReLU",
+    "ReLU",
+    "Softmax",
+    "Weight",
+]
+
+CLASSES: dict[str, type[Layer]] = {
+    cls.__name__: cls
+    for cls in (
+        Activation,
+        BatchNormalization,
+        Dense,
+        Dropout,
+        ELU,
+        Flatten,
+        LeakyReLU,
+        ReLU,
+        Softmax,
+    )
+}

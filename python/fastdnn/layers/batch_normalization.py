@@ -1,0 +1,101 @@
+"""Batch normalization."""
+
+from typing import TYPE_CHECKING, Any
+
+from fastdnn import initializers
+from fastdnn.layers.layer import Layer, Shape
+from fastdnn.layers.weight import Weight
+
+if TYPE_CHECKING:
+    from fastdnn.models.lowering import Lowering
+
+
+class BatchNormalization(Layer):
+    """Gives every feature mean 0 and variance 1, then a learned scale and offset.
+
+    `y = gamma * (x - mean) / sqrt(variance + epsilon) + beta`
+
+    While training, mean and (biased) variance are those of the batch, and the moving ones
+    follow: `moving = momentum * moving + (1 - momentum) * batch`. Evaluation and prediction
+    use the moving ones (Ioffe and Szegedy 2015).
+
+    Args:
+        axis: the axis of the features: the last.
+        momentum: the share of the moving statistics that is kept, in [0, 1].
+        epsilon: a small number added to the variance.
+        center: whether to have the offset beta.
+        scale: whether to have the scale gamma.
+        beta_initializer: a name, an initializer or an array of shape (features,).
+        gamma_initializer: likewise.
+        moving_mean_initializer: likewise.
+        moving_variance_initializer: likewise.
+        name: unique in the model.
+
+    Shapes: input and output (rows, features); every weight (features,).
+
+    Raises:
+        ValueError: if a number is out of range or a name is unknown.
+    """
+
+    def __init__(
+        self,
+        axis: int = -1,
+        momentum: float = 0.99,
+        epsilon: float = 0.001,
+        center: bool = True,
+        scale: bool = True,
+        beta_initializer: Any = "zeros",
+        gamma_initializer: Any = "ones",
+        moving_mean_initializer: Any = "zeros",
+        moving_variance_initializer: Any = "ones",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        if axis not in (-1, 1):
+            raise ValueError(
+                f"[BatchNormalization] axis: received {axis!r}; expected -1, the last axis"
+            )
+        if not 0.0 <= momentum <= 1.0:
+            raise ValueError(
+                f"[BatchNormalization] momentum: received {momentum!r}; "
+                "expected a number from 0 to 1, the share that is kept"
+            )
+        if not 0.0 < epsilon < 1e30:
+            raise ValueError(
+                f"[BatchNormalization] epsilon: received {epsilon!r}; expected a positive number"
+            )
+        self.axis = axis
+        self.momentum = float(momentum)
+        self.epsilon = float(epsilon)
+        self.center = bool(center)
+        self.scale = bool(scale)
+        where = "BatchNormalization"
+        self.beta_initializer = initializers.get(beta_initializer, where)
+        self.gamma_initializer = initializers.get(gamma_initializer, where)
+        self.moving_mean_initializer = initializers.get(moving_mean_initializer, where)
+        self.moving_variance_initializer = initializers.get(moving_variance_initializer, where)
+
+    def build(self, input_shape: Shape) -> None:
+        """Declare gamma, beta and the moving statistics."""
+        shape = (self.flat_width(input_shape),)
+        self.gamma: Weight | None = None
+        self.beta: Weight | None = None
+        if self.scale:
+            self.gamma = self.add_weight("gamma", shape, self.gamma_initializer)
+        if self.center:
+            self.beta = self.add_weight("beta", shape, self.beta_initializer)
+        self.moving_mean = self.add_weight(
+            "moving_mean", shape, self.moving_mean_initializer, trainable=False
+        )
+        self.moving_variance = self.add_weight(
+            "moving_variance", shape, self.moving_variance_initializer, trainable=False
+        )
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the input's shape, which must be that of a vector."""
+        self.flat_width(input_shape)
+        return input_shape
+
+    def lower(self, lowering: "Lowering", x: int) -> int:
+        """Add the normalization."""
+        return lowering.batch_normalization(x, self)

@@ -1,0 +1,74 @@
+"""The fully-connected layer."""
+
+from typing import TYPE_CHECKING, Any
+
+from fastdnn import activations, initializers
+from fastdnn.layers.layer import Layer, Shape
+
+if TYPE_CHECKING:
+    from fastdnn.models.lowering import Lowering
+
+
+class Dense(Layer):
+    """Connects every input with every unit.
+
+    `y = activation(x @ kernel + bias)`
+
+    Args:
+        units: the number of outputs.
+        activation: a name, a function of `fastdnn.activations`, a layer such as
+            `LeakyReLU(0.1)`, or None for none.
+        use_bias: whether to add a bias.
+        kernel_initializer: a name, an initializer or an array of shape (inputs, units).
+        bias_initializer: a name, an initializer or an array of shape (units,).
+        name: unique in the model.
+
+    Shapes: input (rows, inputs), output (rows, units), kernel (inputs, units), bias (units,).
+
+    Raises:
+        ValueError: if `units` is not a positive integer or a name is unknown.
+
+    >>> Dense(300, activation="relu")
+    Dense(units=300, activation='relu', name='dense')
+    """
+
+    def __init__(
+        self,
+        units: int,
+        activation: Any = None,
+        use_bias: bool = True,
+        kernel_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros",
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name)
+        if isinstance(units, bool) or not hasattr(units, "__index__") or units < 1:
+            raise ValueError(f"[Dense] units: received {units!r}; expected a positive integer")
+        self.units = units.__index__()
+        self.nonlinearity = activations.get(activation, "Dense")
+        self.use_bias = bool(use_bias)
+        self.kernel_initializer = initializers.get(kernel_initializer, "Dense")
+        self.bias_initializer = initializers.get(bias_initializer, "Dense")
+
+    def build(self, input_shape: Shape) -> None:
+        """Declare the kernel and the bias."""
+        shape = (self.flat_width(input_shape), self.units)
+        self.kernel = self.add_weight("kernel", shape, self.kernel_initializer)
+        self.bias = None
+        if self.use_bias:
+            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return (units,)."""
+        self.flat_width(input_shape)
+        return (self.units,)
+
+    def lower(self, lowering: "Lowering", x: int) -> int:
+        """Add the product, and the activation if there is one."""
+        y = lowering.dense(x, self.kernel, self.bias)
+        return lowering.activation(y, self.nonlinearity)
+
+    @property
+    def activation(self) -> str | dict[str, Any]:
+        """The activation, as `get_config` stores it."""
+        return activations.serialize(self.nonlinearity)

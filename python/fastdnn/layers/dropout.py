@@ -1,0 +1,48 @@
+"""Dropout."""
+
+from typing import TYPE_CHECKING
+
+from fastdnn.layers.layer import Layer
+from fastdnn.random import STREAM_SIZE
+
+if TYPE_CHECKING:
+    from fastdnn.models.lowering import Lowering
+
+
+class Dropout(Layer):
+    """Sets inputs to zero at random while training (Srivastava et al. 2014).
+
+    Every input is zero with probability `rate`, else multiplied by `1 / (1 - rate)`, so that
+    the expected sum stays. Evaluation and prediction change nothing.
+
+    Args:
+        rate: the share of the inputs to drop, in [0, 1).
+        seed: an integer that picks the layer's stream of random numbers; None for the
+            layer's place in the model. Layers with the same seed drop the same places.
+        name: unique in the model.
+
+    Raises:
+        ValueError: if `rate` or `seed` is out of range.
+
+    >>> Dropout(0.5)
+    Dropout(rate=0.5, name='dropout')
+    """
+
+    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
+        super().__init__(name)
+        if isinstance(rate, bool) or not 0.0 <= rate < 1.0:
+            raise ValueError(
+                f"[Dropout] rate: received {rate!r}; expected a number of at least 0 and below 1, "
+                "the share that is dropped"
+            )
+        if seed is not None and not 0 <= seed < STREAM_SIZE:
+            raise ValueError(
+                f"[Dropout] seed: received {seed!r}; expected an integer from 0 to "
+                f"{STREAM_SIZE - 1}, or None"
+            )
+        self.rate = float(rate)
+        self.seed = seed
+
+    def lower(self, lowering: "Lowering", x: int) -> int:
+        """Add the dropout, unless it drops nothing."""
+        return lowering.dropout(x, self.rate, self.seed) if self.rate > 0.0 else x

@@ -1,0 +1,28 @@
+"""Rows of any shape become vectors."""
+
+import math
+from typing import TYPE_CHECKING
+
+from fastdnn.layers.layer import Layer, Shape
+
+if TYPE_CHECKING:
+    from fastdnn.models.lowering import Lowering
+
+
+class Flatten(Layer):
+    """Makes a vector of every row: (rows, 28, 28) becomes (rows, 784).
+
+    Args:
+        name: unique in the model.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        super().__init__(name)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the number of elements of a row."""
+        return (math.prod(input_shape),)
+
+    def lower(self, lowering: "Lowering", x: int) -> int:
+        """Add nothing: the native core sees rows as vectors anyway."""
+        return x

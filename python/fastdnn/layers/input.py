@@ -1,0 +1,37 @@
+"""The input of a model."""
+
+from collections.abc import Sequence
+
+from fastdnn.configuration import Configurable
+
+
+class Input(Configurable):
+    """Says what a row of a model's input looks like.
+
+    Args:
+        shape: the shape of one row, without the batch: `(784,)`, or `(28, 28)` in front of
+            a `Flatten` layer.
+        name: a name for display.
+
+    Raises:
+        ValueError: if the shape is not a tuple of positive integers.
+
+    >>> Input(shape=(784,))
+    Input(shape=(784,))
+    """
+
+    def __init__(self, shape: int | Sequence[int], name: str = "input") -> None:
+        self.shape = row_shape("Input", shape)
+        self.name = name
+
+
+def row_shape(where: str, shape: object) -> tuple[int, ...]:
+    """Return the shape as a tuple of positive ints, or raise a ValueError."""
+    sizes = shape if isinstance(shape, Sequence) else (shape,)
+    valid = len(sizes) > 0 and all(hasattr(size, "__index__") for size in sizes)
+    if not valid or any(size.__index__() < 1 for size in sizes):
+        raise ValueError(
+            f"[{where}] shape: received {shape!r}; expected a tuple of positive integers such "
+            "as (784,), without the batch"
+        )
+    return tuple(size.__index__() for size in sizes)

@@ -1,0 +1,171 @@
+"""The base of the layers."""
+
+import math
+import weakref
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastdnn import initializers
+from fastdnn.configuration import Configurable, snake_case
+from fastdnn.layers.weight import Weight, checked_value
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from fastdnn.models.lowering import Lowering
+
+Shape = tuple[int, ...]
+
+
+class Layer(Configurable):
+    """Base of the layers: declares weights, and adds operations to the native graph.
+
+    A subclass says what it is in three methods: `build` declares weights, `output_shape`
+    gives the shape of a row of its output, `lower` adds its operations.
+
+    Attributes:
+        name: unique in a model; without a name the model gives "dense", "dense_1", ...
+        trainable: False freezes the layer; takes effect with the next step.
+        weights: the layer's weights, the trainable ones first.
+        built: whether the weights have been declared.
+    """
+
+    def __init__(self, name: str | None = None) -> None:
+        if name is not None and (not isinstance(name, str) or not name or "/" in name):
+            raise ValueError(
+                f"[{type(self).__name__}] name: received {name!r}; expected a string without '/'"
+            )
+        self.has_own_name = name is not None
+        self.name = name if name is not None else snake_case(type(self).__name__)
+        self.trainable = True
+        self.built = False
+        self.weights: list[Weight] = []
+        self._row_shape: Shape | None = None
+        self._model: weakref.ref[Any] | None = None
+
+    def build(self, input_shape: Shape) -> None:
+        """Declare the weights for rows of this shape."""
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        """Return the shape of an output row for an input row of this shape."""
+        return input_shape
+
+    def lower(self, lowering: "Lowering", x: int) -> int:
+        """Add the layer's operations on tensor `x` and return the output's id."""
+        raise NotImplementedError
+
+    def add_weight(
+        self, name: str, shape: Shape, initializer: initializers.Initializer, trainable: bool = True
+    ) -> Weight:
+        """Declare a weight; it gets memory and its initial value when the model is built."""
+        weight = Weight(self, name, shape, initializer, trainable)
+        self.weights.append(weight)
+        return weight
+
+    @property
+    def model(self) -> Any:
+        """The model that the layer belongs to, or None."""
+        return None if self._model is None else self._model()
+
+    @model.setter
+    def model(self, model: Any) -> None:
+        self._model = None if model is None else weakref.ref(model)
+
+    def declare(self, input_shape: Shape) -> None:
+        """Build the layer once, or raise a ValueError if it was built for other rows."""
+        if self._row_shape is None:
+            self.build(input_shape)
+            self._row_shape, self.built = input_shape, True
+        elif self._row_shape != input_shape and self.weights:
+            raise ValueError(
+                f"[{self.name}] received rows of shape {input_shape}; the layer was built for "
+                f"rows of shape {self._row_shape}"
+            )
+
+    def forget(self) -> None:
+        """Undo `declare`: the layer has no weights again."""
+        self.weights.clear()
+        self._row_shape, self.built = None, False
+
+    def clone(self) -> "Self":
+        """Return a new layer with the same configuration and copies of the weights.
+
+        >>> import fastdnn as fd
+        >>> old = fd.Sequential([fd.Input(shape=(4,)), fd.layers.Dense(3), fd.layers.Dense(2)])
+        >>> new = fd.Sequential([old.layers[0].clone(), fd.layers.Dense(5)])
+        """
+        copy = self.from_config(self.get_config())
+        if self._row_shape is not None:
+            copy.declare(self._row_shape)
+            for mine, its in zip(self.weights, copy.weights, strict=True):
+                if mine.bound:
+                    its.bind(mine.numpy())
+        return copy
+
+    @property
+    def trainable_weights(self) -> list[Weight]:
+        """The weights that training changes by their gradients."""
+        return [weight for weight in self.weights if weight.trainable]
+
+    @property
+    def non_trainable_weights(self) -> list[Weight]:
+        """The weights that training does not change by gradients."""
+        return [weight for weight in self.weights if not weight.trainable]
+
+    def get_weights(self) -> list[npt.NDArray[np.float32]]:
+        """Return copies of the weights."""
+        return [weight.numpy() for weight in self.weights]
+
+    def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
+        """Copy arrays into the weights, in the order of `get_weights`.
+
+        Raises:
+            ValueError: if the number or a shape is wrong; nothing is changed then.
+        """
+        assign_all(f"{self.name}.set_weights", self.weights, weights)
+
+    def count_params(self) -> int:
+        """Return the number of elements of all weights."""
+        return sum(weight.size for weight in self.weights)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments, the name, and whether the layer is frozen."""
+        config = super().get_config() | {"name": self.name}
+        return config if self.trainable else config | {"trainable": False}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Self":
+        """Create the layer that `get_config` described."""
+        arguments = dict(config)
+        trainable = arguments.pop("trainable", True)
+        layer = super().from_config(arguments)
+        layer.trainable = bool(trainable)
+        return layer
+
+    def flat_width(self, input_shape: Shape) -> int:
+        """Return the width of rows that must be vectors, or raise a ValueError."""
+        if len(input_shape) != 1:
+            raise ValueError(
+                f"[{self.name}] received rows of shape {input_shape}; expected rows of shape "
+                f"({math.prod(input_shape)},); put a Flatten() layer in front"
+            )
+        return input_shape[0]
+
+
+def assign_all(where: str, weights: Sequence[Weight], values: Sequence[npt.ArrayLike]) -> None:
+    """Copy `values` into `weights`, or raise a ValueError and change nothing."""
+    if len(values) != len(weights):
+        raise ValueError(
+            f"[{where}] received {len(values)} arrays; expected {len(weights)}: "
+            + ", ".join(f"{weight.path} {weight.shape}" for weight in weights)
+        )
+    arrays = [
+        checked_value(f"{where}: {weight.path}", value, weight.shape)
+        for weight, value in zip(weights, values, strict=True)
+    ]
+    views = [weight.value for weight in weights]
+    for view, array in zip(views, arrays, strict=True):
+        view[...] = array

@@ -1,0 +1,93 @@
+"""A weight: a named array of a layer, living in the model's parameter memory."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastdnn.initializers import Initializer
+
+Array = npt.NDArray[np.float32]
+
+
+class Weight:
+    """One array of a layer: a kernel, a bias, a moving mean.
+
+    Attributes:
+        name: "kernel".
+        path: "dense/kernel", its name in files.
+        shape: (in, out) or (n,).
+        trainable: whether training may change it. A frozen layer's weights are not trainable.
+    """
+
+    def __init__(
+        self, owner: Any, name: str, shape: tuple[int, ...], initializer: Initializer, trains: bool
+    ) -> None:
+        self._owner = owner
+        self._trains = trains
+        self._view: Array | None = None
+        self.name = name
+        self.shape = shape
+        self.initializer = initializer
+
+    @property
+    def path(self) -> str:
+        """The weight's name in files: layer/weight."""
+        return f"{self._owner.name}/{self.name}"
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weight by its gradient."""
+        return self._trains and bool(self._owner.trainable)
+
+    @property
+    def size(self) -> int:
+        """The number of elements."""
+        return int(np.prod(self.shape))
+
+    @property
+    def value(self) -> Array:
+        """A view of the weight's memory: writing to it changes the model.
+
+        Adding a layer to the model, or freezing one, moves the weights: take a new view then.
+        """
+        if self._view is None:
+            raise ValueError(
+                f"[{self.path}] the weight has no value yet; build the model first: give it an "
+                "Input, call build or fit"
+            )
+        return self._view
+
+    def assign(self, value: npt.ArrayLike) -> None:
+        """Copy `value`, an array of the weight's shape, into the weight."""
+        self.value[...] = checked_value(f"{self.path}.assign", value, self.shape)
+
+    def numpy(self) -> Array:
+        """Return a copy."""
+        return self.value.copy()
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
+        # The view must not leave without the caller asking for it by name.
+        return np.array(self.value, dtype)
+
+    def __repr__(self) -> str:
+        return f"<Weight {self.path}, shape={self.shape}, trainable={self.trainable}>"
+
+    def bind(self, view: Array) -> None:
+        """Let the weight live in `view` from now on; the caller has filled it."""
+        self._view = view
+
+    @property
+    def bound(self) -> bool:
+        """Whether the weight has memory."""
+        return self._view is not None
+
+
+def checked_value(where: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[Any]:
+    """Return `value` as an array if it can be a weight's value, else raise a ValueError."""
+    array = np.asarray(value)
+    if array.shape != shape:
+        raise ValueError(f"[{where}] received an array of shape {array.shape}; expected {shape}")
+    if array.dtype.kind not in "fiub":
+        raise ValueError(f"[{where}] received an array of {array.dtype}; expected numbers")
+    return array

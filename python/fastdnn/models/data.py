@@ -1,0 +1,253 @@
+"""From what users have to what the native core takes, with errors in words.
+
+Inputs become C-contiguous float32 or uint8 of shape (rows, width), targets int32 (rows,) for
+integer labels or float32 (rows, width), sample weights float32 (rows,). Arrays that are
+already so are used as they are; others are converted once.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastdnn import ops
+from fastdnn.losses import Loss
+
+AnyArray = npt.NDArray[Any]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Rows for training or evaluation, as the native core takes them."""
+
+    inputs: list[AnyArray]
+    targets: list[AnyArray]
+    weight: npt.NDArray[np.float32] | None
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.inputs[0])
+
+    def slice(self, first: int, last: int) -> "Dataset":
+        """Return the rows from `first` up to `last`, as views."""
+        return Dataset(
+            [array[first:last] for array in self.inputs],
+            [array[first:last] for array in self.targets],
+            None if self.weight is None else self.weight[first:last],
+        )
+
+
+def to_array(where: str, name: str, value: Any, allow_empty: bool = False) -> AnyArray:
+    """Return numbers in an array: NumPy's, a list, a data frame, a tensor of another library.
+
+    Raises:
+        ValueError: if there are no numbers in it.
+    """
+    if value is None:
+        raise ValueError(f"[{where}] {name}: received None; expected an array")
+    if hasattr(value, "toarray") and hasattr(value, "nnz"):
+        raise ValueError(
+            f"[{where}] {name}: received a sparse matrix of shape {value.shape}; expected a "
+            f"dense array; use {name}.toarray()"
+        )
+    if isinstance(value, Mapping):
+        raise ValueError(f"[{where}] {name}: received a dict; expected one array")
+    try:
+        if hasattr(value, "to_numpy"):  # a frame or a column of pandas or polars
+            array = value.to_numpy()
+        elif not hasattr(value, "__array__") and hasattr(value, "__dlpack__"):
+            array = np.from_dlpack(value)
+        else:
+            array = np.asarray(value)
+        if array.dtype.kind == "O":
+            array = array.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"[{where}] {name}: received a {type(value).__name__} that is not an array of "
+            f"numbers ({error}); expected rows of equal length"
+        ) from None
+    if array.dtype.kind not in "fiub":
+        raise ValueError(
+            f"[{where}] {name}: received an array of {array.dtype}; expected numbers; encode "
+            "text and categories as numbers first"
+        )
+    if array.ndim == 0:
+        raise ValueError(f"[{where}] {name}: received the number {array}; expected an array")
+    if array.size == 0 and not (allow_empty and array.ndim > 1):
+        raise ValueError(f"[{where}] {name}: received an array of shape {array.shape}; expected "
+                         "at least one row")  # fmt: skip
+    return array
+
+
+def to_inputs(where: str, x: AnyArray, shape: Shape, check_finite: bool = True) -> AnyArray:
+    """Return the input rows as (rows, width), float32 or uint8.
+
+    Args:
+        where: what the caller was doing, for messages.
+        x: an array from `to_array`.
+        shape: the shape of a row that the model takes.
+        check_finite: whether NaN and infinity are errors.
+    """
+    if x.ndim == 1 and shape == (1,):
+        x = x[:, None]
+    if x.shape[1:] != shape:
+        raise ValueError(_wrong_shape(where, x, shape))
+    if x.dtype != np.uint8:
+        x = _to_float32(where, "x", x, check_finite)
+    return np.ascontiguousarray(x).reshape(len(x), math.prod(shape))
+
+
+def to_targets(where: str, y: AnyArray, loss: Loss, width: int) -> AnyArray:
+    """Return the targets in the form the loss wants.
+
+    Args:
+        where: what the caller was doing, for messages.
+        y: an array from `to_array`.
+        loss: says what kind of targets it wants.
+        width: the number of outputs of the model.
+    """
+    if loss.targets == "classes":
+        return _to_labels(where, y, loss, width)
+    if y.ndim == 1 and width == 1:
+        y = y[:, None]
+    if y.shape[1:] != (width,):
+        hint = ""
+        if loss.targets == "distribution" and (y.ndim == 1 or y.shape[1:] == (1,)):
+            hint = "; for integer labels use loss='sparse_categorical_crossentropy'"
+        raise ValueError(
+            f"[{where}] y: received shape {y.shape}; expected (rows, {width}), the model's "
+            f"outputs{hint}"
+        )
+    y = _to_float32(where, "y", y, True)
+    if loss.targets != "values":
+        _check_probabilities(where, y, loss)
+    return y
+
+
+def to_sample_weight(
+    where: str, weight: Any, class_weight: Any, targets: AnyArray
+) -> npt.NDArray[np.float32] | None:
+    """Return one weight a row: the sample's times its class's; None if all are one.
+
+    Args:
+        where: what the caller was doing, for messages.
+        weight: numbers of shape (rows,) or (rows, 1), or None.
+        class_weight: a dict from class to weight (1 for those not named), "balanced" for
+            `rows / (classes * rows of the class)`, or None.
+        targets: the targets, as `to_targets` returns them.
+    """
+    rows = len(targets)
+    result: npt.NDArray[np.float32] | None = None
+    if weight is not None:
+        array = to_array(where, "sample_weight", weight)
+        if array.shape not in ((rows,), (rows, 1)):
+            raise ValueError(
+                f"[{where}] sample_weight: received shape {array.shape}; expected ({rows},), one "
+                "weight a row"
+            )
+        result = _to_float32(where, "sample_weight", array.reshape(rows), True)
+    if class_weight is not None:
+        by_class = _class_weights(where, class_weight, targets)
+        result = by_class if result is None else result * by_class
+    return result
+
+
+def check_rows(where: str, x: AnyArray, y: AnyArray) -> None:
+    """Raise a ValueError unless x and y have as many rows."""
+    if len(x) != len(y):
+        raise ValueError(
+            f"[{where}] received {len(x)} rows of x and {len(y)} of y; expected equal numbers"
+        )
+
+
+def _wrong_shape(where: str, x: AnyArray, shape: Shape) -> str:
+    expected = "(rows, " + ", ".join(map(str, shape)) + ")"
+    message = f"[{where}] x: received shape {x.shape}; expected {expected}"
+    if x.shape == shape:
+        return f"{message}; for one row use x[None]"
+    if math.prod(x.shape[1:]) == math.prod(shape):
+        return f"{message}; use x.reshape(-1, {', '.join(map(str, shape))})"
+    return message
+
+
+def _to_float32(where: str, name: str, array: AnyArray, check_finite: bool) -> AnyArray:
+    with np.errstate(over="ignore"):
+        converted = np.ascontiguousarray(array, np.float32)
+    if check_finite and array.dtype.kind == "f":
+        position = ops.first_nonfinite(converted)
+        if position >= 0:
+            _refuse(where, name, array, np.unravel_index(position, array.shape))
+    return converted
+
+
+def _refuse(where: str, name: str, array: AnyArray, place: tuple[np.intp, ...]) -> None:
+    value, (row, *column) = array[place], (int(i) for i in place)
+    at = f"row {row}" + (f", column {', '.join(map(str, column))}" if column else "")
+    reason = "float32 cannot hold it" if np.isfinite(value) else "expected finite numbers"
+    raise ValueError(f"[{where}] {name}: received {value} in {at}; {reason}")
+
+
+def _to_labels(where: str, y: AnyArray, loss: Loss, width: int) -> AnyArray:
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.ndim != 1:
+        hint = ""
+        if y.shape[1:] == (width,):
+            hint = "; for one-hot labels use loss='categorical_crossentropy', or y.argmax(axis=1)"
+        raise ValueError(
+            f"[{where}] y: received shape {y.shape}; expected (rows,), one integer label a row, "
+            f"for {loss.native_name}{hint}"
+        )
+    # NaN compares false with everything: the condition is about what is right, not wrong.
+    right = (y >= 0) & (y < width)
+    if y.dtype.kind == "f":
+        right &= y == np.floor(y)
+    if not right.all():
+        row = int(np.argmin(right))
+        raise ValueError(
+            f"[{where}] y: received the label {y[row]} in row {row}; expected integers from 0 to "
+            f"{width - 1}, as the model has {width} outputs"
+        )
+    return np.ascontiguousarray(y, np.int32)
+
+
+def _check_probabilities(where: str, y: AnyArray, loss: Loss) -> None:
+    right = (y >= 0.0) & (y <= 1.0)
+    if not right.all():
+        row, column = (int(i) for i in np.argwhere(~right)[0])
+        raise ValueError(
+            f"[{where}] y: received {y[row, column]} in row {row}, column {column}; expected "
+            f"numbers from 0 to 1 for {loss.native_name}"
+        )
+
+
+def _class_weights(where: str, class_weight: Any, targets: AnyArray) -> npt.NDArray[np.float32]:
+    if targets.ndim == 1:
+        labels = targets
+    elif targets.shape[1] == 1:
+        labels = np.rint(targets[:, 0]).astype(np.int32)
+    else:
+        labels = targets.argmax(axis=1)
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        classes, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        per_class = len(labels) / (len(classes) * counts)
+        return per_class.astype(np.float32)[places]
+    if not isinstance(class_weight, Mapping):
+        raise ValueError(
+            f"[{where}] class_weight: received {class_weight!r}; expected a dict such as "
+            "{0: 1.0, 1: 5.0}, or 'balanced'"
+        )
+    weights = np.ones(len(labels), np.float32)
+    for label, weight in class_weight.items():
+        if isinstance(weight, str) or not math.isfinite(weight):
+            raise ValueError(
+                f"[{where}] class_weight: received {weight!r} for class {label!r}; expected a "
+                "finite number"
+            )
+        weights[labels == label] = weight
+    return weights

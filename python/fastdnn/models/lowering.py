@@ -1,0 +1,122 @@
+"""Lowering: from layers to the native network, and the memory its weights live in."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastdnn import _core
+from fastdnn.activations import Nonlinearity
+from fastdnn.layers.batch_normalization import BatchNormalization
+from fastdnn.layers.weight import Weight
+from fastdnn.random import DROPOUT_STREAM, SEEDED_DROPOUT_STREAM, WEIGHT_STREAM
+
+Array = npt.NDArray[np.float32]
+
+
+class Lowering:
+    """A native graph under construction; layers add their operations to it."""
+
+    def __init__(self) -> None:
+        self.graph = _core.Graph()
+        self.ids: dict[Weight, int] = {}
+        self._dropouts = 0
+
+    def dense(self, x: int, kernel: Weight, bias: Weight | None) -> int:
+        """Add `x @ kernel + bias`."""
+        bias_id = None if bias is None else self._parameter(bias)
+        return self.graph.add_dense(x, self._parameter(kernel), bias_id)
+
+    def activation(self, x: int, nonlinearity: Nonlinearity) -> int:
+        """Add an activation, unless it is the identity."""
+        if nonlinearity.name == "linear":
+            return x
+        return self.graph.add_activation(x, nonlinearity.name, nonlinearity.alpha)
+
+    def batch_normalization(self, x: int, layer: BatchNormalization) -> int:
+        """Add a batch normalization with the layer's weights and numbers."""
+        return self.graph.add_batch_normalization(
+            x,
+            None if layer.gamma is None else self._parameter(layer.gamma),
+            None if layer.beta is None else self._parameter(layer.beta),
+            self._parameter(layer.moving_mean),
+            self._parameter(layer.moving_variance),
+            layer.momentum,
+            layer.epsilon,
+        )
+
+    def dropout(self, x: int, rate: float, seed: int | None) -> int:
+        """Add a dropout whose random stream is its place in the model, or its seed."""
+        stream = DROPOUT_STREAM + self._dropouts
+        self._dropouts += 1
+        return self.graph.add_dropout(
+            x, rate, stream if seed is None else SEEDED_DROPOUT_STREAM + seed
+        )
+
+    def _parameter(self, weight: Weight) -> int:
+        """Return the weight's id: a layer used twice shares it."""
+        if weight not in self.ids:
+            shape, trainable = weight.shape, weight.trainable
+            self.ids[weight] = self.graph.add_parameter(weight.path, shape, trainable)
+        return self.ids[weight]
+
+
+class Binding:
+    """A native network and the weights that live in it.
+
+    Args:
+        lowering: the finished graph.
+        seed: the model's seed.
+    """
+
+    def __init__(self, lowering: Lowering, seed: int) -> None:
+        self.ids = lowering.ids
+        self.trainable = {weight: weight.trainable for weight in lowering.ids}
+        self.compiled = False
+        self.network = _core.Network(lowering.graph)
+        self.network.seed = seed
+        self._seed = seed
+
+    def fill(self, weights: Sequence[Weight]) -> None:
+        """Give weights their memory here; keep the values they have, initialize the others."""
+        views = [self.network.parameter(self.ids[weight]) for weight in weights]
+        for place, (weight, view) in enumerate(zip(weights, views, strict=True)):
+            if weight.bound:
+                view[...] = weight.value
+            elif weight.initializer.seed is None:
+                view[...] = weight.initializer.draw(weight.shape, self._seed, WEIGHT_STREAM + place)
+            else:
+                view[...] = weight.initializer(weight.shape)
+        # Only now: an initializer that fails leaves every weight where it was.
+        for weight, view in zip(weights, views, strict=True):
+            weight.bind(view)
+
+    def is_current(self) -> bool:
+        """Whether no layer has been frozen or thawed since."""
+        return all(weight.trainable == before for weight, before in self.trainable.items())
+
+    def slots(self) -> dict[tuple[str, Weight], Array]:
+        """Return views of the optimizer's slots of every trainable weight."""
+        if not self.compiled:
+            return {}
+        trainable = [weight for weight, trains in self.trainable.items() if trains]
+        return {
+            (name, weight): self.network.slot(name, self.ids[weight])
+            for name in self.network.slot_names
+            for weight in trainable
+        }
+
+    def compile(self, old: "Binding", *arguments: Any) -> None:
+        """Compile the network and keep the state of the optimizer of `old`, if it has one.
+
+        Slots of weights that `old` did not train start anew.
+        """
+        kept = {key: view.copy() for key, view in old.slots().items()}
+        iterations = old.network.iterations if old.compiled else 0
+        self.network.compile(*arguments)
+        self.compiled = True
+        for key, view in self.slots().items():
+            if key in kept:
+                view[...] = kept[key]
+        self.network.iterations = iterations

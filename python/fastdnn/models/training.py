@@ -1,0 +1,392 @@
+"""compile, fit, evaluate, predict."""
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastdnn.callbacks import (
+    Callback,
+    CallbackList,
+    History,
+    ProgressBar,
+    chosen_verbosity,
+    format_logs,
+    progress_bar,
+)
+from fastdnn.layers.layer import Shape
+from fastdnn.models import data as datasets
+from fastdnn.models import loops
+from fastdnn.models.arguments import at_least, splits_at, validates
+from fastdnn.models.compiling import Compiled, MetricPlan
+from fastdnn.models.data import Dataset
+from fastdnn.models.lowering import Binding
+from fastdnn.optimizers import Optimizer
+
+# Rows of a batch in evaluate and predict, where its size changes nothing but the speed.
+_LARGE_BATCH, _SMALL_BATCH = 1024, 32
+
+
+class Trainer:
+    """The half of a model that trains; it checks everything before it changes anything."""
+
+    name: str
+    seed: int
+
+    def __init__(self) -> None:
+        self.stop_training = False
+        self.history: History | None = None
+        self._compiled: Compiled | None = None
+        self._plan: MetricPlan | None = None
+        self._binding: Binding | None = None
+        self._input_row: Shape | None = None
+        self._passes = 0  # over training data, in the life of the model
+
+    # What a model provides.
+    def _build(self, shape: Shape) -> None:
+        raise NotImplementedError
+
+    def _current_binding(self) -> Binding:
+        raise NotImplementedError
+
+    def _declared_row(self) -> Shape | None:
+        raise NotImplementedError
+
+    def _output_row(self, shape: Shape) -> Shape:
+        raise NotImplementedError
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        metrics: Sequence[Any] | None = None,
+        weighted_metrics: Sequence[Any] | None = None,
+    ) -> None:
+        """Choose how to train.
+
+        Args:
+            optimizer: a name or an object of `fastdnn.optimizers`.
+            loss: a name or an object of `fastdnn.losses`.
+            metrics: names or objects of `fastdnn.metrics`; "accuracy" becomes the one that
+                fits the loss and the targets.
+            weighted_metrics: likewise; sample weights count.
+
+        A new optimizer starts anew; the same object keeps its state.
+
+        Raises:
+            ValueError: if a name is unknown; the model stays as it was.
+
+        >>> import fastdnn as fd
+        >>> model = fd.Sequential([fd.Input(shape=(4,)), fd.layers.Dense(1)])
+        >>> model.compile(optimizer=fd.optimizers.SGD(0.1), loss="mse", metrics=["mae"])
+        """
+        compiled = Compiled.parse(optimizer, loss, metrics, weighted_metrics)
+        if self._binding is not None and compiled.optimizer is not self.optimizer:
+            self._binding.compiled = False  # what it holds is not the new optimizer's
+        self._compiled, self._plan = compiled, None
+
+    @property
+    def optimizer(self) -> Optimizer | None:
+        """The optimizer that `compile` chose."""
+        return None if self._compiled is None else self._compiled.optimizer
+
+    @property
+    def loss(self) -> Any:
+        """The loss that `compile` chose."""
+        return None if self._compiled is None else self._compiled.loss
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """What `evaluate` returns, in this order; known after the first data."""
+        return ["loss"] if self._plan is None else ["loss", *self._plan.shown]
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = 32,
+        epochs: int = 1,
+        verbose: int | str = "auto",
+        callbacks: Sequence[Callback] | Callback | None = None,
+        validation_split: float = 0.0,
+        validation_data: Sequence[Any] | None = None,
+        shuffle: bool = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: int | Sequence[int] = 1,
+        max_seconds: float | None = None,
+    ) -> History:
+        """Train.
+
+        Args:
+            x: the inputs, (rows, ...): an array, a list or a data frame. uint8 is divided by
+                255 on the way in; other types become float32 once.
+            y: the targets: integer labels (rows,) for the sparse loss, else (rows, outputs).
+            batch_size: the rows of a step.
+            epochs: the epoch to stop at; how many there are if `initial_epoch` is 0.
+            verbose: 0 silent, 1 a progress bar, 2 a line an epoch, "auto" the bar on a
+                terminal, else the lines.
+            callbacks: what to run at the ends of epochs and batches.
+            validation_split: the share of the rows, from the end, to validate on.
+            validation_data: `(x, y)` or `(x, y, sample_weight)` to validate on.
+            shuffle: whether to draw a new order of the rows for every epoch.
+            class_weight: a dict from class to weight, or "balanced".
+            sample_weight: one weight a row; it multiplies the row's loss.
+            initial_epoch: the number of the first epoch.
+            steps_per_epoch: the steps of an epoch; the next one goes on where it stopped.
+                None for as many as there are batches.
+            validation_batch_size: the rows of a batch when validating.
+            validation_freq: validate every that many epochs, or after the epochs listed.
+            max_seconds: stop after this time, at the end of a step.
+
+        Returns:
+            The `History`: `history["loss"]` has one number an epoch.
+
+        Raises:
+            ValueError: if an argument or the data is wrong; the model stays as it was.
+            KeyboardInterrupt: on Ctrl-C, within a tenth of a second and between two steps; the
+                model can be used and trained further.
+
+        >>> import numpy as np, fastdnn as fd
+        >>> model = fd.Sequential([fd.layers.Dense(1)])
+        >>> model.compile("sgd", loss="mse")
+        >>> x = np.linspace(0, 1, 100, dtype=np.float32)[:, None]
+        >>> history = model.fit(x, 2 * x, epochs=20, verbose=0)
+        >>> history.history["loss"][-1] < history.history["loss"][0]
+        True
+        """
+        batch_size = at_least("fit", "batch_size", 32 if batch_size is None else batch_size, 1)
+        epochs = at_least("fit", "epochs", epochs, 0)
+        initial_epoch = at_least("fit", "initial_epoch", initial_epoch, 0)
+        if steps_per_epoch is not None:
+            steps_per_epoch = at_least("fit", "steps_per_epoch", steps_per_epoch, 1)
+        verbosity = chosen_verbosity(verbose)
+        validates(validation_freq, 0)  # raises where it is wrong
+        data, plan = self._prepare("fit", x, y, sample_weight, class_weight)
+        validation = None
+        if validation_data is not None:
+            validation = self._prepare_validation(validation_data, data)
+        elif validation_split:
+            first = splits_at(validation_split, data.rows)
+            data, validation = data.slice(0, first), data.slice(first, data.rows)
+        evaluation_size = _evaluation_batch("fit", validation_batch_size, validation)
+
+        self._compile_network(plan)
+        seed = self.seed if shuffle else None
+        passes = loops.Passes(data.rows, batch_size, seed, self._passes)
+        steps = passes.batches if steps_per_epoch is None else steps_per_epoch
+        self.stop_training, self.history = False, History()
+        bar = ProgressBar(verbosity)
+        own = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
+        params = {"verbose": verbosity, "epochs": epochs, "steps": steps}
+        everybody = CallbackList([*own, bar, self.history], self, params)
+        deadline = float("inf") if max_seconds is None else time.perf_counter() + max_seconds
+        logs: dict[str, float] = {}
+        try:
+            everybody.call("on_train_begin")
+            for epoch in range(initial_epoch, epochs):
+                everybody.call("on_epoch_begin", epoch)
+                logs = loops.train_epoch(self, data, passes, steps, everybody, deadline)
+                if validation is not None and validates(validation_freq, epoch):
+                    values = self._evaluate(validation, evaluation_size)
+                    logs |= {f"val_{name}": value for name, value in values.items()}
+                everybody.call("on_epoch_end", epoch, logs)
+                if self.stop_training:
+                    break
+            everybody.call("on_train_end", logs)
+        finally:
+            bar.close()
+            # Ctrl-C may have come between a native call and the line after it.
+            loops.note_iterations(self)
+        return self.history
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        sample_weight: Any = None,
+        return_dict: bool = False,
+    ) -> float | list[float] | dict[str, float]:
+        """Return the loss and the metrics on these rows.
+
+        Args:
+            x: the inputs, as in `fit`.
+            y: the targets, as in `fit`.
+            batch_size: the rows of a batch; None for a size that is fast.
+            verbose: 0 silent, 1 a progress bar, 2 a line, "auto" as in `fit`.
+            sample_weight: one weight a row.
+            return_dict: whether to return name -> value instead of a list.
+
+        Returns:
+            The loss; a list of it and the metrics where there are some; or a dict.
+
+        Raises:
+            ValueError: if the model is not compiled, or the data is wrong.
+        """
+        verbosity = chosen_verbosity(verbose)
+        data, plan = self._prepare("evaluate", x, y, sample_weight, None)
+        batch_size = _evaluation_batch("evaluate", batch_size, data)
+        self._compile_network(plan)
+        bar = None
+        if verbosity == 1:
+            bar = progress_bar("evaluate", -(-data.rows // batch_size), delay=0.5)
+        logs = self._evaluate(data, batch_size, bar)
+        if verbosity:
+            print(format_logs(logs, ": ", " - "), flush=True)
+        return _in_form(logs, return_dict)
+
+    def predict(
+        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto"
+    ) -> npt.NDArray[np.float32]:
+        """Return the model's outputs for these rows, float32 of shape (rows, outputs).
+
+        Args:
+            x: the inputs, as in `fit`; NaN is passed on instead of refused.
+            batch_size: the rows of a batch; None for a size that is fast.
+            verbose: 1 or "auto" for a progress bar on a terminal if it takes long.
+
+        Raises:
+            ValueError: if the model is not built, or the data is wrong.
+        """
+        verbosity = chosen_verbosity(verbose)
+        binding = self._current_binding()
+        row = self._input_row or ()
+        array = datasets.to_array("predict", "x", x, allow_empty=True)
+        inputs = datasets.to_inputs("predict", array, row, check_finite=False)
+        output = np.empty((len(inputs), *self._output_row(row)), np.float32)
+        if batch_size is None:
+            batch_size = _LARGE_BATCH if len(inputs) > _SMALL_BATCH else _SMALL_BATCH
+        else:
+            batch_size = min(at_least("predict", "batch_size", batch_size, 1), max(len(inputs), 1))
+        bar = None
+        if verbosity == 1:
+            bar = progress_bar("predict", -(-len(inputs) // batch_size), delay=0.5)
+        loops.predict(binding.network, inputs, output, batch_size, bar)
+        return output
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
+    ) -> float | list[float] | dict[str, float]:
+        """Make one step on these rows and return their loss and metrics before it.
+
+        Args:
+            x: the inputs of one batch, as in `fit`.
+            y: the targets, as in `fit`.
+            sample_weight: one weight a row.
+            class_weight: a dict from class to weight, or "balanced".
+            return_dict: whether to return name -> value instead of a list.
+
+        Raises:
+            ValueError: if the model is not compiled, or the data is wrong.
+        """
+        data, plan = self._prepare("train_on_batch", x, y, sample_weight, class_weight)
+        self._compile_network(plan)
+        totals = loops.train_step(self, data)
+        return _in_form(plan.logs(totals), return_dict)
+
+    def test_on_batch(
+        self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
+    ) -> float | list[float] | dict[str, float]:
+        """Return the loss and the metrics of one batch; `evaluate` without a display."""
+        data, plan = self._prepare("test_on_batch", x, y, sample_weight, None)
+        self._compile_network(plan)
+        return _in_form(self._evaluate(data, data.rows), return_dict)
+
+    def predict_on_batch(self, x: Any) -> npt.NDArray[np.float32]:
+        """Return the outputs for one batch; `predict` without a display."""
+        return self.predict(x, verbose=0)
+
+    def _prepare(
+        self, where: str, x: Any, y: Any, sample_weight: Any, class_weight: Any
+    ) -> tuple[Dataset, MetricPlan]:
+        """Check and convert the data, and build the model if it is not built yet.
+
+        Nothing else changes; and nothing at all if something is wrong.
+        """
+        if self._compiled is None:
+            raise ValueError(
+                f"[{where}] the model is not compiled; call compile(optimizer=..., loss=...) first"
+            )
+        loss = self._compiled.loss
+        inputs = datasets.to_array(where, "x", x)
+        targets = datasets.to_array(where, "y", y)
+        datasets.check_rows(where, inputs, targets)
+        row = self._declared_row() or inputs.shape[1:] or (1,)
+        output = self._output_row(row)
+        inputs = datasets.to_inputs(where, inputs, row)
+        targets = datasets.to_targets(where, targets, loss, output[-1])
+        weight = datasets.to_sample_weight(where, sample_weight, class_weight, targets)
+        plan = self._compiled.plan(output[-1])
+        if self._binding is None:
+            self._build(row)
+        return Dataset([inputs], [targets], weight), plan
+
+    def _prepare_validation(self, validation: Sequence[Any], data: Dataset) -> Dataset:
+        if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
+            raise ValueError(
+                "[fit] validation_data: received "
+                f"{type(validation).__name__}; expected (x, y) or (x, y, sample_weight)"
+            )
+        x, y, *rest = validation
+        prepared, _ = self._prepare("fit validation_data", x, y, rest[0] if rest else None, None)
+        return prepared
+
+    def _compile_network(self, plan: MetricPlan) -> None:
+        """Compile the native network if it is not compiled for this loss and these metrics."""
+        binding = self._current_binding()
+        if not binding.compiled or self._plan is None or plan.native != self._plan.native:
+            self._compile_binding(binding, plan, binding)
+        self._plan = plan
+
+    def _compile_binding(self, binding: Binding, plan: MetricPlan, old: Binding) -> None:
+        if self._compiled is None:
+            return
+        loss, optimizer = self._compiled.loss, self._compiled.optimizer
+        binding.compile(
+            old,
+            loss.native_name,
+            loss.options(),
+            plan.native,
+            optimizer.native_name,
+            optimizer.hyperparameters(),
+        )
+
+    def _adopt(self, binding: Binding) -> None:
+        """Use another native network from now on; it takes over the optimizer's state."""
+        old, self._binding = self._binding, binding
+        if old is not None and old.compiled and self._plan is not None:
+            self._compile_binding(binding, self._plan, old)
+
+    def _release(self) -> None:
+        """Have no native network any more."""
+        self._binding, self._input_row, self._plan = None, None, None
+
+    def _evaluate(self, data: Dataset, batch_size: int, bar: Any = None) -> dict[str, float]:
+        binding, plan = self._current_binding(), self._plan
+        assert plan is not None, "compiled by the caller"
+        return plan.logs(loops.evaluate(binding.network, data, batch_size, plan.size, bar))
+
+
+def _evaluation_batch(where: str, batch_size: int | None, data: Dataset | None) -> int:
+    if batch_size is None:
+        return _LARGE_BATCH if data is None else min(_LARGE_BATCH, data.rows)
+    return at_least(where, "batch_size", batch_size, 1)
+
+
+def _in_form(logs: dict[str, float], return_dict: bool) -> float | list[float] | dict[str, float]:
+    if return_dict:
+        return logs
+    values = list(logs.values())
+    return values if len(values) > 1 else values[0]

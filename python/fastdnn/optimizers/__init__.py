@@ -1,0 +1,30 @@
+"""Optimizers: what `compile(optimizer=...)` takes, by name or as objects.
+
+Update rules, argument names and defaults are Keras's.
+"""
+
+from typing import Any
+
+from fastdnn.configuration import lookup
+from fastdnn.optimizers.adagrad import Adagrad
+from fastdnn.optimizers.adam import Adam
+from fastdnn.optimizers.ftrl import Ftrl
+from fastdnn.optimizers.optimizer import Optimizer
+from fastdnn.optimizers.rmsprop import RMSprop
+from fastdnn.optimizers.sgd import SGD
+
+__all__ = ["SGD", "Adagrad", "Adam", "Ftrl", "Optimizer", "RMSprop", "get"]
+
+_OPTIMIZERS: tuple[type[Optimizer], ...] = (SGD, Adagrad, RMSprop, Adam, Ftrl)
+_CLASSES = {cls.native_name: cls for cls in _OPTIMIZERS} | {
+    cls.__name__: cls for cls in _OPTIMIZERS
+}
+
+
+def get(identifier: Any, where: str = "optimizers.get") -> Optimizer:
+    """Return the optimizer that a name, a config or an object stands for.
+
+    >>> get("adam")
+    Adam()
+    """
+    return lookup(where, "optimizer", identifier, _CLASSES)

@@ -1,0 +1,34 @@
+"""Adagrad."""
+
+from fastdnn.optimizers.optimizer import Optimizer
+
+
+class Adagrad(Optimizer):
+    """Steps that shrink with the sum of the squared gradients (Duchi et al. 2011).
+
+    `a += g**2; w -= lr * g / sqrt(a + epsilon)`
+
+    Args:
+        learning_rate: the step size lr.
+        initial_accumulator_value: what the sum `a` starts from.
+        epsilon: a small number against division by zero.
+        name: a name for display.
+
+    Raises:
+        ValueError: if a number is out of range.
+    """
+
+    native_name = "adagrad"
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        name: str = "adagrad",
+    ) -> None:
+        super().__init__(learning_rate, name)
+        self.initial_accumulator_value = self._number(
+            "initial_accumulator_value", initial_accumulator_value, least=0.0
+        )
+        self.epsilon = self._number("epsilon", epsilon, least=0.0)

@@ -1,0 +1,420 @@
+"""The native Graph and Network in NumPy and float64: plain, slow, an oracle.
+
+Same interface as `fastdnn._core.Graph` and `fastdnn._core.Network`. Dropout masks come from
+`dropout_mask(seed, stream, step, shape, rate)`, which returns the factors (0 or 1 / (1 - rate)).
+"""
+
+import math
+import time
+
+import numpy as np
+
+EPSILON = 1e-7  # Keras's clip of probabilities
+
+
+def _sigmoid(x):
+    return 1.0 / (1.0 + np.exp(-x))
+
+
+def _softplus(x):
+    return np.logaddexp(x, 0.0)
+
+
+def _softmax(x):
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    return e / e.sum(axis=1, keepdims=True)
+
+
+_erf = np.vectorize(math.erf, otypes=[np.float64])
+_SELU_SCALE, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
+
+
+def _elu(x, alpha):
+    return np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0.0)))
+
+
+def _elu_slope(x, alpha):
+    return np.where(x > 0, 1.0, alpha * np.exp(np.minimum(x, 0.0)))
+
+
+def _mish_slope(x):
+    t = np.tanh(_softplus(x))
+    return t + x * (1.0 - t * t) * _sigmoid(x)
+
+
+def _gelu_slope(x):
+    return 0.5 * (1.0 + _erf(x / np.sqrt(2.0))) + x * np.exp(-x * x / 2.0) / np.sqrt(2.0 * np.pi)
+
+
+# name -> value and slope at x.
+ACTIVATIONS = {
+    "linear": (lambda x, a: x, lambda x, a: np.ones_like(x)),
+    "relu": (lambda x, a: np.maximum(x, 0.0), lambda x, a: (x > 0) * 1.0),
+    "leaky_relu": (lambda x, a: np.where(x > 0, x, a * x), lambda x, a: np.where(x > 0, 1.0, a)),
+    "elu": (_elu, _elu_slope),
+    "selu": (
+        lambda x, a: _SELU_SCALE * _elu(x, _SELU_ALPHA),
+        lambda x, a: _SELU_SCALE * _elu_slope(x, _SELU_ALPHA),
+    ),
+    "sigmoid": (lambda x, a: _sigmoid(x), lambda x, a: _sigmoid(x) * _sigmoid(-x)),
+    "tanh": (lambda x, a: np.tanh(x), lambda x, a: 1.0 - np.tanh(x) ** 2),
+    "softplus": (lambda x, a: _softplus(x), lambda x, a: _sigmoid(x)),
+    "softsign": (lambda x, a: x / (1.0 + abs(x)), lambda x, a: (1.0 + abs(x)) ** -2.0),
+    "gelu": (lambda x, a: 0.5 * x * (1.0 + _erf(x / np.sqrt(2.0))), lambda x, a: _gelu_slope(x)),
+    "silu": (
+        lambda x, a: x * _sigmoid(x),
+        lambda x, a: _sigmoid(x) * (1.0 + x * _sigmoid(-x)),
+    ),
+    "mish": (lambda x, a: x * np.tanh(_softplus(x)), lambda x, a: _mish_slope(x)),
+    "hard_sigmoid": (
+        lambda x, a: np.clip(x / 6.0 + 0.5, 0.0, 1.0),
+        lambda x, a: (abs(x) < 3.0) / 6.0,
+    ),
+    "hard_tanh": (lambda x, a: np.clip(x, -1.0, 1.0), lambda x, a: (abs(x) < 1.0) * 1.0),
+    "relu6": (lambda x, a: np.clip(x, 0.0, 6.0), lambda x, a: ((x > 0) & (x < 6.0)) * 1.0),
+    "exponential": (lambda x, a: np.exp(x), lambda x, a: np.exp(x)),
+}
+
+
+class Dense:
+    def __init__(self, x, kernel, bias):
+        self.x, self.kernel, self.bias = x, kernel, bias
+
+    def forward(self, net, x, training):
+        self.saved = x
+        bias = 0.0 if self.bias is None else net.values[self.bias]
+        return x @ net.values[self.kernel] + bias
+
+    def backward(self, net, dy):
+        net.add_gradient(self.kernel, self.saved.T @ dy)
+        net.add_gradient(self.bias, dy.sum(axis=0))
+        return dy @ net.values[self.kernel].T
+
+
+class Activation:
+    def __init__(self, x, name, alpha):
+        if name != "softmax" and name not in ACTIVATIONS:
+            raise ValueError(f"[activation] received '{name}'")
+        self.x, self.name, self.alpha = x, name, alpha
+
+    def forward(self, net, x, training):
+        self.saved = x
+        if self.name == "softmax":
+            self.y = _softmax(x)
+            return self.y
+        return ACTIVATIONS[self.name][0](x, self.alpha)
+
+    def backward(self, net, dy):
+        if self.name == "softmax":
+            return self.y * (dy - (dy * self.y).sum(axis=1, keepdims=True))
+        return dy * ACTIVATIONS[self.name][1](self.saved, self.alpha)
+
+
+class BatchNormalization:
+    def __init__(self, x, gamma, beta, moving_mean, moving_variance, momentum, epsilon):
+        self.x, self.gamma, self.beta = x, gamma, beta
+        self.moving_mean, self.moving_variance = moving_mean, moving_variance
+        self.momentum, self.epsilon = momentum, epsilon
+
+    def forward(self, net, x, training):
+        moving_mean = net.values[self.moving_mean]
+        moving_variance = net.values[self.moving_variance]
+        if training:
+            mean, variance = x.mean(axis=0), x.var(axis=0)
+            for moving, now in ((moving_mean, mean), (moving_variance, variance)):
+                moving[:] = self.momentum * moving + (1.0 - self.momentum) * now
+        else:
+            mean, variance = moving_mean, moving_variance
+        self.scale = 1.0 / np.sqrt(variance + self.epsilon)
+        self.normal = (x - mean) * self.scale
+        gamma = 1.0 if self.gamma is None else net.values[self.gamma]
+        beta = 0.0 if self.beta is None else net.values[self.beta]
+        return gamma * self.normal + beta
+
+    def backward(self, net, dy):
+        net.add_gradient(self.gamma, (dy * self.normal).sum(axis=0))
+        net.add_gradient(self.beta, dy.sum(axis=0))
+        gamma = 1.0 if self.gamma is None else net.values[self.gamma]
+        d = dy * gamma
+        return self.scale * (d - d.mean(axis=0) - self.normal * (d * self.normal).mean(axis=0))
+
+
+class Dropout:
+    def __init__(self, x, rate, stream):
+        self.x, self.rate, self.stream = x, rate, stream
+
+    def forward(self, net, x, training):
+        self.factors = 1.0
+        if training:
+            step = net.iterations
+            self.factors = net.dropout_mask(net.seed, self.stream, step, x.shape, self.rate)
+        return x * self.factors
+
+    def backward(self, net, dy):
+        return dy * self.factors
+
+
+class Graph:
+    """Tensor 0 is the input, tensor i the output of operation i - 1: chains only."""
+
+    def __init__(self):
+        self.operations, self.parameters, self.width, self.output = [], [], None, None
+
+    def add_input(self, width):
+        self.width = width
+        return 0
+
+    def add_parameter(self, name, shape, trainable):
+        self.parameters.append((name, tuple(shape), trainable))
+        return len(self.parameters) - 1
+
+    def _add(self, operation):
+        self.operations.append(operation)
+        return len(self.operations)
+
+    def add_dense(self, x, kernel, bias):
+        return self._add(Dense(x, kernel, bias))
+
+    def add_activation(self, x, name, alpha):
+        return self._add(Activation(x, name, alpha))
+
+    def add_batch_normalization(self, x, *arguments):
+        return self._add(BatchNormalization(x, *arguments))
+
+    def add_dropout(self, x, rate, stream):
+        return self._add(Dropout(x, rate, stream))
+
+    def add_output(self, x):
+        self.output = x
+
+
+def philox_free_mask(seed, stream, step, shape, rate):
+    """Masks from NumPy's generator: fine for a stand-in, not the native core's."""
+    keep = np.random.default_rng([seed, stream, step]).random(shape) >= rate
+    return keep / (1.0 - rate)
+
+
+class Network:
+    """Parameters are float32 arrays as in the native core; every step computes in float64."""
+
+    def __init__(self, graph, dropout_mask=philox_free_mask, dtype=np.float32):
+        self.graph, self.dropout_mask = graph, dropout_mask
+        self.arrays = [np.zeros(shape, dtype) for _, shape, _ in graph.parameters]
+        self.trainable = [trainable for _, _, trainable in graph.parameters]
+        self.learning_rate, self.iterations, self.seed = 0.0, 0, 0
+        self.slot_names, self._slots = [], {}
+
+    def parameter(self, index):
+        return self.arrays[index]
+
+    def slot(self, name, index):
+        return self._slots[name, index]
+
+    def add_gradient(self, index, gradient):
+        if index is not None and self.trainable[index]:
+            self.gradients[index] = self.gradients.get(index, 0.0) + gradient
+
+    def compile(self, loss, loss_options, metrics, optimizer, hyper):
+        if loss not in LOSSES:
+            raise ValueError(f"[compile] received '{loss}'")
+        self.loss, self.loss_options, self.metrics = loss, dict(loss_options), list(metrics)
+        self.optimizer, self.hyper = optimizer, dict(hyper)
+        self.learning_rate, self.iterations = hyper["learning_rate"], 0
+        self.slot_names = SLOTS[optimizer](hyper)
+        start = hyper.get("initial_accumulator_value", 0.0)
+        self._slots = {
+            (name, i): np.full(array.shape, start if name == "accumulator" else 0.0, array.dtype)
+            for name in self.slot_names
+            for i, array in enumerate(self.arrays)
+            if self.trainable[i]
+        }
+
+    def forward(self, x, training=False):
+        self.values = [array.astype(np.float64) for array in self.arrays]
+        x = x.astype(np.float64) / 255.0 if x.dtype == np.uint8 else x.astype(np.float64)
+        for operation in self.graph.operations:
+            x = operation.forward(self, x, training)
+        return x
+
+    def step(self, x, y, weight):
+        """One forward and backward pass and an update; returns the totals."""
+        prediction = self.forward(x, training=True)
+        totals, gradient = self.totals(prediction, y, weight)
+        self.gradients = {}
+        for operation in reversed(self.graph.operations):
+            gradient = operation.backward(self, gradient)
+        for i, array in enumerate(self.arrays):
+            if i in self.gradients:
+                slots = {n: self._slots[n, i].astype(np.float64) for n in self.slot_names}
+                t, hyper = self.iterations + 1, self.hyper | {"learning_rate": self.learning_rate}
+                UPDATES[self.optimizer](self.values[i], self.gradients[i], slots, hyper, t)
+                for name, slot in slots.items():
+                    self._slots[name, i][...] = slot
+            array[...] = self.values[i]
+        self.iterations += 1
+        return totals
+
+    def totals(self, prediction, y, weight):
+        """Totals of a batch, and the gradient of sum(weight * loss) / rows."""
+        weight = np.ones(len(prediction)) if weight is None else weight.astype(np.float64)
+        loss, gradient = LOSSES[self.loss](prediction, y, self.loss_options)
+        values = [METRICS[name](prediction, y) for name in self.metrics]
+        sums = [v for value in values for v in (value.sum(), (value * weight).sum())]
+        totals = np.array([len(weight), weight.sum(), (loss * weight).sum(), *sums], np.float64)
+        return totals, gradient * weight[:, None] / len(weight)
+
+    def train(self, inputs, targets, sample_weight, order, first, batches, batch_size, max_seconds):
+        def run(rows):
+            rows = rows if order is None else order[rows]
+            weight = None if sample_weight is None else sample_weight[rows]
+            return self.step(inputs[0][rows], targets[0][rows], weight)
+
+        return self._run(run, len(inputs[0]), first, batches, batch_size, max_seconds)
+
+    def evaluate(self, inputs, targets, sample_weight, first, batches, batch_size, max_seconds):
+        def run(rows):
+            weight = None if sample_weight is None else sample_weight[rows]
+            return self.totals(self.forward(inputs[0][rows]), targets[0][rows], weight)[0]
+
+        return self._run(run, len(inputs[0]), first, batches, batch_size, max_seconds)
+
+    def predict(self, inputs, outputs, first, batches, batch_size, max_seconds):
+        def run(rows):
+            outputs[0][rows] = self.forward(inputs[0][rows])
+            return np.zeros(3)
+
+        return self._run(run, len(inputs[0]), first, batches, batch_size, max_seconds)[0]
+
+    def _run(self, run, rows, first, batches, batch_size, max_seconds):
+        done, total, deadline = 0, 0.0, time.perf_counter() + max_seconds
+        while done < batches:
+            start = first + done * batch_size
+            total = total + run(np.arange(start, min(start + batch_size, rows)))
+            done += 1
+            if time.perf_counter() >= deadline:
+                break
+        return done, total
+
+
+# Losses: prediction, targets, options -> loss per row, gradient of the sum of the losses.
+
+
+def _categorical(p, y, options):
+    smoothing = options.get("label_smoothing", 0.0)
+    y = y * (1.0 - smoothing) + smoothing / p.shape[1]
+    if options.get("from_logits"):
+        log_p = p - p.max(axis=1, keepdims=True)
+        log_p = log_p - np.log(np.exp(log_p).sum(axis=1, keepdims=True))
+        return -(y * log_p).sum(axis=1), np.exp(log_p) * y.sum(axis=1, keepdims=True) - y
+    total = p.sum(axis=1, keepdims=True)
+    q = p / total
+    clipped = np.clip(q, EPSILON, 1.0 - EPSILON)
+    dq = np.where(q == clipped, -y / clipped, 0.0)
+    return -(y * np.log(clipped)).sum(axis=1), (dq - (dq * q).sum(axis=1, keepdims=True)) / total
+
+
+def _sparse(p, y, options):
+    return _categorical(p, np.eye(p.shape[1])[y], options | {"label_smoothing": 0.0})
+
+
+def _binary(p, y, options):
+    y, n = y.astype(np.float64), p.shape[1]
+    smoothing = options.get("label_smoothing", 0.0)
+    y = y * (1.0 - smoothing) + 0.5 * smoothing
+    if options.get("from_logits"):
+        loss = _softplus(p) - y * p
+        return loss.mean(axis=1), (_sigmoid(p) - y) / n
+    q = np.clip(p, EPSILON, 1.0 - EPSILON)
+    loss = -(y * np.log(q) + (1.0 - y) * np.log1p(-q))
+    return loss.mean(axis=1), np.where(p == q, (q - y) / (q * (1.0 - q)), 0.0) / n
+
+
+def _squared(p, y, options=None):
+    return ((p - y) ** 2).mean(axis=1), 2.0 * (p - y) / p.shape[1]
+
+
+def _absolute(p, y, options=None):
+    return abs(p - y).mean(axis=1), np.sign(p - y) / p.shape[1]
+
+
+LOSSES = {
+    "sparse_categorical_crossentropy": _sparse,
+    "categorical_crossentropy": _categorical,
+    "binary_crossentropy": _binary,
+    "mean_squared_error": _squared,
+    "mean_absolute_error": _absolute,
+}
+
+METRICS = {
+    "sparse_categorical_accuracy": lambda p, y: (p.argmax(axis=1) == y) * 1.0,
+    "categorical_accuracy": lambda p, y: (p.argmax(axis=1) == y.argmax(axis=1)) * 1.0,
+    "binary_accuracy": lambda p, y: ((p > 0.5) == y).mean(axis=1),
+    "mean_squared_error": lambda p, y: _squared(p, y)[0],
+    "mean_absolute_error": lambda p, y: _absolute(p, y)[0],
+}
+
+
+# Optimizers: slots by hyperparameters, and the update of one array in place at step t.
+
+SLOTS = {
+    "sgd": lambda h: ["momentum"] if h["momentum"] else [],
+    "adagrad": lambda h: ["accumulator"],
+    "rmsprop": lambda h: (
+        ["velocity"]
+        + ["momentum"] * (h["momentum"] > 0.0)
+        + ["average_gradient"] * bool(h["centered"])
+    ),
+    "adam": lambda h: ["momentum", "velocity"],
+    "ftrl": lambda h: ["accumulator", "linear"],
+}
+
+
+def _sgd(w, g, slots, h, t):
+    lr, momentum = h["learning_rate"], h["momentum"]
+    if not momentum:
+        w -= lr * g
+        return
+    v = slots["momentum"]
+    v[...] = momentum * v - lr * g
+    w += momentum * v - lr * g if h["nesterov"] else v
+
+
+def _adagrad(w, g, slots, h, t):
+    slots["accumulator"] += g * g
+    w -= h["learning_rate"] * g / np.sqrt(slots["accumulator"] + h["epsilon"])
+
+
+def _rmsprop(w, g, slots, h, t):
+    rho, v = h["rho"], slots["velocity"]
+    v[...] = rho * v + (1.0 - rho) * g * g
+    variance = v
+    if h["centered"]:
+        mean = slots["average_gradient"]
+        mean[...] = rho * mean + (1.0 - rho) * g
+        variance = v - mean * mean
+    step = h["learning_rate"] * g / np.sqrt(variance + h["epsilon"])
+    if h["momentum"]:
+        slots["momentum"][...] = h["momentum"] * slots["momentum"] + step
+        step = slots["momentum"]
+    w -= step
+
+
+def _adam(w, g, slots, h, t):
+    m, v, b1, b2 = slots["momentum"], slots["velocity"], h["beta_1"], h["beta_2"]
+    m += (g - m) * (1.0 - b1)
+    v += (g * g - v) * (1.0 - b2)
+    rate = h["learning_rate"] * np.sqrt(1.0 - b2**t) / (1.0 - b1**t)
+    w -= rate * m / (np.sqrt(v) + h["epsilon"])
+
+
+def _ftrl(w, g, slots, h, t):
+    lr, power = h["learning_rate"], -h["learning_rate_power"]
+    l1, a, z = h["l1_regularization_strength"], slots["accumulator"], slots["linear"]
+    l2 = h["l2_regularization_strength"] + h["beta"] / (2.0 * lr)
+    new = a + g * g
+    z += g + 2.0 * h["l2_shrinkage_regularization_strength"] * w - (new**power - a**power) / lr * w
+    w[...] = (np.clip(z, -l1, l1) - z) / (new**power / lr + 2.0 * l2)
+    a[...] = new
+
+
+UPDATES = {"sgd": _sgd, "adagrad": _adagrad, "rmsprop": _rmsprop, "adam": _adam, "ftrl": _ftrl}

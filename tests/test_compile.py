@@ -1,0 +1,138 @@
+import math
+
+import pytest
+
+import fastdnn as fd
+from fastdnn import losses, metrics, optimizers
+from fastdnn.models.compiling import Compiled
+
+
+def _model():
+    return fd.Sequential([fd.Input(shape=(4,)), fd.layers.Dense(3)])
+
+
+@pytest.mark.parametrize(
+    "name, cls",
+    [
+        ("mse", losses.MeanSquaredError),
+        ("MSE", losses.MeanSquaredError),
+        ("mae", losses.MeanAbsoluteError),
+        ("mean_squared_error", losses.MeanSquaredError),
+        ("MeanSquaredError", losses.MeanSquaredError),
+        ("bce", losses.BinaryCrossentropy),
+        ("sparse_categorical_crossentropy", losses.SparseCategoricalCrossentropy),
+        ("categorical_crossentropy", losses.CategoricalCrossentropy),
+    ],
+)
+def test_names_of_losses(name, cls):
+    assert type(losses.get(name)) is cls
+    assert type(losses.get(cls)) is cls
+
+
+@pytest.mark.parametrize("name", ["sgd", "SGD", "Adam", "adam", "rmsprop", "RMSprop", "ftrl"])
+def test_names_of_optimizers(name):
+    assert optimizers.get(name).native_name == name.lower()
+
+
+@pytest.mark.parametrize(
+    "thing",
+    [
+        losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1),
+        optimizers.SGD(0.1, momentum=0.9, nesterov=True),
+        optimizers.Ftrl(beta=0.2, l1_regularization_strength=0.1),
+        optimizers.RMSprop(centered=True),
+        optimizers.Adam(0.01),
+        optimizers.Adagrad(),
+        metrics.RootMeanSquaredError(name="r"),
+    ],
+    ids=lambda thing: type(thing).__name__,
+)
+def test_config_round_trip(thing):
+    again = type(thing).from_config(thing.get_config())
+    assert repr(again) == repr(thing)
+
+
+def test_defaults_are_keras_s():
+    assert optimizers.SGD().hyperparameters() == {
+        "learning_rate": 0.01,
+        "momentum": 0.0,
+        "nesterov": 0.0,
+    }
+    assert optimizers.Adam().hyperparameters() == {
+        "learning_rate": 0.001,
+        "beta_1": 0.9,
+        "beta_2": 0.999,
+        "epsilon": 1e-7,
+    }
+    assert optimizers.RMSprop().hyperparameters()["rho"] == 0.9
+    assert optimizers.Adagrad().hyperparameters()["initial_accumulator_value"] == 0.1
+    assert optimizers.Ftrl().hyperparameters()["learning_rate_power"] == -0.5
+
+
+@pytest.mark.parametrize(
+    "loss, outputs, native",
+    [
+        ("sparse_categorical_crossentropy", 10, "sparse_categorical_accuracy"),
+        ("categorical_crossentropy", 10, "categorical_accuracy"),
+        ("binary_crossentropy", 1, "binary_accuracy"),
+        ("binary_crossentropy", 5, "categorical_accuracy"),
+        ("mse", 1, "binary_accuracy"),
+        ("mse", 5, "categorical_accuracy"),
+    ],
+)
+def test_accuracy_is_chosen_by_loss_and_shape(loss, outputs, native):
+    plan = Compiled.parse("sgd", loss, ["accuracy", "acc"], None).plan(outputs)
+    assert plan.native == [native]
+    assert list(plan.shown) == ["accuracy", "acc"]
+
+
+def test_logs():
+    compiled = Compiled.parse("sgd", "mse", ["mse", "rmse"], ["mse"])
+    plan = compiled.plan(3)
+    assert plan.native == ["mean_squared_error"] and plan.size == 5
+    logs = plan.logs([4.0, 8.0, 10.0, 36.0, 40.0])
+    assert logs == {"loss": 2.5, "mse": 9.0, "rmse": 3.0, "weighted_mse": 5.0}
+    assert math.isnan(plan.logs([0.0] * 5)["loss"])
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        ({"loss": None}, r"\[compile\] loss: received None of type NoneType; expected a name"),
+        ({"loss": "msee"}, r"loss: received 'msee'; expected one of .*; did you mean 'mse'"),
+        ({"optimizer": "adm"}, r"optimizer: received 'adm'; expected one of adagrad, adam, .*adam"),
+        ({"metrics": "accuracy"}, r"metrics: received 'accuracy'; expected a list such as"),
+        ({"metrics": ["acuracy"]}, r"metrics: received 'acuracy'; .* did you mean 'accuracy'"),
+        ({"weighted_metrics": 3}, r"weighted_metrics: received 3; expected a list"),
+    ],
+)
+def test_errors_leave_the_model_as_it_was(arguments, message):
+    model = _model()
+    model.compile("sgd", "mse")
+    before = model.optimizer
+    with pytest.raises(ValueError, match=message):
+        model.compile(**{"optimizer": "adam", "loss": "mse"} | arguments)
+    assert model.optimizer is before
+
+
+def test_metrics_must_take_the_targets_of_the_loss():
+    model = _model()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["mse"])
+    with pytest.raises(ValueError, match=r"received 'mse' with loss 'sparse_categorical_crossent"):
+        model.fit([[0.0] * 4], [0], verbose=0)
+
+
+@pytest.mark.parametrize(
+    "create, message",
+    [
+        (lambda: optimizers.SGD(-1), r"\[SGD\] learning_rate: received -1; expected a number at"),
+        (lambda: optimizers.SGD("0.1x"), r"\[SGD\] learning_rate: received '0.1x'"),
+        (lambda: optimizers.SGD(momentum=1.0), r"momentum: received 1.0; .*at least 0 and below 1"),
+        (lambda: optimizers.Adam(beta_1=1.0), r"beta_1: received 1.0"),
+        (lambda: optimizers.Ftrl(learning_rate_power=0.5), r"received 0.5; expected zero or a neg"),
+        (lambda: losses.BinaryCrossentropy(label_smoothing=2), r"label_smoothing: received 2"),
+    ],
+)
+def test_numbers_out_of_range(create, message):
+    with pytest.raises(ValueError, match=message):
+        create()

@@ -1,0 +1,335 @@
+import hashlib
+import signal
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import fastdnn as fd
+from fastdnn import _core, layers
+
+
+def _classifier(seed=1, outputs=3):
+    fd.set_seed(seed)
+    return fd.Sequential(
+        [
+            layers.Dense(16, activation="relu"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.2),
+            layers.Dense(outputs, activation="softmax"),
+        ]
+    )
+
+
+def _data(rng, rows=203):
+    x = rng.standard_normal((rows, 7)).astype(np.float32)
+    return x, (x[:, 0] > 0).astype(np.int64) + (x[:, 1] > 0)
+
+
+def _fit(model, x, y, **kwargs):
+    if model.optimizer is None:
+        model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    return model.fit(x, y, **{"verbose": 0} | kwargs)
+
+
+def _hash(model):
+    return hashlib.sha256(b"".join(w.tobytes() for w in model.get_weights())).hexdigest()
+
+
+def test_learns(rng):
+    x, y = _data(rng, 2000)
+    model = _classifier()
+    model.compile(fd.optimizers.Adam(0.01), "sparse_categorical_crossentropy", metrics=["accuracy"])
+    history = _fit(model, x, y, epochs=8, validation_split=0.25)
+    assert history.epoch == list(range(8))
+    assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
+    assert history.params == {"verbose": 0, "epochs": 8, "steps": 47}
+    assert history.history["val_accuracy"][-1] > 0.8
+    loss, accuracy = model.evaluate(x, y, verbose=0)
+    assert accuracy > 0.8 and model.metrics_names == ["loss", "accuracy"]
+    assert model.evaluate(x, y, verbose=0, return_dict=True) == {"loss": loss, "accuracy": accuracy}
+    assert (model.predict(x).argmax(axis=1) == y).mean() == pytest.approx(accuracy)
+
+
+def test_same_seed_same_bits(rng):
+    x, y = _data(rng)
+    one, two, other = _classifier(1), _classifier(1), _classifier(2)
+    for model in (one, two, other):
+        _fit(model, x, y, epochs=3)
+    assert _hash(one) == _hash(two) != _hash(other)
+
+
+def test_same_bits_for_any_number_of_threads(rng):
+    x, y = _data(rng, 1021)
+    before, hashes = _core.num_threads(), {}
+    try:
+        for count in (1, 2, 3, 5, 8):
+            fd.set_num_threads(count)
+            model = _classifier()
+            _fit(model, x, y, epochs=3, batch_size=64)
+            hashes[count] = _hash(model)
+    finally:
+        _core.set_num_threads(before)
+    assert len(set(hashes.values())) == 1, hashes
+
+
+def test_two_fits_equal_one(rng):
+    x, y = _data(rng)
+    one, two = _classifier(), _classifier()
+    _fit(one, x, y, epochs=4)
+    _fit(two, x, y, epochs=2)
+    history = _fit(two, x, y, epochs=4, initial_epoch=2)
+    assert history.epoch == [2, 3]
+    assert _hash(one) == _hash(two)
+
+
+def test_shuffle_draws_a_new_order_every_epoch(rng):
+    x, y = _data(rng)
+    hashes = set()
+    for shuffle in (True, False):
+        model = _classifier()
+        _fit(model, x, y, epochs=1, shuffle=shuffle)
+        hashes.add(_hash(model))
+    assert len(hashes) == 2
+    # Without shuffling, fit makes the steps of train_on_batch.
+    one, two = _classifier(), _classifier()
+    _fit(one, x, y, shuffle=False, batch_size=50)
+    two.compile("adam", "sparse_categorical_crossentropy")
+    for first in range(0, len(x), 50):
+        two.train_on_batch(x[first : first + 50], y[first : first + 50])
+    assert _hash(one) == _hash(two)
+    assert two.optimizer.iterations == 5
+
+
+def test_steps_per_epoch_go_on_where_they_stopped(rng):
+    x, y = _data(rng)  # 203 rows: 5 batches of 50
+    one, two = _classifier(), _classifier()
+    _fit(one, x, y, epochs=3, batch_size=50)
+    _fit(two, x, y, epochs=5, batch_size=50, steps_per_epoch=3)
+    assert one.optimizer.iterations == two.optimizer.iterations == 15
+    assert _hash(one) == _hash(two)
+
+
+def test_kinds_of_inputs_and_targets(rng):
+    x, y = _data(rng)
+    expected = _classifier()
+    _fit(expected, x, y)
+
+    class Frame:
+        def __init__(self, array):
+            self._array = array
+
+        def to_numpy(self):
+            return self._array
+
+    class Tensor:
+        def __init__(self, array):
+            self._array = array
+            self.__dlpack__ = array.__dlpack__
+            self.__dlpack_device__ = array.__dlpack_device__
+
+    for name, a, b in [
+        ("list", x.tolist(), y.tolist()),
+        ("float64", x.astype(np.float64), y.astype(np.int8)),
+        ("strided", np.repeat(x, 2, axis=1)[:, ::2], y[:, None]),
+        ("fortran", np.asfortranarray(x), y.astype(np.float64)),
+        ("frame", Frame(x.astype(object)), Frame(y)),
+        ("dlpack", Tensor(x), Tensor(y)),
+        ("readonly", _readonly(x), _readonly(y)),
+    ]:
+        model = _classifier()
+        _fit(model, a, b)
+        assert _hash(model) == _hash(expected), name
+
+
+def _readonly(array):
+    array = array.copy()
+    array.flags.writeable = False
+    return array
+
+
+def test_uint8_is_scaled_and_bool_is_not(rng):
+    images = rng.integers(0, 256, (60, 5), dtype=np.uint8)
+    model = fd.Sequential([fd.Input(shape=(5,)), layers.Dense(2)])
+    kernel = model.get_weights()[0].astype(np.float64)
+    # float32 rounding of five products
+    np.testing.assert_allclose(model.predict(images), images / 255 @ kernel, atol=1e-5)
+    bits = images > 100
+    np.testing.assert_allclose(model.predict(bits), bits @ kernel, atol=1e-5)
+
+
+def test_one_hot_and_sparse_targets_train_alike(rng):
+    x, y = _data(rng)
+    one, two = _classifier(), _classifier()
+    _fit(one, x, y)
+    two.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
+    history = _fit(two, x, np.eye(3)[y])
+    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert history.history["accuracy"] == pytest.approx(one.history.history["accuracy"], abs=0.02)
+
+
+def test_sample_and_class_weights(rng):
+    x, y = _data(rng)
+    weights = {0: 1.0, 1: 2.0, 2: 0.5}
+    by_class, by_sample, both, balanced, plain = (_classifier() for _ in range(5))
+    per_row = np.array([weights[label] for label in y])
+    _fit(by_class, x, y, class_weight=weights)
+    _fit(by_sample, x, y, sample_weight=per_row)
+    _fit(both, x, y, class_weight=weights, sample_weight=np.ones((len(y), 1)))
+    assert _hash(by_class) == _hash(by_sample) == _hash(both)
+    _fit(balanced, x, y, class_weight="balanced")
+    _fit(plain, x, y, class_weight=dict(enumerate(len(y) / (3 * np.bincount(y)))))
+    assert _hash(balanced) == _hash(plain) != _hash(by_class)
+
+
+def test_a_weighted_loss_is_divided_by_the_rows(rng):
+    x, y = rng.standard_normal((30, 4)), rng.standard_normal((30, 2))
+    weight = rng.random(30)
+    model = fd.Sequential([fd.Input(shape=(4,)), layers.Dense(2)])
+    model.compile("sgd", "mse", metrics=["mse"], weighted_metrics=["mae"])
+    values = model.evaluate(x, y, sample_weight=weight, verbose=0, return_dict=True)
+    error = y - model.predict(x).astype(np.float64)
+    squared, absolute = (error**2).mean(axis=1), abs(error).mean(axis=1)
+    # A mean of 30 float32 losses, each of a few operations.
+    close = {"rel": 1e-5}
+    assert values["loss"] == pytest.approx((squared * weight).mean(), **close)
+    assert values["mse"] == pytest.approx(squared.mean(), **close)
+    assert values["mae"] == pytest.approx((absolute * weight).sum() / weight.sum(), **close)
+
+
+def test_validation(rng):
+    x, y = _data(rng)
+    model = _classifier()
+    history = _fit(model, x, y, epochs=4, validation_data=(x[:20], y[:20]), validation_freq=2)
+    assert len(history.history["val_loss"]) == 2
+    loss, accuracy = model.evaluate(x[:20], y[:20], verbose=0)
+    assert history.history["val_loss"][-1] == loss
+    assert history.history["val_accuracy"][-1] == accuracy
+    history = _fit(model, x, y, epochs=4, validation_split=0.5, validation_freq=[1, 3, 4])
+    assert len(history.history["val_loss"]) == 3
+    weighted = _fit(model, x, y, validation_data=(x[:20], y[:20], np.full(20, 2.0)), epochs=1)
+    loss, _ = model.evaluate(x[:20], y[:20], verbose=0)
+    assert weighted.history["val_loss"][-1] == pytest.approx(2 * loss)
+
+
+def test_validation_split_takes_the_last_rows(rng):
+    x, y = _data(rng, 100)
+    one, two = _classifier(), _classifier()
+    a = _fit(one, x, y, validation_split=0.2)
+    b = _fit(two, x[:80], y[:80], validation_data=(x[80:], y[80:]))
+    assert a.history == b.history and _hash(one) == _hash(two)
+
+
+def test_batches_larger_than_the_data(rng):
+    x, y = _data(rng, 10)
+    one, two = _classifier(), _classifier()
+    _fit(one, x, y, batch_size=10)
+    _fit(two, x, y, batch_size=4096)
+    assert _hash(one) == _hash(two)
+    assert one.predict(x, batch_size=1000).shape == (10, 3)
+
+
+def test_one_column(rng):
+    x = rng.random(50)
+    model = fd.Sequential([layers.Dense(1)])
+    model.compile("sgd", "mse")
+    model.fit(x, 2 * x, verbose=0)
+    assert model.input_shape == (None, 1)
+    assert model.predict(x).shape == (50, 1)
+    assert isinstance(model.evaluate(x, 2 * x, verbose=0), float)
+
+
+def test_batch_methods(rng):
+    x, y = _data(rng)
+    model = _classifier()
+    model.compile("sgd", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    loss, accuracy = model.train_on_batch(x, y, class_weight={0: 1.0})
+    assert loss > 0 and 0 <= accuracy <= 1
+    logs = model.test_on_batch(x, y, return_dict=True)
+    assert logs == model.evaluate(x, y, verbose=0, return_dict=True, batch_size=len(x))
+    np.testing.assert_array_equal(model.predict_on_batch(x), model.predict(x))
+
+
+def test_predict_of_no_rows_and_of_nan(rng):
+    x, y = _data(rng)
+    model = _classifier()
+    _fit(model, x, y)
+    assert model.predict(np.zeros((0, 7))).shape == (0, 3)
+    x[3] = np.nan
+    assert np.isnan(model.predict(x)[3]).all() and not np.isnan(model.predict(x)[4]).any()
+
+
+def test_the_learning_rate_may_change(rng):
+    x, y = _data(rng)
+
+    class Stop(fd.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            self.model.optimizer.learning_rate = 0.0 if epoch else 0.1
+
+        def on_epoch_end(self, epoch, logs=None):
+            weights.append(self.model.get_weights()[0])
+
+    weights = []
+    _fit(_classifier(), x, y, epochs=3, callbacks=Stop())
+    assert (weights[1] == weights[2]).all()
+
+
+def test_a_new_optimizer_starts_anew_and_the_same_one_does_not(rng):
+    x, y = _data(rng)
+    model = _classifier()
+    optimizer = fd.optimizers.Adam()
+    model.compile(optimizer, "sparse_categorical_crossentropy")
+    _fit(model, x, y)
+    model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
+    _fit(model, x, y)
+    assert optimizer.iterations == 14
+    model.compile("adam", "sparse_categorical_crossentropy")
+    _fit(model, x, y)
+    assert model.optimizer.iterations == 7
+
+
+def test_max_seconds(rng):
+    x, y = _data(rng)
+    model = _classifier()
+    start = time.perf_counter()
+    history = _fit(model, x, y, epochs=10**6, max_seconds=0.2)
+    assert 0.2 <= time.perf_counter() - start < 2
+    assert history.epoch
+
+
+def test_ctrl_c_stops_a_fit_and_leaves_a_usable_model(rng):
+    x, y = _data(rng, 20_000)
+    model = _classifier()
+    _fit(model, x[:100], y[:100])
+    sent = []
+
+    def interrupt():
+        sent.append(time.perf_counter())
+        signal.raise_signal(signal.SIGINT)
+
+    timer = threading.Timer(0.3, interrupt)
+    timer.start()
+    with pytest.raises(KeyboardInterrupt):
+        _fit(model, x, y, epochs=10**6)
+    # One slice of 0.05 s and a step; generous, as machines that test are busy.
+    assert time.perf_counter() - sent[0] < 0.1 + 0.4
+    timer.join()
+    assert np.isfinite(model.predict(x)).all()
+    assert model.optimizer.iterations == model._binding.network.iterations > 4
+    _fit(model, x[:100], y[:100])
+
+
+def test_a_callback_that_fails_leaves_a_usable_model(rng):
+    class Fail(fd.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if batch == 2:
+                raise RuntimeError("enough")
+
+    x, y = _data(rng)
+    model = _classifier()
+    with pytest.raises(RuntimeError, match="enough"):
+        _fit(model, x, y, callbacks=[Fail()], verbose=1)
+    assert model._binding.network.iterations == 3
+    _fit(model, x, y)

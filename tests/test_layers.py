@@ -1,0 +1,144 @@
+import numpy as np
+import pytest
+
+import fastdnn as fd
+from fastdnn import activations, layers
+
+ALL = [
+    layers.Dense(3),
+    layers.Dense(
+        3, activation=layers.LeakyReLU(0.1), use_bias=False, kernel_initializer="he_normal"
+    ),
+    layers.Activation("elu"),
+    layers.ReLU(),
+    layers.ReLU(max_value=6),
+    layers.LeakyReLU(),
+    layers.ELU(0.5),
+    layers.Softmax(),
+    layers.BatchNormalization(momentum=0.9, center=False),
+    layers.Dropout(0.25, seed=7),
+    layers.Flatten(),
+]
+
+
+@pytest.mark.parametrize("layer", ALL, ids=lambda layer: type(layer).__name__)
+def test_config_round_trip(layer):
+    again = type(layer).from_config(layer.get_config())
+    assert repr(again) == repr(layer)
+    assert again.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("layer", ALL, ids=lambda layer: type(layer).__name__)
+def test_output_shape_is_what_predict_returns(layer, rng):
+    model = fd.Sequential([fd.Input(shape=(5,)), layer.clone()])
+    x = rng.standard_normal((4, 5)).astype(np.float32)
+    assert model.predict(x).shape == (4, *layer.output_shape((5,)))
+    assert model.output_shape == (None, *layer.output_shape((5,)))
+
+
+def test_weights_and_their_order():
+    dense, norm = layers.Dense(3, name="hidden"), layers.BatchNormalization()
+    fd.Sequential([fd.Input(shape=(2,)), dense, norm])
+    assert [w.path for w in dense.weights] == ["hidden/kernel", "hidden/bias"]
+    assert [w.name for w in norm.weights] == ["gamma", "beta", "moving_mean", "moving_variance"]
+    assert [w.name for w in norm.trainable_weights] == ["gamma", "beta"]
+    assert [w.shape for w in dense.weights] == [(2, 3), (3,)]
+    assert (dense.count_params(), norm.count_params()) == (9, 12)
+    assert [w.tolist() for w in norm.get_weights()] == [[1] * 3, [0] * 3, [0] * 3, [1] * 3]
+
+
+def test_value_is_a_view_and_get_weights_a_copy():
+    dense = layers.Dense(3)
+    model = fd.Sequential([fd.Input(shape=(2,)), dense])
+    dense.kernel.value[:] = 2.0
+    dense.bias.assign([1.0, 2.0, 3.0])
+    np.testing.assert_array_equal(model.predict([[1.0, 1.0]]), [[5.0, 6.0, 7.0]])
+    dense.get_weights()[0][:] = 9.0
+    dense.kernel.numpy()[:] = 9.0
+    np.asarray(dense.kernel)[:] = 9.0
+    assert (dense.kernel.value == 2.0).all()
+
+
+def test_set_weights_changes_all_or_nothing():
+    dense = layers.Dense(3)
+    fd.Sequential([fd.Input(shape=(2,)), dense])
+    dense.set_weights([np.ones((2, 3)), np.arange(3)])
+    assert dense.bias.numpy().tolist() == [0, 1, 2]
+    with pytest.raises(ValueError, match=r"received 1 arrays; expected 2: dense/kernel \(2, 3\)"):
+        dense.set_weights([np.zeros((2, 3))])
+    with pytest.raises(ValueError, match=r"dense/bias\] received an array of shape \(4,\); expect"):
+        dense.set_weights([np.zeros((2, 3)), np.zeros(4)])
+    assert (dense.kernel.numpy() == 1).all()
+
+
+def test_a_layer_without_a_model_has_no_values():
+    dense = layers.Dense(3)
+    assert dense.weights == [] and not dense.built
+    with pytest.raises(ValueError, match=r"the weight has no value yet; build the model first"):
+        dense.build((2,))
+        _ = dense.kernel.value
+
+
+def test_clone_copies_the_weights():
+    old = fd.Sequential([fd.Input(shape=(4,)), layers.Dense(3), layers.Dense(2)])
+    old.layers[0].trainable = False
+    new = fd.Sequential([old.layers[0].clone(), layers.Dense(5)])
+    new.build((None, 4))
+    np.testing.assert_array_equal(new.get_weights()[0], old.get_weights()[0])
+    assert not new.layers[0].trainable
+    new.layers[0].kernel.value[:] = 0.0
+    assert old.get_weights()[0].any()
+
+
+def test_a_clone_refuses_other_rows():
+    old = fd.Sequential([fd.Input(shape=(4,)), layers.Dense(3)])
+    with pytest.raises(ValueError, match=r"received rows of shape \(5,\); the layer was built for"):
+        fd.Sequential([fd.Input(shape=(5,)), old.layers[0].clone()])
+
+
+def test_flatten_and_rows_that_are_images(rng):
+    x = rng.random((6, 3, 4)).astype(np.float32)
+    model = fd.Sequential([fd.Input(shape=(3, 4)), layers.Flatten(), layers.Dense(2)])
+    kernel = model.layers[1].kernel.numpy()
+    np.testing.assert_allclose(model.predict(x), x.reshape(6, 12) @ kernel, rtol=1e-5, atol=1e-6)
+    with pytest.raises(ValueError, match=r"\[dense\] received rows of shape \(3, 4\); .*Flatten"):
+        fd.Sequential([fd.Input(shape=(3, 4)), layers.Dense(2)])
+
+
+def test_names_of_activations():
+    assert activations.get(None).name == "linear"
+    assert activations.get("swish").name == "silu"
+    assert activations.get(activations.relu).name == "relu"
+    assert activations.get("leaky_relu").alpha == 0.2
+    assert activations.get(layers.LeakyReLU()).alpha == 0.3
+    assert layers.ReLU(negative_slope=0.1).nonlinearity == ("leaky_relu", 0.1)
+    assert layers.Dense(1, activation=activations.tanh).activation == "tanh"
+
+
+@pytest.mark.parametrize(
+    "create, message",
+    [
+        (lambda: layers.Dense(0), r"\[Dense\] units: received 0; expected a positive integer"),
+        (lambda: layers.Dense(2.5), r"\[Dense\] units: received 2.5"),
+        (lambda: layers.Dense("3"), r"\[Dense\] units: received '3'"),
+        (lambda: layers.Dense(3, "rleu"), r"activation: received 'rleu'; .*did you mean 'relu'"),
+        (lambda: layers.Dense(3, 7), r"activation: received 7 of type int; expected a name"),
+        (lambda: layers.Dense(3, name="a/b"), r"name: received 'a/b'; expected a string without"),
+        (lambda: layers.Dense(3, kernel_initializer="x"), r"\[Dense\] initializer: received 'x'"),
+        (lambda: layers.Dropout(1.0), r"\[Dropout\] rate: received 1.0; expected a number"),
+        (lambda: layers.Dropout(-0.1), r"\[Dropout\] rate: received -0.1"),
+        (lambda: layers.Dropout(0.1, seed=-1), r"\[Dropout\] seed: received -1"),
+        (lambda: layers.BatchNormalization(axis=0), r"axis: received 0; expected -1"),
+        (lambda: layers.BatchNormalization(momentum=1.5), r"momentum: received 1.5; expected"),
+        (lambda: layers.BatchNormalization(epsilon=0), r"epsilon: received 0; expected a positive"),
+        (lambda: layers.ReLU(max_value=3), r"\[ReLU\] received max_value=3"),
+        (lambda: layers.LeakyReLU(-1), r"negative_slope: received -1; expected a number of at"),
+        (lambda: fd.Input(shape=(0,)), r"\[Input\] shape: received \(0,\); expected a tuple"),
+        (lambda: fd.Input(shape=()), r"\[Input\] shape: received \(\)"),
+        (lambda: fd.Input(shape=(None, 3)), r"\[Input\] shape: received \(None, 3\)"),
+        (lambda: layers.Dense.from_config({"unit": 3}), r"received the argument 'unit'; expected"),
+    ],
+)
+def test_errors(create, message):
+    with pytest.raises(ValueError, match=message):
+        create()

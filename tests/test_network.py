@@ -1,0 +1,320 @@
+"""The native Network against reference/network.py, and that against finite differences."""
+
+import numpy as np
+import pytest
+from reference import network as reference
+
+from fastdnn import _core, ops
+
+WIDTH, OUTPUTS = 7, 5
+EPSILON = np.finfo(np.float32).eps
+
+LOSSES = [
+    ("sparse_categorical_crossentropy", {"from_logits": 0.0}, "softmax"),
+    ("sparse_categorical_crossentropy", {"from_logits": 1.0}, "linear"),
+    ("sparse_categorical_crossentropy", {"from_logits": 0.0}, "sigmoid"),
+    ("categorical_crossentropy", {"from_logits": 0.0, "label_smoothing": 0.1}, "softmax"),
+    ("categorical_crossentropy", {"from_logits": 1.0, "label_smoothing": 0.0}, "linear"),
+    ("binary_crossentropy", {"from_logits": 0.0, "label_smoothing": 0.0}, "sigmoid"),
+    ("binary_crossentropy", {"from_logits": 1.0, "label_smoothing": 0.2}, "linear"),
+    ("binary_crossentropy", {"from_logits": 0.0, "label_smoothing": 0.0}, "softmax"),
+    ("mean_squared_error", {}, "tanh"),
+    ("mean_absolute_error", {}, "linear"),
+]
+
+SGD = {"learning_rate": 0.1, "momentum": 0.0, "nesterov": 0.0}
+RMSPROP = {
+    "learning_rate": 0.01,
+    "rho": 0.9,
+    "momentum": 0.0,
+    "epsilon": 1e-7,
+    "centered": 0.0,
+}
+FTRL = {
+    "learning_rate": 0.1,
+    "learning_rate_power": -0.5,
+    "initial_accumulator_value": 0.1,
+    "l1_regularization_strength": 0.0,
+    "l2_regularization_strength": 0.0,
+    "l2_shrinkage_regularization_strength": 0.0,
+    "beta": 0.0,
+}
+OPTIMIZERS = [
+    ("sgd", SGD),
+    ("sgd", SGD | {"momentum": 0.9}),
+    ("sgd", SGD | {"momentum": 0.9, "nesterov": 1.0}),
+    ("adagrad", {"learning_rate": 0.05, "initial_accumulator_value": 0.1, "epsilon": 1e-7}),
+    ("rmsprop", RMSPROP),
+    ("rmsprop", RMSPROP | {"momentum": 0.5, "centered": 1.0}),
+    ("adam", {"learning_rate": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}),
+    ("ftrl", FTRL),
+    (
+        "ftrl",
+        FTRL
+        | {
+            "l1_regularization_strength": 0.01,
+            "l2_regularization_strength": 0.1,
+            "l2_shrinkage_regularization_strength": 0.02,
+            "beta": 0.5,
+        },
+    ),
+]
+
+
+def _dense(graph, x, name, inputs, outputs, trainable=True, bias=True):
+    kernel = graph.add_parameter(f"{name}/kernel", (inputs, outputs), trainable)
+    bias = graph.add_parameter(f"{name}/bias", (outputs,), trainable) if bias else None
+    return graph.add_dense(x, kernel, bias)
+
+
+def _norm(graph, x, name, width, scale=True, center=True):
+    gamma = graph.add_parameter(f"{name}/gamma", (width,), True) if scale else None
+    beta = graph.add_parameter(f"{name}/beta", (width,), True) if center else None
+    mean = graph.add_parameter(f"{name}/moving_mean", (width,), False)
+    variance = graph.add_parameter(f"{name}/moving_variance", (width,), False)
+    return graph.add_batch_normalization(x, gamma, beta, mean, variance, 0.9, 1e-3)
+
+
+def _deep(graph, last, hidden="tanh", dropout=0.0):
+    """Dense with and without bias, batch norm of every kind, dropout, an activation at the end."""
+    x = graph.add_input(WIDTH)
+    x = graph.add_activation(_dense(graph, x, "a", WIDTH, 19), hidden, 0.3)
+    x = _norm(graph, x, "n", 19)
+    if dropout:
+        x = graph.add_dropout(x, dropout, 5)
+    x = graph.add_activation(_dense(graph, x, "b", 19, 33, bias=False), hidden, 0.3)
+    x = _norm(graph, x, "m", 33, scale=False)
+    x = _dense(graph, x, "c", 33, OUTPUTS)
+    graph.add_output(graph.add_activation(x, last, 0.0) if last != "linear" else x)
+
+
+def _mask(seed, stream, step, shape, rate):
+    """The factors of the native dropout, for the reference."""
+    return ops.dropout(np.ones(shape, np.float32), rate, seed=seed, stream=stream, step=step)
+
+
+def _pair(rng, describe, *arguments, **options):
+    """A native and a reference network with the same weights."""
+    graphs = _core.Graph(), reference.Graph()
+    for graph in graphs:
+        describe(graph, *arguments, **options)
+    ours, theirs = _core.Network(graphs[0]), reference.Network(graphs[1], _mask, np.float64)
+    for index, (name, shape, _) in enumerate(graphs[1].parameters):
+        value = rng.normal(0.0, shape[0] ** -0.5, shape).astype(np.float32)
+        if name.endswith(("gamma", "moving_variance")):
+            value = abs(value) + np.float32(0.5)
+        ours.parameter(index)[...] = value
+        theirs.parameter(index)[...] = value
+    ours.seed = theirs.seed = 12345
+    return ours, theirs, len(graphs[1].parameters)
+
+
+def _rows(rng, loss, rows):
+    x = rng.standard_normal((rows, WIDTH)).astype(np.float32)
+    weight = rng.uniform(0.5, 2.0, rows).astype(np.float32)
+    if loss == "sparse_categorical_crossentropy":
+        return [x], [rng.integers(0, OUTPUTS, rows).astype(np.int32)], weight
+    if loss == "categorical_crossentropy":
+        y = rng.dirichlet(np.ones(OUTPUTS), rows)
+    elif loss == "binary_crossentropy":
+        y = rng.integers(0, 2, (rows, OUTPUTS))
+    else:
+        y = rng.standard_normal((rows, OUTPUTS))
+    return [x], [y.astype(np.float32)], weight
+
+
+def _metrics(loss):
+    if loss == "sparse_categorical_crossentropy":
+        return ["sparse_categorical_accuracy"]
+    return [
+        "categorical_accuracy",
+        "binary_accuracy",
+        "mean_squared_error",
+        "mean_absolute_error",
+    ]
+
+
+def _train(network, data, order, rows, epochs, batch_size=16):
+    totals, steps = 0.0, -(-rows // batch_size)
+    for _ in range(epochs):
+        done = 0
+        while done < steps:
+            batches, part = network.train(
+                *data, order, done * batch_size, steps - done, batch_size, 0.05
+            )
+            totals = totals + part
+            done += batches
+    return totals
+
+
+def _assert_trained_alike(ours, theirs, parameters, start):
+    for index in range(parameters):
+        moved = abs(theirs.parameter(index) - start[index]).max()
+        # A gradient is a sum of some hundred products that may cancel, a step divides by roots of
+        # such sums, later steps start from slightly different weights: a thousandth of the way,
+        # ten thousand epsilons, bounds that; a wrong term is a thousand times as much.
+        np.testing.assert_allclose(
+            ours.parameter(index),
+            theirs.parameter(index),
+            rtol=8 * EPSILON,
+            atol=1e-3 * moved + 1e-7,
+        )
+
+
+@pytest.mark.parametrize("loss, options, last", LOSSES)
+@pytest.mark.parametrize("weighted", [False, True])
+def test_losses(isa, rng, loss, options, last, weighted):
+    rows = 50  # three batches of 16 and one of 2
+    ours, theirs, parameters = _pair(rng, _deep, last)
+    *data, weight = _rows(rng, loss, rows)
+    data.append(weight if weighted else None)
+    for network in (ours, theirs):
+        network.compile(loss, options, _metrics(loss), "sgd", SGD)
+    for first, batches in ((0, 4), (16, 1), (48, 1)):
+        a = ours.evaluate(*data, first, batches, 16, 10.0)
+        b = theirs.evaluate(*data, first, batches, 16, 10.0)
+        assert a[0] == b[0] == batches
+        # Fifty losses, each of a network of three products in float32.
+        np.testing.assert_allclose(a[1], b[1], rtol=2000 * EPSILON, atol=1e-5)
+    start = [theirs.parameter(i).copy() for i in range(parameters)]
+    order = rng.permutation(rows)
+    totals = [_train(network, data, order, rows, 2) for network in (ours, theirs)]
+    assert totals[0][0] == 2 * rows
+    np.testing.assert_allclose(totals[0][1:3], totals[1][1:3], rtol=2000 * EPSILON)
+    _assert_trained_alike(ours, theirs, parameters, start)
+    assert ours.iterations == theirs.iterations == 8
+
+
+@pytest.mark.parametrize("optimizer, hyper", OPTIMIZERS)
+def test_optimizers(isa, rng, optimizer, hyper):
+    loss, rows = "mean_squared_error", 40
+    ours, theirs, parameters = _pair(rng, _deep, "linear")
+    *data, _ = _rows(rng, loss, rows)
+    start = [theirs.parameter(i).copy() for i in range(parameters)]
+    for network in (ours, theirs):
+        network.compile(loss, {}, [], optimizer, hyper)
+        _train(network, [*data, None], None, rows, 2)
+        network.learning_rate = hyper["learning_rate"] / 2.0
+        _train(network, [*data, None], None, rows, 1)
+    _assert_trained_alike(ours, theirs, parameters, start)
+    assert sorted(ours.slot_names) == sorted(theirs.slot_names)
+    for name in ours.slot_names:
+        for index, (_, shape, trainable) in enumerate(theirs.graph.parameters):
+            if trainable:
+                slot = theirs.slot(name, index)
+                assert ours.slot(name, index).shape == shape
+                np.testing.assert_allclose(
+                    ours.slot(name, index), slot, rtol=8 * EPSILON, atol=1e-3 * abs(slot).max()
+                )
+
+
+@pytest.mark.parametrize("name", sorted(reference.ACTIVATIONS))
+def test_activations(rng, name):
+    ours, theirs, parameters = _pair(rng, _deep, "linear", hidden=name)
+    *data, _ = _rows(rng, "mean_squared_error", 30)
+    start = [theirs.parameter(i).copy() for i in range(parameters)]
+    for network in (ours, theirs):
+        network.compile("mean_squared_error", {}, [], "sgd", SGD)
+        _train(network, [*data, None], None, 30, 1)
+    _assert_trained_alike(ours, theirs, parameters, start)
+
+
+@pytest.mark.skipif(not hasattr(ops, "dropout"), reason="the masks come from ops.dropout")
+def test_dropout_is_that_of_ops(isa, rng):
+    ours, theirs, parameters = _pair(rng, _deep, "linear", dropout=0.4)
+    *data, _ = _rows(rng, "mean_squared_error", 40)
+    start = [theirs.parameter(i).copy() for i in range(parameters)]
+    for network in (ours, theirs):
+        network.compile("mean_squared_error", {}, [], "sgd", SGD)
+        _train(network, [*data, None], None, 40, 2)
+    _assert_trained_alike(ours, theirs, parameters, start)
+
+
+@pytest.mark.parametrize("rows", [1, 15, 16, 17, 33])
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_predict(isa, rng, rows, dtype):
+    ours, theirs, _ = _pair(rng, _deep, "softmax")
+    x = rng.standard_normal((rows, WIDTH)).astype(np.float32)
+    if dtype is np.uint8:
+        x = rng.integers(0, 256, (rows, WIDTH), dtype=np.uint8)
+    a, b = (np.full((rows, OUTPUTS), np.nan, np.float32) for _ in range(2))
+    batches = -(-rows // 16)
+    assert ours.predict([x], [a], 0, batches, 16, 10.0) == batches
+    theirs.predict([x], [b], 0, batches, 16, 10.0)
+    # Three products of up to 33 terms, and a softmax.
+    np.testing.assert_allclose(a, b, rtol=500 * EPSILON, atol=1e-6)
+
+
+def test_frozen_parameters_stay(rng):
+    def describe(graph):
+        x = graph.add_input(WIDTH)
+        x = graph.add_activation(_dense(graph, x, "a", WIDTH, 8, trainable=False), "relu", 0.0)
+        x = _dense(graph, x, "b", 8, 8)
+        graph.add_output(_dense(graph, x, "c", 8, OUTPUTS, trainable=False))
+
+    ours, theirs, parameters = _pair(rng, describe)
+    *data, _ = _rows(rng, "mean_squared_error", 40)
+    start = [theirs.parameter(i).copy() for i in range(parameters)]
+    for network in (ours, theirs):
+        network.compile("mean_squared_error", {}, [], "adam", OPTIMIZERS[6][1])
+        _train(network, [*data, None], None, 40, 2)
+    _assert_trained_alike(ours, theirs, parameters, start)
+    for index in (0, 1, 4, 5):
+        np.testing.assert_array_equal(ours.parameter(index), start[index])
+
+
+def test_a_layer_used_twice_shares_its_weights(rng):
+    def describe(graph):
+        x = graph.add_input(WIDTH)
+        kernel = graph.add_parameter("a/kernel", (WIDTH, WIDTH), True)
+        for _ in range(3):
+            x = graph.add_activation(graph.add_dense(x, kernel, None), "tanh", 0.0)
+        graph.add_output(_dense(graph, x, "c", WIDTH, OUTPUTS))
+
+    ours, theirs, parameters = _pair(rng, describe)
+    *data, _ = _rows(rng, "mean_squared_error", 40)
+    start = [theirs.parameter(i).copy() for i in range(parameters)]
+    for network in (ours, theirs):
+        network.compile("mean_squared_error", {}, [], "sgd", SGD)
+        _train(network, [*data, None], None, 40, 2)
+    _assert_trained_alike(ours, theirs, parameters, start)
+
+
+def test_no_seconds_are_one_batch(rng):
+    ours, _, _ = _pair(rng, _deep, "linear")
+    *data, _ = _rows(rng, "mean_squared_error", 40)
+    ours.compile("mean_squared_error", {}, [], "sgd", SGD)
+    done, totals = ours.train(*data, None, None, 0, 3, 16, 0.0)
+    assert (done, totals[0], ours.iterations) == (1, 16.0, 1)
+
+
+@pytest.mark.parametrize("loss, options, last", LOSSES)
+def test_the_reference_against_finite_differences(rng, loss, options, last):
+    graph = reference.Graph()
+    _deep(graph, last)
+    network = reference.Network(graph, dtype=np.float64)
+    for array, (name, shape, _) in zip(network.arrays, graph.parameters, strict=True):
+        array[...] = rng.normal(0.0, shape[0] ** -0.5, shape)
+        if name.endswith(("gamma", "moving_variance")):
+            array[...] = abs(array) + 0.5
+    network.compile(loss, options, [], "sgd", SGD)
+    (x,), (y,), weight = _rows(rng, loss, 12)
+
+    start = [array.copy() for array in network.arrays]
+    network.step(x, y, weight)
+    gradients = [(a - b) / SGD["learning_rate"] for a, b in zip(start, network.arrays, strict=True)]
+
+    def mean_loss(index, place, change):
+        for array, value in zip(network.arrays, start, strict=True):
+            array[...] = value
+        network.arrays[index][place] += change
+        return network.totals(network.forward(x, training=True), y, weight)[0][2] / len(x)
+
+    for index, (name, shape, trainable) in enumerate(graph.parameters):
+        if trainable:
+            place = np.unravel_index(rng.integers(np.prod(shape)), shape)
+            up, down = (mean_loss(index, place, change) for change in (1e-5, -1e-5))
+            # Central differences: 1e-10 of truncation, 1e-11 of rounding.
+            assert gradients[index][place] == pytest.approx(
+                (up - down) / 2e-5, rel=1e-5, abs=1e-8
+            ), name

@@ -1,0 +1,282 @@
+import json
+import os
+import stat
+
+import numpy as np
+import pytest
+from safetensors.numpy import load_file, save_file
+
+import fastdnn as fd
+from fastdnn import layers
+
+
+def _model(seed=3):
+    fd.set_seed(seed)
+    return fd.Sequential(
+        [
+            fd.Input(shape=(4,)),
+            layers.Dense(9, activation=layers.LeakyReLU(0.1), kernel_initializer=np.ones((4, 9))),
+            layers.BatchNormalization(momentum=0.9),
+            layers.Dropout(0.3),
+            layers.Dense(3, activation="softmax"),
+        ],
+        name="net",
+    )
+
+
+OPTIMIZERS = [
+    fd.optimizers.SGD(0.1, momentum=0.9),
+    fd.optimizers.SGD(0.1),
+    fd.optimizers.Adagrad(0.1),
+    fd.optimizers.RMSprop(centered=True, momentum=0.5),
+    fd.optimizers.Adam(),
+    fd.optimizers.Ftrl(0.1, beta=0.1),
+]
+
+
+def _data(rng):
+    return rng.standard_normal((70, 4)).astype(np.float32), rng.integers(0, 3, 70)
+
+
+def _trained(rng, optimizer="adam"):
+    model = _model()
+    model.compile(
+        optimizer, "sparse_categorical_crossentropy", ["accuracy"], weighted_metrics=["acc"]
+    )
+    x, y = _data(rng)
+    model.fit(x, y, epochs=2, verbose=0)
+    return model, x, y
+
+
+def _assert_equal(one, two):
+    for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS, ids=repr)
+def test_a_loaded_model_trains_on_as_if_nothing_had_happened(tmp_path, rng, optimizer):
+    model, x, y = _trained(rng, type(optimizer).from_config(optimizer.get_config()))
+    path = tmp_path / "model.safetensors"
+    model.save(path)
+    loaded = fd.load_model(path)
+    assert loaded.get_config()["layers"][2:] == model.get_config()["layers"][2:]
+    assert repr(loaded.optimizer) == repr(optimizer) and loaded.optimizer.iterations == 6
+    np.testing.assert_array_equal(loaded.predict(x), model.predict(x))
+    assert loaded.evaluate(x, y, verbose=0) == model.evaluate(x, y, verbose=0)
+    a = model.fit(x, y, epochs=3, verbose=0)
+    b = loaded.fit(x, y, epochs=3, verbose=0)
+    assert a.history == b.history
+    _assert_equal(model, loaded)
+
+
+def test_the_changed_learning_rate_is_saved(tmp_path, rng):
+    model, _, _ = _trained(rng)
+    model.optimizer.learning_rate = 0.125
+    model.save(tmp_path / "m.safetensors")
+    assert fd.load_model(tmp_path / "m.safetensors").optimizer.learning_rate == 0.125
+
+
+def test_not_compiled_and_never_trained(tmp_path):
+    model = _model()
+    model.layers[0].trainable = False
+    model.save(tmp_path / "m.safetensors")
+    loaded = fd.load_model(tmp_path / "m.safetensors")
+    assert loaded.optimizer is None and not loaded.layers[0].trainable
+    _assert_equal(model, loaded)
+    model.compile("adam", "mse", metrics=["accuracy"])
+    model.save(tmp_path / "m.safetensors")
+    assert fd.load_model(tmp_path / "m.safetensors").optimizer.iterations == 0
+
+
+def test_any_reader_opens_the_file(tmp_path, rng):
+    model, _, _ = _trained(rng)
+    model.save(tmp_path / "m.safetensors")
+    tensors = load_file(tmp_path / "m.safetensors")
+    np.testing.assert_array_equal(tensors["dense/kernel"], model.get_weights()[0])
+    assert {name.split("/")[0] for name in tensors} == {
+        "dense",
+        "batch_normalization",
+        "dense_1",
+        "optimizer",
+    }
+    model.save_weights(tmp_path / "w.safetensors")
+    assert set(load_file(tmp_path / "w.safetensors")) == {w.path for w in model.weights}
+
+
+def test_weights(tmp_path, rng):
+    model, x, _ = _trained(rng)
+    for save in (model.save, model.save_weights):
+        save(tmp_path / "m.safetensors")
+        other = _model(seed=4)
+        other.load_weights(tmp_path / "m.safetensors")
+        np.testing.assert_array_equal(other.predict(x), model.predict(x))
+    with pytest.raises(
+        ValueError, match=r"the file has no architecture; build the model and use l"
+    ):
+        fd.load_model(tmp_path / "m.safetensors")
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (
+            lambda t: t.pop("dense/bias"),
+            r"does not fit the model; missing: dense/bias; left over: no",
+        ),
+        (lambda t: t.update(extra=np.ones(3, np.float32)), r"missing: nothing; left over: extra"),
+        (
+            lambda t: t.update({"dense/bias": np.ones(8, np.float32)}),
+            r"dense/bias: the file has float32 of shape \(8,\); expected float32 of shape \(9,\)",
+        ),
+        (
+            lambda t: t.update({"dense/bias": np.ones(9, np.int32)}),
+            r"dense/bias: the file has int32 of shape \(9,\)",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_change_nothing(tmp_path, rng, change, message):
+    model, _, _ = _trained(rng)
+    model.save_weights(tmp_path / "w.safetensors")
+    tensors = load_file(tmp_path / "w.safetensors")
+    tensors = {name: np.zeros_like(array) for name, array in tensors.items()}
+    change(tensors)
+    save_file(tensors, tmp_path / "w.safetensors")
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=message):
+        model.load_weights(tmp_path / "w.safetensors")
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def _rewrite(path, **changes):
+    """Change the metadata of a file; None removes an entry."""
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + size])["__metadata__"]
+    for name, value in changes.items():
+        metadata.pop(name, None)
+        if value is not None:
+            metadata[name] = value if isinstance(value, str) else json.dumps(value)
+    save_file(load_file(path), path, metadata)
+
+
+HUGE = {"units": 2**40, "name": "dense"}
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"format_version": "2"}, r"received format version 2; this fastdnn .* reads up to 1; upd"),
+        ({"format_version": "x"}, r"received format version x"),
+        ({"architecture": None}, r"the file has no architecture"),
+        ({"architecture": "{"}, r"the file's architecture is no JSON"),
+        ({"architecture": "[" * 100_000}, r"the file's architecture is no JSON"),
+        ({"architecture": {"class_name": "Sequential"}}, r"metadata is damaged: KeyError 'config'"),
+        ({"architecture": {"class_name": "os.system", "config": {}}}, r"model class 'os.system'"),
+        ({"architecture": 3}, r"metadata is damaged: TypeError"),
+        ({"training": None}, r"metadata is damaged: KeyError 'training'"),
+        (
+            {"training": {"seed": -1, "iterations": 0, "passes": 0}},
+            r"seed: received -1; expected a",
+        ),
+        ({"compile": {"optimizer": "x"}}, r"optimizer: received 'x'; expected one of adagrad"),
+        ({"compile": {"optimiser": "x"}}, r"metadata is damaged: TypeError"),
+        ({"compile": None}, r"metadata is damaged: KeyError 'compile'"),
+        (
+            {
+                "architecture": {
+                    "class_name": "Sequential",
+                    "config": {
+                        "layers": [
+                            {"class_name": "Input", "config": {"shape": [4]}},
+                            {"class_name": "Dense", "config": HUGE},
+                        ]
+                    },
+                }
+            },
+            r"does not fit the model",
+        ),
+    ],
+)
+def test_damaged_metadata(tmp_path, rng, changes, message):
+    model, _, _ = _trained(rng)
+    path = tmp_path / "m.safetensors"
+    model.save(path)
+    _rewrite(path, **changes)
+    with pytest.raises(ValueError, match=message):
+        fd.load_model(path)
+
+
+def test_damaged_files(tmp_path, rng):
+    model, _, _ = _trained(rng)
+    path = tmp_path / "m.safetensors"
+    model.save(path)
+    content = path.read_bytes()
+    for damaged in (b"", b"abc", content[:7], content[:100], content[:-1], b"\xff" * 64):
+        path.write_bytes(damaged)
+        with pytest.raises(ValueError, match=r"the file is no valid safetensors file"):
+            fd.load_model(path)
+        with pytest.raises(ValueError, match=r"the file is no valid safetensors file"):
+            model.load_weights(path)
+
+
+def test_slots_that_do_not_fit(tmp_path, rng):
+    model, _, _ = _trained(rng)
+    path = tmp_path / "m.safetensors"
+    model.save(path)
+    content = path.read_bytes()
+    size = int.from_bytes(content[:8], "little")
+    metadata = json.loads(content[8 : 8 + size])["__metadata__"]
+    tensors = load_file(path)
+    tensors.pop(next(name for name in tensors if name.startswith("optimizer/")))
+    save_file(tensors, path, metadata)
+    with pytest.raises(ValueError, match=r"does not fit the model; missing: optimizer/"):
+        fd.load_model(path)
+
+
+def test_where_a_file_cannot_be_written(tmp_path, rng):
+    model, _, _ = _trained(rng)
+    with pytest.raises(FileNotFoundError, match=r"cannot write .*: there is no folder"):
+        model.save(tmp_path / "no" / "m.safetensors")
+    with pytest.raises(IsADirectoryError, match=r"a folder; expected a file name"):
+        model.save(tmp_path)
+    with pytest.raises(ValueError, match=r"writes safetensors; use '.*m.safetensors'"):
+        model.save(tmp_path / "m.keras")
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(b"old")
+    with pytest.raises(FileExistsError, match="exists already; use overwrite=True"):
+        model.save(path, overwrite=False)
+    assert path.read_bytes() == b"old"
+    with pytest.raises(FileNotFoundError):
+        fd.load_model(tmp_path / "nothing.safetensors")
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, rng, monkeypatch):
+    model, _, _ = _trained(rng)
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(b"old")
+
+    def fail(handle):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(OSError, match="disk full"):
+        model.save(path)
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_the_file_has_the_usual_mode(tmp_path):
+    before = os.umask(0o027)
+    try:
+        _model().save(tmp_path / "m.safetensors")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "m.safetensors").stat().st_mode) == 0o640
+
+
+def test_an_unbuilt_model_is_not_saved(tmp_path):
+    model = fd.Sequential([layers.Dense(3)])
+    for save in (model.save, model.save_weights):
+        with pytest.raises(ValueError, match="the model has no weights yet"):
+            save(tmp_path / "m.safetensors")
+    assert not list(tmp_path.iterdir())
