@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -35,3 +36,13 @@ def threads(request):
     _core.set_num_threads(request.param)
     yield request.param
     _core.set_num_threads(before)
+
+
+@pytest.fixture
+def real_data():
+    """The folder of the real data sets: FASTDNN_DATA, else ../shared/data beside the repository."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("FASTDNN_DATA") or beside)
+    if not folder.is_dir():
+        pytest.skip("no real data: set FASTDNN_DATA to a folder with mnist/, tabular/ and so on")
+    return folder
