@@ -1,6 +1,6 @@
 """The handwritten digits that the package ships."""
 
-from importlib import resources
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -33,8 +33,7 @@ def load_digits(test_size: int = 360) -> tuple[_Split, _Split]:
     >>> x_train.shape, x_test.shape
     ((1437, 8, 8), (360, 8, 8))
     """
-    file = resources.files("fastdnn.datasets") / "data" / "digits.npz"
-    with file.open("rb") as stream, np.load(stream, allow_pickle=False) as arrays:
+    with np.load(Path(__file__).with_name("data") / "digits.npz", allow_pickle=False) as arrays:
         images: npt.NDArray[np.uint8] = arrays["images"]
         labels: npt.NDArray[np.uint8] = arrays["labels"]
     if not 0 < test_size < len(labels):

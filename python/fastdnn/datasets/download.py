@@ -2,9 +2,7 @@
 
 import contextlib
 import gzip
-import hashlib
 import os
-import tempfile
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,6 +24,8 @@ def content_sha256(path: Path, *, max_bytes: int) -> str:
     Raises:
         ValueError: The file is damaged or holds more than `max_bytes`.
     """
+    import hashlib  # loads OpenSSL, which only a download needs
+
     digest = hashlib.sha256()
     held = 0
     with path.open("rb") as file:
@@ -63,6 +63,8 @@ def fetch(
     Raises:
         OSError: No mirror delivered, with each one's reason; or the folder cannot be written.
     """
+    import tempfile
+
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(prefix=f".{destination.name}.", dir=destination.parent)
@@ -108,7 +110,7 @@ def _deliver(
 
 
 def _stream(url: str, file: BinaryIO, max_bytes: int, timeout: float) -> None:
-    # Imported here: the network's modules would double the time of `import fastdnn`.
+    # The network's modules would double the time of `import fastdnn`.
     import http.client
     import urllib.error
     import urllib.request
