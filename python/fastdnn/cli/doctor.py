@@ -6,7 +6,6 @@ import os
 import platform
 import sys
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -107,58 +106,26 @@ def _processor() -> Iterator[tuple[str, str]]:
     if offered[-1] == "scalar" and platform.machine() in ("x86_64", "AMD64"):
         yield "", "neither AVX2 nor AVX-512 is offered: a slow virtual or old processor"
     amx = features["amx_tile"] and features["amx_bf16"]
-    yield "AMX", "present" if amx else "not present"
-    yield "bfloat16", "AVX-512 BF16 present" if features["avx512_bf16"] else "not present"
+    unused = "" if "amx" in offered else ", but there are no kernels for it"
+    yield "AMX", f"present{unused}" if amx else "not present"
 
 
 def _threads() -> Iterator[tuple[str, str]]:
-    yield "used", f"{_core.num_threads()} at most"
+    available = _core.available_cpus()
+    yield "used", f"{_core.num_threads()} at most; small networks use fewer"
     yield "processors", str(os.cpu_count())
     if hasattr(os, "sched_getaffinity"):
-        yield "affinity", f"this process may run on {len(os.sched_getaffinity(0))}"
-    quota = cgroup_quota()
-    limit = "no limit" if quota is None else f"time of {quota:g} processors"
-    yield "cgroup", limit
-    wish = os.environ.get("FASTDNN_NUM_THREADS")
-    yield "environment", f"FASTDNN_NUM_THREADS={wish}" if wish else "FASTDNN_NUM_THREADS not set"
-
-
-def cgroup_quota(
-    root: Path = Path("/sys/fs/cgroup"), own: Path = Path("/proc/self/cgroup")
-) -> float | None:
-    """The processors' worth of time this process's control groups grant, None for no limit.
-
-    Args:
-        root: Where the control groups are mounted.
-        own: The file that names this process's group.
-    """
-    quotas = []
-    for folder in _cgroup_folders(root, own):
-        try:
-            words = (folder / "cpu.max").read_text().split()  # version 2: "quota period" or "max"
-            if words[0] != "max":
-                quotas.append(int(words[0]) / int(words[1]))
-        except (OSError, ValueError, IndexError):
-            continue
-    try:  # version 1
-        quota = int((root / "cpu" / "cpu.cfs_quota_us").read_text())
-        if quota > 0:
-            quotas.append(quota / int((root / "cpu" / "cpu.cfs_period_us").read_text()))
-    except (OSError, ValueError):
-        pass
-    return min(quotas, default=None)
-
-
-def _cgroup_folders(root: Path, own: Path) -> list[Path]:
-    """This process's group of version 2 and those above it; each may set a limit."""
-    try:
-        lines = own.read_text().splitlines()
-    except OSError:
-        return [root]
-    names = [line.removeprefix("0::").strip("/") for line in lines if line.startswith("0::")]
-    # Inside a container the name may come from outside it; the mount itself then has the limit.
-    folder = root / names[0] if names else root
-    return [folder, *(parent for parent in folder.parents if parent.is_relative_to(root))]
+        affinity = len(os.sched_getaffinity(0))
+        yield "affinity", f"this process may run on {affinity}"
+        limited = f"grants the time of {available}" if available < affinity else "no limit"
+        yield "cgroup", limited
+    # The library's own variable wins; the other is how joblib shares a machine out.
+    for name in ("FASTDNN_NUM_THREADS", "OMP_NUM_THREADS"):
+        if os.environ.get(name):
+            yield "environment", f"{name}={os.environ[name]}"
+            break
+    else:
+        yield "environment", "neither FASTDNN_NUM_THREADS nor OMP_NUM_THREADS is set"
 
 
 def _packages() -> Iterator[tuple[str, str]]:

@@ -73,10 +73,9 @@ def table_problem(
     known = np.flatnonzero(~table.columns[table.position(encoder.target)].missing)
     rest, test_rows = _split(known, _TEST_SHARE, seed)
     rows, held_out = _split(rest, validation_split, seed + 1)
-    if not len(rows) or not len(test_rows):
+    if not len(test_rows):
         raise ValueError(
-            f"[train] {path.name} has {len(known)} rows with a target; too few to train and test "
-            "with"
+            f"[train] {path.name} has {len(known)} rows with a target; too few to train and test"
         )
     encoder.fit(table, rows)
     x, (y, _) = encoder.transform(table), encoder.transform_target(table)
@@ -88,7 +87,7 @@ def table_problem(
     if len(known) < table.rows:
         notes.append(f"rows left out, without a target: {table.rows - len(known)}")
     return Problem(
-        name=path.name.removesuffix(".gz").rsplit(".", 1)[0],
+        name=path.name.removesuffix(".gz").rsplit(".", 1)[0] or "table",
         train=(x[rows], y[rows]),
         validation=(x[held_out], y[held_out]) if len(held_out) else None,
         test=(x[test_rows], y[test_rows]),
@@ -101,7 +100,12 @@ def table_problem(
 
 def _split(rows: _Array, share: float, seed: int) -> tuple[_Array, _Array]:
     """Split off a share of the rows, drawn at random; both parts keep the rows' order."""
+    count = round(share * len(rows))
+    if count >= len(rows):
+        raise ValueError(
+            f"[train] of {len(rows)} rows {count} are held out; none is left to train with"
+        )
     chosen = np.zeros(len(rows), bool)
     order = np.random.Generator(np.random.Philox(seed)).permutation(len(rows))
-    chosen[order[: round(share * len(rows))]] = True
+    chosen[order[:count]] = True
     return rows[~chosen], rows[chosen]

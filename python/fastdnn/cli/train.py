@@ -3,6 +3,7 @@
 import argparse
 import json
 import math
+import sys
 import time
 from importlib.util import find_spec
 from pathlib import Path
@@ -108,7 +109,7 @@ def run(arguments: argparse.Namespace) -> int:
     fd.set_seed(arguments.seed)
     model = build_model(problem, arguments)
 
-    epochs = arguments.epochs or _EPOCHS.get(problem.name, _TABLE_EPOCHS)
+    epochs = arguments.epochs or _EPOCHS.get(arguments.data, _TABLE_EPOCHS)
     rows = len(problem.train[0])
     batch_size = arguments.batch_size or (_SMALL_BATCH if rows < _MANY_ROWS else _LARGE_BATCH)
     _introduce(say, problem, model, arguments, epochs, batch_size)
@@ -132,6 +133,8 @@ def run(arguments: argparse.Namespace) -> int:
         say(f"{what:<17} {path}")
     if plot_path is None:
         say(f"{'curves':<17} none: pip install 'fastdnn[plot]' to have them drawn")
+    if not math.isfinite(history.history["loss"][-1]):
+        print("fastdnn: the training diverged; try a smaller --learning-rate", file=sys.stderr)
     return 0
 
 
@@ -219,6 +222,8 @@ def _output_paths(arguments: argparse.Namespace, problem: Problem) -> tuple[Path
         plot_path = model_path.with_suffix(".png")
     if arguments.plot is not None and find_spec("matplotlib") is None:
         raise ValueError("[train] --plot needs matplotlib: pip install 'fastdnn[plot]'")
+    if model_path.suffix != ".safetensors":
+        raise ValueError(f"[train] --output {model_path}: expected a name in .safetensors")
     if plot_path is not None and plot_path.suffix.lower() not in (".png", ".pdf", ".svg"):
         raise ValueError(f"[train] --plot {plot_path}: expected a name in .png, .pdf or .svg")
     for path in (model_path, plot_path):
