@@ -398,9 +398,10 @@ class TestTrain:
         done = run("train", "digits", *words)
         assert done.code == 2 and message in done.err and "expected" in done.err
 
-    def test_divergence_is_said(self, run):
-        words = ["--optimizer", "sgd", "--learning-rate", "1e30", "--epochs", "2", "--hidden", "8"]
-        done = run("train", "digits", *words)
+    def test_divergence_is_said(self, run, folder):
+        write_table(folder / "houses.csv")
+        words = ["--optimizer", "sgd", "--learning-rate", "1e9", "--epochs", "9", "--hidden", "0"]
+        done = run("train", "houses.csv", *words)
         assert done.code == 0 and "the training diverged; try a smaller --learning-rate" in done.err
 
     def test_ctrl_c(self, folder):

@@ -181,10 +181,11 @@ def test_results(problem: Problem, model: Any) -> dict[str, str]:
     truth = problem.encoder.inverse_transform_target(y).astype(np.float64)
     found = problem.encoder.inverse_transform_target(model.predict(x, verbose=0))
     error = found.astype(np.float64) - truth
-    spread = float(np.square(truth - truth.mean()).sum())
-    r2 = 1 - float(np.square(error).sum()) / spread if spread else math.nan
+    with np.errstate(over="ignore", invalid="ignore"):  # a net that diverged predicts anything
+        squares, spread = np.square(error).mean(), np.square(truth - truth.mean()).mean()
+        r2 = 1 - squares / spread if spread else math.nan
     return {
-        "RMSE": f"{math.sqrt(np.square(error).mean()):.6g}",
+        "RMSE": f"{math.sqrt(squares):.6g}",
         "MAE": f"{np.abs(error).mean():.6g}",
         "R2": f"{r2:.4f}",
     }
