@@ -29,15 +29,6 @@ def rng():
     return np.random.default_rng(seed)
 
 
-@pytest.fixture(params=[1, 2, 3, 5, 8])
-def threads(request):
-    """Run the test once with each of these numbers of threads."""
-    before = _core.num_threads()
-    _core.set_num_threads(request.param)
-    yield request.param
-    _core.set_num_threads(before)
-
-
 @pytest.fixture
 def real_data():
     """The folder of the real data sets: FASTDNN_DATA, else ../shared/data beside the repository."""
@@ -46,3 +37,12 @@ def real_data():
     if not folder.is_dir():
         pytest.skip("no real data: set FASTDNN_DATA to a folder with mnist/, tabular/ and so on")
     return folder
+
+
+@pytest.fixture(params=[1, 2, 3, 5, 8])
+def threads(request):
+    """Run the test once with each of these numbers of threads."""
+    before = _core.num_threads()
+    _core.set_num_threads(request.param)
+    yield request.param
+    _core.set_num_threads(before)
