@@ -421,8 +421,8 @@ class TestTrain:
 
 @needs_network
 class TestRealTables:
-    # Published results of plain networks on these tables are around 0.85 for adult and an RMSE of
-    # 50,000 to 55,000 for the houses; five epochs are to be well on the way.
+    # Knowing nothing gives 0.76 and 0.30, the most frequent classes, and an RMSE of 115,000, the
+    # prices' deviation.
     @pytest.mark.parametrize(
         ("name", "words", "figure", "least", "most"),
         [

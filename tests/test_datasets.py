@@ -4,6 +4,8 @@ import hashlib
 import http.server
 import socket
 import struct
+import subprocess
+import sys
 import threading
 
 import numpy as np
@@ -344,3 +346,14 @@ class TestPublished:
         monkeypatch.setenv("FASTDNN_DATA", str(real_data / "mnist"))
         _, (_, y_test) = datasets.load_mnist()
         assert y_test[:5].tolist() == [7, 2, 1, 0, 4]
+
+
+class TestImport:
+    def test_datasets_come_with_the_package_when_they_are_used(self):
+        code = (
+            "import sys, fastdnn\n"
+            "assert 'fastdnn.datasets' not in sys.modules\n"
+            "assert fastdnn.datasets.load_digits and fastdnn.plot.history"
+        )
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr

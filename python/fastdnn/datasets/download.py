@@ -1,12 +1,12 @@
 """Fetches a file from the first of several mirrors that delivers the right bytes."""
 
 import contextlib
-import gzip
 import os
-import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import BinaryIO
+
+from fastdnn.datasets.compressed import GzipErrors, open_decompressed
 
 _CHUNK_BYTES = 1 << 16
 _TIMEOUT_SECONDS = 20.0
@@ -28,18 +28,15 @@ def content_sha256(path: Path, *, max_bytes: int) -> str:
 
     digest = hashlib.sha256()
     held = 0
-    with path.open("rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        stream: BinaryIO | gzip.GzipFile = gzip.GzipFile(fileobj=file) if compressed else file
-        try:
+    try:
+        with open_decompressed(path) as stream:
             while chunk := stream.read(_CHUNK_BYTES):
                 held += len(chunk)
                 if held > max_bytes:
                     raise ValueError(f"it holds more than the {max_bytes} bytes expected")
                 digest.update(chunk)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(f"it is a damaged gzip file ({error})") from None
+    except GzipErrors as error:
+        raise ValueError(f"it is a damaged gzip file ({error})") from None
     return digest.hexdigest()
 
 

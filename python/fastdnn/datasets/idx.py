@@ -8,17 +8,17 @@ Source: http://yann.lecun.com/exdb/mnist/, "The IDX file format".
 import gzip
 import math
 import os
-import zlib
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 
+from fastdnn.datasets.compressed import GzipErrors, open_decompressed
+
 _ELEMENT_TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MAX_DIMENSIONS = 32  # NumPy 1.26's limit
 _CHUNK_BYTES = 1 << 20
-_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_idx(path: str | os.PathLike[str], *, max_bytes: int = 1 << 30) -> npt.NDArray[Any]:
@@ -37,24 +37,21 @@ def read_idx(path: str | os.PathLike[str], *, max_bytes: int = 1 << 30) -> npt.N
         OSError: The file cannot be opened.
     """
     path = Path(path)
-    with path.open("rb") as file:
-        compressed = file.read(2) == _GZIP_MAGIC
-        file.seek(0)
-        if not compressed:
-            return _read_stream(file, path.name, max_bytes, os.fstat(file.fileno()).st_size)
-        try:
-            with gzip.GzipFile(fileobj=file, mode="rb") as stream:
-                return _read_stream(stream, path.name, max_bytes, None)
-        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
-            raise ValueError(
-                f"[read_idx] {path.name} is a damaged gzip file ({error}); get it again"
-            ) from None
+    try:
+        with open_decompressed(path) as stream:
+            # Only reading it through can tell how much a compressed file holds.
+            size = None if isinstance(stream, gzip.GzipFile) else os.fstat(stream.fileno()).st_size
+            return _read_stream(stream, path.name, max_bytes, size)
+    except GzipErrors as error:
+        raise ValueError(
+            f"[read_idx] {path.name} is a damaged gzip file ({error}); get it again"
+        ) from None
 
 
 def _read_stream(
-    stream: BinaryIO | gzip.GzipFile, name: str, max_bytes: int, file_size: int | None
+    stream: BinaryIO, name: str, max_bytes: int, file_size: int | None
 ) -> npt.NDArray[Any]:
-    """Read header and elements; `file_size` is None when only reading can tell it."""
+    """Read header and elements; `file_size` is None if it is not known."""
     dtype, shape = _read_header(stream, name)
     wanted = math.prod(shape) * dtype.itemsize
     if wanted > max_bytes:
@@ -80,9 +77,7 @@ def _read_stream(
     return np.frombuffer(elements, dtype).reshape(shape).astype(dtype.newbyteorder("="), copy=False)
 
 
-def _read_header(
-    stream: BinaryIO | gzip.GzipFile, name: str
-) -> tuple[np.dtype[Any], tuple[int, ...]]:
+def _read_header(stream: BinaryIO, name: str) -> tuple[np.dtype[Any], tuple[int, ...]]:
     magic = stream.read(4)
     if len(magic) < 4:
         raise ValueError(

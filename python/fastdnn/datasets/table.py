@@ -1,12 +1,10 @@
 """Tables in CSV files: which columns are numbers, which are words, and what is missing."""
 
 import csv
-import gzip
 import io
 import math
 import os
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -15,6 +13,8 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from fastdnn.datasets.compressed import GzipErrors, open_decompressed
 
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null"})
 _LOOK_AT_ROWS = 1000
@@ -156,7 +156,7 @@ def _read_rows(path: Path) -> tuple[list[int], list[tuple[str, ...]]]:
                 )
             lines.append(line)
             rows.append(cells)
-    except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+    except GzipErrors as error:
         raise ValueError(f"[read_csv] {path.name} is a damaged gzip file ({error})") from None
     except UnicodeDecodeError as error:
         raise ValueError(
@@ -167,24 +167,23 @@ def _read_rows(path: Path) -> tuple[list[int], list[tuple[str, ...]]]:
 
 
 def _parse(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
-    with path.open("rb") as file:
-        compressed = file.read(2) == b"\x1f\x8b"
-        file.seek(0)
-        stream = gzip.GzipFile(fileobj=file) if compressed else file
-        with io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text:
-            first = next((line for line in islice(text, 100) if line.strip()), "")
-            text.seek(0)
-            delimiter = max(_DELIMITERS, key=first.count)
-            reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
-            try:
-                for cells in reader:
-                    stripped = tuple(cell.strip() for cell in cells)
-                    if stripped and (len(stripped) > 1 or stripped[0]):
-                        yield reader.line_num, stripped
-            except csv.Error as error:
-                raise ValueError(
-                    f"[read_csv] {path.name}, line {reader.line_num} is not CSV: {error}"
-                ) from None
+    with (
+        open_decompressed(path) as stream,
+        io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text,
+    ):
+        first = next((line for line in islice(text, 100) if line.strip()), "")
+        text.seek(0)
+        delimiter = max(_DELIMITERS, key=first.count)
+        reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
+        try:
+            for cells in reader:
+                stripped = tuple(cell.strip() for cell in cells)
+                if stripped and (len(stripped) > 1 or stripped[0]):
+                    yield reader.line_num, stripped
+        except csv.Error as error:
+            raise ValueError(
+                f"[read_csv] {path.name}, line {reader.line_num} is not CSV: {error}"
+            ) from None
 
 
 def _to_column(name: str, cells: Sequence[str]) -> Column:
