@@ -1,4 +1,5 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +28,16 @@ def rng():
     seed = int(os.environ.get("FASTDNN_TEST_SEED", np.random.SeedSequence().entropy % 2**32))
     print(f"FASTDNN_TEST_SEED={seed}")
     return np.random.default_rng(seed)
+
+
+@pytest.fixture
+def real_data():
+    """The folder of the real data sets: FASTDNN_DATA, else ../shared/data beside the repository."""
+    beside = Path(__file__).resolve().parents[2] / "shared" / "data"
+    folder = Path(os.environ.get("FASTDNN_DATA") or beside)
+    if not folder.is_dir():
+        pytest.skip("no real data: set FASTDNN_DATA to a folder with mnist/, tabular/ and so on")
+    return folder
 
 
 @pytest.fixture(params=[1, 2, 3, 5, 8])

@@ -1,5 +1,7 @@
 """Train, save, reuse and deploy deep fully-connected networks."""
 
+from typing import TYPE_CHECKING, Any
+
 from fastdnn import (
     activations,
     callbacks,
@@ -23,6 +25,7 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "datasets",
     "get_num_threads",
     "initializers",
     "layers",
@@ -32,7 +35,20 @@ __all__ = [
     "models",
     "ops",
     "optimizers",
+    "plot",
     "set_num_threads",
     "set_seed",
     "show_config",
 ]
+
+if TYPE_CHECKING:
+    from fastdnn import datasets, plot
+else:
+
+    def __getattr__(name: str) -> Any:
+        # Imported when first used: training needs neither.
+        if name in ("datasets", "plot"):
+            from importlib import import_module
+
+            return import_module(f"fastdnn.{name}")
+        raise AttributeError(f"module 'fastdnn' has no attribute {name!r}")

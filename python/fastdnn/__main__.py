@@ -1,0 +1,7 @@
+"""`python -m fastdnn`: the command line."""
+
+import sys
+
+from fastdnn.cli import main
+
+sys.exit(main())

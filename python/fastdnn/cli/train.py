@@ -1,0 +1,282 @@
+"""`fastdnn train`: a data set or a table in, a saved model and its curves out."""
+
+import argparse
+import json
+import math
+import sys
+import time
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from fastdnn.cli.arguments import (
+    fraction,
+    layer_sizes,
+    natural_number,
+    positive_float,
+    positive_int,
+)
+from fastdnn.cli.problems import IMAGE_SETS, Problem, image_problem, table_problem
+
+_EPOCHS = {"digits": 40, "mnist": 10, "fashion-mnist": 15}
+_TABLE_EPOCHS = 20
+_SMALL_BATCH, _LARGE_BATCH, _MANY_ROWS = 32, 128, 10_000
+_EXAMPLES = """examples:
+  fastdnn train digits
+  fastdnn train mnist --hidden 512 --dropout 0.2 --epochs 20
+  fastdnn train houses.csv --target price --output houses.safetensors
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to argparse's sub-commands."""
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "train",
+        help="train a network on a data set or a CSV table",
+        description="Train a network, test it, save it and draw its curves.",
+        epilog=_EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    parser.add_argument("data", help=f"{', '.join(IMAGE_SETS)}, or a CSV file (also .csv.gz)")
+    table = parser.add_argument_group("tables")
+    table.add_argument(
+        "--target", metavar="COLUMN", help="name or index of the column to predict (the last)"
+    )
+    table.add_argument(
+        "--task",
+        choices=("classification", "regression"),
+        help="what the target is (decided by its values)",
+    )
+    table.add_argument(
+        "--header",
+        action=argparse.BooleanOptionalAction,
+        help="whether the first line names the columns (decided by its looks)",
+    )
+    network = parser.add_argument_group("network")
+    network.add_argument(
+        "--hidden", type=layer_sizes, default=(300, 100), metavar="N,N", help="layers (300,100)"
+    )
+    network.add_argument("--activation", default="relu", metavar="NAME", help="of these (relu)")
+    network.add_argument(
+        "--dropout", type=fraction, default=0.0, metavar="RATE", help="after each of these (0)"
+    )
+    network.add_argument(
+        "--batch-norm", action="store_true", help="before each of these activations"
+    )
+    training = parser.add_argument_group("training")
+    training.add_argument("--epochs", type=positive_int, metavar="N")
+    training.add_argument("--batch-size", type=positive_int, metavar="N")
+    training.add_argument("--optimizer", default="adam", metavar="NAME", help="(adam)")
+    training.add_argument(
+        "--learning-rate", type=positive_float, metavar="RATE", help="(the optimizer's default)"
+    )
+    training.add_argument(
+        "--validation-split",
+        type=fraction,
+        default=0.1,
+        metavar="SHARE",
+        help="of the training rows, to watch the training by (0.1)",
+    )
+    training.add_argument(
+        "--seed", type=natural_number, default=0, metavar="N", help="same seed, same model (0)"
+    )
+    training.add_argument("--threads", type=positive_int, metavar="N")
+    output = parser.add_argument_group("output")
+    output.add_argument(
+        "--output", type=Path, metavar="FILE", help="the model (DATA.safetensors, here)"
+    )
+    output.add_argument(
+        "--plot",
+        type=Path,
+        metavar="FILE",
+        help="the curves (the model's name with .png; needs matplotlib)",
+    )
+    output.add_argument("--quiet", action="store_true", help="print nothing but errors")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Train as the arguments say; returns the exit code."""
+    import fastdnn as fd
+
+    problem = _problem(arguments)
+    model_path, plot_path = _output_paths(arguments, problem)
+    say = (lambda *_: None) if arguments.quiet else print
+    if arguments.threads is not None:
+        fd.set_num_threads(arguments.threads)
+    fd.set_seed(arguments.seed)
+    model = build_model(problem, arguments)
+
+    epochs = arguments.epochs or _EPOCHS.get(arguments.data, _TABLE_EPOCHS)
+    rows = len(problem.train[0])
+    batch_size = arguments.batch_size or (_SMALL_BATCH if rows < _MANY_ROWS else _LARGE_BATCH)
+    _introduce(say, problem, model, arguments, epochs, batch_size)
+    start = time.perf_counter()
+    history = model.fit(
+        *problem.train,
+        batch_size=batch_size,
+        epochs=epochs,
+        validation_data=problem.validation,
+        verbose=0 if arguments.quiet else "auto",
+    )
+    seconds = time.perf_counter() - start
+    results = test_results(problem, model)
+    written = _write(problem, model, history, model_path, plot_path)
+
+    say()
+    for name, value in results.items():
+        say(f"test {name:<12} {value}")
+    say(f"{'time':<17} {seconds:.1f} s, {1e3 * seconds / epochs:.0f} ms an epoch")
+    for what, path in written.items():
+        say(f"{what:<17} {path}")
+    if plot_path is None:
+        say(f"{'curves':<17} none: pip install 'fastdnn[plot]' to have them drawn")
+    if not math.isfinite(history.history["loss"][-1]):
+        print("fastdnn: the training diverged; try a smaller --learning-rate", file=sys.stderr)
+    return 0
+
+
+def build_model(problem: Problem, arguments: argparse.Namespace) -> Any:
+    """The compiled network that the arguments describe."""
+    import fastdnn as fd
+
+    layers = fd.layers
+    shape = problem.train[0].shape[1:]
+    stack: list[Any] = [fd.Input(shape)]
+    if len(shape) > 1:
+        stack.append(layers.Flatten())
+    initializer = _initializer(arguments.activation)
+    for units in arguments.hidden:
+        # The normalisation has an offset of its own.
+        stack.append(
+            layers.Dense(units, use_bias=not arguments.batch_norm, kernel_initializer=initializer)
+        )
+        if arguments.batch_norm:
+            stack.append(layers.BatchNormalization())
+        stack.append(layers.Activation(arguments.activation))
+        if arguments.dropout:
+            stack.append(layers.Dropout(arguments.dropout))
+    classification = problem.task == "classification"
+    stack.append(layers.Dense(problem.outputs, activation="softmax" if classification else None))
+    model = fd.Sequential(stack)
+    optimizer = fd.optimizers.get(arguments.optimizer)
+    if arguments.learning_rate is not None:
+        optimizer.learning_rate = arguments.learning_rate
+    if classification:
+        model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    else:
+        model.compile(optimizer, loss="mse", metrics=["mae"])
+    return model
+
+
+def test_results(problem: Problem, model: Any) -> dict[str, str]:
+    """Name -> figure of the test rows, for people; a regression's in the target's unit."""
+    x, y = problem.test
+    if problem.task == "classification":
+        logs = model.evaluate(x, y, verbose=0, return_dict=True)
+        return {name: f"{logs[name]:.4f}" for name in ("accuracy", "loss")}
+    assert problem.encoder is not None
+    truth = problem.encoder.inverse_transform_target(y).astype(np.float64)
+    found = problem.encoder.inverse_transform_target(model.predict(x, verbose=0))
+    error = found.astype(np.float64) - truth
+    with np.errstate(over="ignore", invalid="ignore"):  # a net that diverged predicts anything
+        squares, spread = np.square(error).mean(), np.square(truth - truth.mean()).mean()
+        r2 = 1 - squares / spread if spread else math.nan
+    return {
+        "RMSE": f"{math.sqrt(squares):.6g}",
+        "MAE": f"{np.abs(error).mean():.6g}",
+        "R2": f"{r2:.4f}",
+    }
+
+
+def _problem(arguments: argparse.Namespace) -> Problem:
+    if arguments.data in IMAGE_SETS:
+        given = {"--target": arguments.target, "--task": arguments.task}
+        for option in (name for name, value in given.items() if value is not None):
+            raise ValueError(f"[train] {option} is for tables; {arguments.data} is a set of images")
+        return image_problem(
+            arguments.data, validation_split=arguments.validation_split, seed=arguments.seed
+        )
+    path = Path(arguments.data)
+    if not path.exists():
+        raise ValueError(
+            f"[train] there is no file {arguments.data!r}; expected a CSV file, or one of "
+            f"{', '.join(IMAGE_SETS)}"
+        )
+    return table_problem(
+        path,
+        target=arguments.target,
+        task=arguments.task,
+        header=arguments.header,
+        validation_split=arguments.validation_split,
+        seed=arguments.seed,
+    )
+
+
+def _output_paths(arguments: argparse.Namespace, problem: Problem) -> tuple[Path, Path | None]:
+    """Where the model and its curves go; checked now, not after an hour of training."""
+    model_path: Path = arguments.output or Path(f"{problem.name}.safetensors")
+    plot_path: Path | None = arguments.plot
+    if plot_path is None and find_spec("matplotlib") is not None:
+        plot_path = model_path.with_suffix(".png")
+    if arguments.plot is not None and find_spec("matplotlib") is None:
+        raise ValueError("[train] --plot needs matplotlib: pip install 'fastdnn[plot]'")
+    if model_path.suffix != ".safetensors":
+        raise ValueError(f"[train] --output {model_path}: expected a name in .safetensors")
+    if plot_path is not None and plot_path.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise ValueError(f"[train] --plot {plot_path}: expected a name in .png, .pdf or .svg")
+    for path in (model_path, plot_path):
+        if path is not None and not path.parent.is_dir():
+            raise ValueError(f"[train] there is no folder {path.parent} to write {path.name} into")
+        if path is not None and path.is_dir():
+            raise ValueError(f"[train] {path} is a folder; expected the name of a file")
+    return model_path, plot_path
+
+
+def _introduce(
+    say: Any, problem: Problem, model: Any, arguments: argparse.Namespace, epochs: int, batch: int
+) -> None:
+    x = problem.train[0]
+    validation = len(problem.validation[0]) if problem.validation else 0
+    what = f"{problem.outputs} classes" if problem.task == "classification" else "regression"
+    shape = "x".join(str(size) for size in x.shape[1:])
+    sizes = (math.prod(x.shape[1:]), *arguments.hidden, problem.outputs)
+    say(
+        f"{problem.name}: {len(x)} rows to train, {validation} to validate, "
+        f"{len(problem.test[0])} to test; inputs {shape}, {what}"
+    )
+    for note in problem.notes:
+        say(note)
+    say(
+        f"network: {'-'.join(map(str, sizes))}, {model.count_params():,} parameters; "
+        f"{arguments.optimizer}, batches of {batch}, {epochs} epochs"
+    )
+
+
+def _write(
+    problem: Problem, model: Any, history: Any, model_path: Path, plot_path: Path | None
+) -> dict[str, Path]:
+    """Write the files; returns what was written -> where."""
+    model.save(model_path)
+    written = {"model": model_path}
+    if problem.encoder is not None:
+        # A model takes numbers; this says which numbers a table's columns become.
+        columns = model_path.with_suffix(".columns.json")
+        columns.write_text(json.dumps(problem.encoder.get_config(), indent=1) + "\n")
+        written["columns"] = columns
+    if plot_path is not None:
+        from fastdnn import plot
+
+        plot.history(history, plot_path)
+        written["curves"] = plot_path
+    return written
+
+
+def _initializer(activation: str) -> str:
+    """The kernel initializer made for this activation (He 2015, LeCun 1998, Glorot 2010)."""
+    if activation == "selu":
+        return "lecun_normal"
+    saturating = ("sigmoid", "tanh", "softmax", "softsign", "hard_sigmoid", "hard_tanh", "linear")
+    return "glorot_uniform" if activation in saturating else "he_normal"
