@@ -4,7 +4,6 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 venv=$PWD/build/venv
-export PATH=$venv/bin:$PATH
 
 usage() {
   cat <<'TEXT'
@@ -23,17 +22,21 @@ tools/dev.sh COMMAND [arguments]
 TEXT
 }
 
-# Tools and libraries of development, in build/venv; made anew when pyproject.toml changes.
-ensure_venv() {
-  if [ "$venv/.complete" -nt pyproject.toml ]; then return; fi
-  tools/system_packages.sh
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install -q -U 'pip>=25.1'
-  "$venv/bin/pip" install -q --group dev
-  touch "$venv/.complete"
+# Tools and libraries of development, in build/venv; installed anew when pyproject.toml changes.
+enter_venv() {
+  if [ ! "$venv/.complete" -nt pyproject.toml ]; then
+    tools/system_packages.sh
+    [ -x "$venv/bin/pip" ] || python3 -m venv "$venv"
+    "$venv/bin/pip" install -q -U 'pip>=25.1'
+    "$venv/bin/pip" install -q --group dev
+    touch "$venv/.complete"
+  fi
+  export PATH=$venv/bin:$PATH
 }
 
-native_sources() { git ls-files --cached --others --exclude-standard '*.h' '*.cc' '*.cpp' '*.cu' '*.cuh'; }
+native_sources() {
+  git ls-files --cached --others --exclude-standard '*.h' '*.cc' '*.cpp' '*.cu' '*.cuh'
+}
 
 # Configures and builds a preset of CMakePresets.json.
 cmake_build() {
@@ -126,11 +129,11 @@ command=${1:-}
 shift || true
 case $command in
   build | lint | format | types | stubs | isa | tsan | sanitize | clang | wheel)
-    ensure_venv
+    enter_venv
     "$command" "$@"
     ;;
   test)
-    ensure_venv
+    enter_venv
     run_tests "$@"
     ;;
   *)
