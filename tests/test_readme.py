@@ -1,8 +1,8 @@
 """The code in README.md runs as it stands there.
 
 Python blocks run one after the other in one interpreter. A shell block runs if a line above it says
-so: <!-- run --> or, for a quicker variant, <!-- run: TEXT -> REPLACEMENT -->. In it .venv/bin/python
-is the Python of this test, and the data folder one of made-up images.
+so: <!-- run --> or, for a quicker variant, <!-- run: TEXT -> REPLACEMENT -->. In it
+.venv/bin/python is the Python of this test, and the data folder one of made-up images.
 """
 
 import os
