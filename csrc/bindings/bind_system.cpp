@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <pybind11/stl.h>
+#include <pybind11/typing.h>
 
 #include "csrc/bindings/register.h"
 #include "csrc/core/available_cpus.h"
@@ -14,7 +15,7 @@ namespace py = pybind11;
 void register_system(py::module_& m) {
   m.def("cpu_features", [] {
     const CpuFeatures& f = cpu_features();
-    py::dict d;
+    py::typing::Dict<py::str, py::object> d;
     d["model"] = f.model;
     d["avx2"] = f.avx2;
     d["avx512"] = f.avx512;
