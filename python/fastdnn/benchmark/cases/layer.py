@@ -1,0 +1,114 @@
+"""What layers do besides products: activations, softmax, batch normalization, dropout."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from fastdnn import ops
+from fastdnn.benchmark import numpy_kernels
+from fastdnn.benchmark.cases.case import Array, Run, Shape, Variant, normal
+
+
+def variants() -> Iterator[Variant]:
+    """Yield function, variant and builder."""
+    for name in numpy_kernels.ACTIVATIONS:
+        yield "activation", name, partial(_activation, name)
+    for name in numpy_kernels.ACTIVATIONS:
+        yield "activation_backward", name, partial(_activation_backward, name)
+    yield "softmax", "", partial(_unary, ops.softmax, numpy_kernels.softmax)
+    yield "log_softmax", "", partial(_unary, ops.log_softmax, numpy_kernels.log_softmax)
+    yield "softmax_backward", "", _softmax_backward
+    yield "batch_normalization", "", _batch_norm
+    yield "batch_normalization_backward", "", _batch_norm_backward
+    yield "dropout", "", _dropout
+    yield "dropout_backward", "", _dropout_backward
+
+
+def _activation(name: str, shape: Shape) -> tuple[Run, Run]:
+    x = normal(shape)
+    ours, theirs = np.empty((2, *shape), np.float32)
+    forward, _ = numpy_kernels.ACTIVATIONS[name]
+
+    def in_numpy() -> Array:
+        forward(x, theirs)
+        return theirs
+
+    return partial(ops.activation, x, name, out=ours), in_numpy
+
+
+def _activation_backward(name: str, shape: Shape) -> tuple[Run, Run]:
+    x, dy = normal(shape), normal(shape)
+    ours, theirs = np.empty((2, *shape), np.float32)
+    _, slope = numpy_kernels.ACTIVATIONS[name]
+    saved = x if name in numpy_kernels.KEEP_INPUT else ops.activation(x, name)
+    return (
+        partial(ops.activation_backward, saved, dy, name, out=ours),
+        lambda: np.multiply(dy, slope(saved), out=theirs),
+    )
+
+
+def _unary(op: Callable[..., Any], in_numpy: Callable[..., Any], shape: Shape) -> tuple[Run, Run]:
+    x = normal(shape)
+    ours, theirs = np.empty((2, *shape), np.float32)
+    return partial(op, x, out=ours), partial(in_numpy, x, out=theirs)
+
+
+def _softmax_backward(shape: Shape) -> tuple[Run, Run]:
+    y, dy = ops.softmax(normal(shape)), normal(shape)
+    ours, theirs = np.empty((2, *shape), np.float32)
+    return (
+        partial(ops.softmax_backward, y, dy, out=ours),
+        lambda: np.multiply(y, dy - (dy * y).sum(axis=1, keepdims=True), out=theirs),
+    )
+
+
+def _batch_norm(shape: Shape) -> tuple[Run, Run]:
+    x = normal(shape)
+    gamma, beta, *moving = (np.ones(shape[1], np.float32) for _ in range(6))
+    ours, theirs = np.empty((2, *shape), np.float32)
+
+    def in_fastdnn() -> Array:
+        y, _ = ops.batch_normalization(
+            x, gamma, beta, moving[0], moving[1], training=True, out=ours
+        )
+        return y
+
+    def in_numpy() -> Array:
+        numpy_kernels.batch_norm(x, gamma, beta, (moving[2], moving[3]), theirs)
+        return theirs
+
+    return in_fastdnn, in_numpy
+
+
+def _batch_norm_backward(shape: Shape) -> tuple[Run, Run]:
+    x, dy = normal(shape), normal(shape)
+    gamma, beta, mean, variance = (np.ones(shape[1], np.float32) for _ in range(4))
+    ours, theirs = np.empty((2, *shape), np.float32)
+    _, cache = ops.batch_normalization(x, gamma, beta, None, None, training=True)
+    kept = numpy_kernels.batch_norm(x, gamma, beta, (mean, variance), theirs)
+
+    def in_numpy() -> Array:
+        numpy_kernels.batch_norm_backward(dy, *kept, gamma, theirs)
+        return theirs
+
+    return lambda: ops.batch_normalization_backward(dy, cache, out=ours)[0], in_numpy
+
+
+def _dropout(shape: Shape) -> tuple[Run, Run]:
+    x, rng = normal(shape), np.random.default_rng(1)
+    ours, theirs = np.empty((2, *shape), np.float32)
+    return (
+        partial(ops.dropout, x, 0.5, seed=1, out=ours),
+        lambda: numpy_kernels.dropout(x, 0.5, rng, theirs)[0],
+    )
+
+
+def _dropout_backward(shape: Shape) -> tuple[Run, Run]:
+    dy, kept = normal(shape), normal(shape) > 0
+    ours, theirs = np.empty((2, *shape), np.float32)
+    return (
+        partial(ops.dropout_backward, dy, 0.5, seed=1, out=ours),
+        partial(numpy_kernels.dropout_backward, dy, kept, 0.5, theirs),
+    )

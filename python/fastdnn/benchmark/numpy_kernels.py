@@ -1,0 +1,279 @@
+"""What one writes in NumPy for the things that `fastdnn.ops` does in one pass.
+
+Results go to `out` where NumPy can do that; where it takes several passes, temporaries are made, as
+in anybody's code. (NumPy's own types for arithmetic are `Any`.)
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+
+_SELU_SCALE = np.float32(1.0507009873554805)
+_SELU_ALPHA = np.float32(1.6732632423543773)
+
+
+def sigmoid(x: Array, out: Array | None = None) -> Any:
+    """Return `1 / (1 + exp(-x))`."""
+    return np.reciprocal(1 + np.exp(-x), out=out)
+
+
+def softplus(x: Array, out: Array | None = None) -> Any:
+    """Return `log(1 + exp(x))`."""
+    return np.logaddexp(x, np.float32(0), out=out)
+
+
+def gelu(x: Array, out: Array) -> Any:
+    """Return the approximation by tanh: NumPy has no erf."""
+    inner = np.float32(0.7978845608) * (x + np.float32(0.044715) * x * x * x)
+    return np.multiply(np.float32(0.5) * x, 1 + np.tanh(inner), out=out)
+
+
+def _silu_slope(x: Array) -> Any:
+    s = sigmoid(x)
+    return s * (1 + x * (1 - s))
+
+
+def _gelu_slope(x: Array) -> Any:
+    t = np.tanh(np.float32(0.7978845608) * (x + np.float32(0.044715) * x * x * x))
+    inner = np.float32(0.7978845608) * (1 + np.float32(0.134145) * x * x)
+    return np.float32(0.5) * (1 + t + x * (1 - t * t) * inner)
+
+
+def _mish_slope(x: Array) -> Any:
+    t = np.tanh(softplus(x))
+    return t + x * (1 - t * t) * sigmoid(x)
+
+
+# The backward pass of these starts from x, of the others from y.
+KEEP_INPUT = ("gelu", "gelu_tanh", "silu", "mish")
+
+# name -> (f(x, out), f' as a function of what the backward pass starts from).
+ACTIVATIONS: dict[str, tuple[Callable[[Array, Array], Any], Callable[[Array], Any]]] = {
+    "linear": (lambda x, out: np.copyto(out, x), lambda y: np.float32(1)),
+    "relu": (lambda x, out: np.maximum(x, 0, out=out), lambda y: y > 0),
+    "leaky_relu": (
+        lambda x, out: np.maximum(x, np.float32(0.2) * x, out=out),
+        lambda y: np.where(y > 0, np.float32(1), np.float32(0.2)),
+    ),
+    "elu": (
+        lambda x, out: np.copyto(out, np.where(x > 0, x, np.expm1(x))),
+        lambda y: np.where(y > 0, np.float32(1), y + 1),
+    ),
+    "selu": (
+        lambda x, out: np.multiply(
+            _SELU_SCALE, np.where(x > 0, x, _SELU_ALPHA * np.expm1(x)), out=out
+        ),
+        lambda y: np.where(y > 0, _SELU_SCALE, y + _SELU_SCALE * _SELU_ALPHA),
+    ),
+    "sigmoid": (sigmoid, lambda y: y * (1 - y)),
+    "tanh": (lambda x, out: np.tanh(x, out=out), lambda y: 1 - y * y),
+    "softplus": (softplus, lambda y: -np.expm1(-y)),
+    "softsign": (
+        lambda x, out: np.divide(x, 1 + np.abs(x), out=out),
+        lambda y: np.square(1 - np.abs(y)),
+    ),
+    "hard_sigmoid": (
+        lambda x, out: np.divide(np.clip(x + 3, 0, 6), 6, out=out),
+        lambda y: np.where((y > 0) & (y < 1), np.float32(1 / 6), np.float32(0)),
+    ),
+    "hard_tanh": (lambda x, out: np.clip(x, -1, 1, out=out), lambda y: np.abs(y) < 1),
+    "relu6": (lambda x, out: np.clip(x, 0, 6, out=out), lambda y: (y > 0) & (y < 6)),
+    "exponential": (lambda x, out: np.exp(x, out=out), lambda y: y),
+    "gelu": (gelu, _gelu_slope),
+    "gelu_tanh": (gelu, _gelu_slope),
+    "silu": (lambda x, out: np.multiply(x, sigmoid(x), out=out), _silu_slope),
+    "mish": (lambda x, out: np.multiply(x, np.tanh(softplus(x)), out=out), _mish_slope),
+}
+
+
+def softmax(x: Array, out: Array | None = None) -> Any:
+    """Return the probabilities of every row."""
+    y = np.exp(x - x.max(axis=1, keepdims=True))
+    return np.divide(y, y.sum(axis=1, keepdims=True), out=out)
+
+
+def log_softmax(x: Array, out: Array | None = None) -> Any:
+    """Return the logarithms of the probabilities of every row."""
+    shifted = x - x.max(axis=1, keepdims=True)
+    return np.subtract(shifted, np.log(np.exp(shifted).sum(axis=1, keepdims=True)), out=out)
+
+
+def batch_norm(
+    x: Array, gamma: Array, beta: Array, moving: tuple[Array, Array], out: Array
+) -> tuple[Array, Array]:
+    """Normalize the columns and move the statistics; return the normalized x and 1 / deviation."""
+    mean, variance = x.mean(axis=0), x.var(axis=0)
+    for average, statistic in zip(moving, (mean, variance), strict=True):
+        average *= np.float32(0.99)
+        average += np.float32(0.01) * statistic
+    inv_std = 1 / np.sqrt(variance + np.float32(1e-3))
+    normalized = (x - mean) * inv_std
+    np.multiply(normalized, gamma, out=out)
+    out += beta
+    return normalized, inv_std
+
+
+def batch_norm_backward(
+    dy: Array, normalized: Array, inv_std: Array, gamma: Array, out: Array
+) -> tuple[Array, Array]:
+    """Write the gradient of x to `out`; return those of gamma and beta."""
+    dbeta = dy.sum(axis=0)
+    dgamma = (dy * normalized).sum(axis=0)
+    rows = np.float32(len(dy))
+    np.subtract(dy, dbeta / rows + normalized * (dgamma / rows), out=out)
+    out *= gamma * inv_std
+    return dgamma, dbeta
+
+
+def dropout(
+    x: Array, rate: float, rng: np.random.Generator, out: Array
+) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Drop elements and scale the others; return the result and which were kept."""
+    kept = rng.random(x.shape, np.float32) >= rate
+    return dropout_backward(x, kept, rate, out), kept
+
+
+def dropout_backward(dy: Array, kept: npt.NDArray[np.bool_], rate: float, out: Array) -> Array:
+    """Return the gradient: `dy` where it was kept, scaled."""
+    np.multiply(dy, kept, out=out)
+    out *= np.float32(1 / (1 - rate))
+    return out
+
+
+def sgd(w: Array, g: Array, m: Array | None, learning_rate: float, momentum: float = 0.0) -> None:
+    """Do one step of gradient descent, with momentum if `m` is given."""
+    if m is None:
+        w -= np.float32(learning_rate) * g
+        return
+    m *= np.float32(momentum)
+    m -= np.float32(learning_rate) * g
+    w += m
+
+
+def adagrad(w: Array, g: Array, a: Array, learning_rate: float) -> None:
+    """Do one step of Adagrad."""
+    a += g * g
+    w -= np.float32(learning_rate) * g / np.sqrt(a + np.float32(1e-7))
+
+
+def rmsprop(w: Array, g: Array, v: Array, learning_rate: float) -> None:
+    """Do one step of RMSprop."""
+    v *= np.float32(0.9)
+    v += np.float32(0.1) * (g * g)
+    w -= np.float32(learning_rate) * g / np.sqrt(v + np.float32(1e-7))
+
+
+def adam(w: Array, g: Array, m: Array, v: Array, iteration: int, learning_rate: float) -> None:
+    """Do one step of Adam."""
+    rate = learning_rate * (1 - 0.999**iteration) ** 0.5 / (1 - 0.9**iteration)
+    m += np.float32(0.1) * (g - m)
+    v += np.float32(0.001) * (g * g - v)
+    w -= np.float32(rate) * m / (np.sqrt(v) + np.float32(1e-7))
+
+
+def ftrl(w: Array, g: Array, n: Array, z: Array, learning_rate: float) -> None:
+    """Do one step of "follow the regularized leader", with an L1 of 0.001."""
+    grown = n + g * g
+    root = np.sqrt(grown)
+    z += g - (root - np.sqrt(n)) / np.float32(learning_rate) * w
+    np.copyto(w, (np.clip(z, -0.001, 0.001) - z) * np.float32(learning_rate) / root)
+    np.copyto(n, grown)
+
+
+def first_nonfinite(x: Array) -> int:
+    """Return the index of the first NaN or infinity, or -1."""
+    finite = np.isfinite(x).ravel()
+    first = int(finite.argmin())
+    return -1 if finite[first] else first
+
+
+def truncated_normal(rng: np.random.Generator, out: Array) -> Array:
+    """Fill `out` with normal numbers, drawing those beyond two deviations again."""
+    rng.standard_normal(dtype=np.float32, out=out)
+    while (beyond := np.abs(out) > 2).any():
+        out[beyond] = rng.standard_normal(np.count_nonzero(beyond), np.float32)
+    return out
+
+
+def _clip(p: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
+    """Return probabilities in [1e-7, 1 - 1e-7], and where they were already."""
+    clipped = np.clip(p, 1e-7, 1 - 1e-7)
+    return clipped, clipped == p
+
+
+def _categorical(t: Array, y: Array) -> tuple[Array, Array]:
+    total = y.sum(axis=1, keepdims=True)
+    p, inside = _clip(y / total)
+    slope = np.where(inside, -t / p, np.float32(0))
+    gradient = (slope - (slope * p).sum(axis=1, keepdims=True)) / total
+    return -(t * np.log(p)).sum(axis=1), gradient
+
+
+def _sparse_categorical(labels: npt.NDArray[np.int32], y: Array) -> tuple[Array, Array]:
+    rows, total = np.arange(len(y)), y.sum(axis=1)
+    p, inside = _clip(y[rows, labels] / total)
+    gradient = np.repeat(inside / total, y.shape[1]).reshape(y.shape).astype(np.float32)
+    gradient[rows, labels] -= inside / (p * total)
+    return -np.log(p), gradient
+
+
+def _binary(t: Array, y: Array) -> tuple[Array, Array]:
+    p, inside = _clip(y)
+    loss = -(t * np.log(p) + (1 - t) * np.log1p(-p)).mean(axis=1)
+    return loss, inside * (p - t) / (p * (1 - p) * np.float32(y.shape[1]))
+
+
+def _squared(t: Array, y: Array) -> tuple[Array, Array]:
+    error = y - t
+    return (error * error).mean(axis=1), error * np.float32(2 / y.shape[1])
+
+
+def _absolute(t: Array, y: Array) -> tuple[Array, Array]:
+    error = y - t
+    return np.abs(error).mean(axis=1), np.sign(error) * np.float32(1 / y.shape[1])
+
+
+# name -> function of targets and outputs that returns the loss of every row and the gradient.
+LOSSES: dict[str, Callable[[Any, Array], tuple[Array, Array]]] = {
+    "sparse_categorical_crossentropy": _sparse_categorical,
+    "categorical_crossentropy": _categorical,
+    "binary_crossentropy": _binary,
+    "mean_squared_error": _squared,
+    "mean_absolute_error": _absolute,
+}
+
+
+def softmax_cross_entropy(logits: Array, labels: npt.NDArray[np.int32]) -> tuple[Array, Array]:
+    """Return the loss of every row, and the gradient of the logits."""
+    rows, gradient = np.arange(len(logits)), softmax(logits)
+    loss = -np.log(np.maximum(gradient[rows, labels], 1e-38))
+    gradient[rows, labels] -= 1
+    return loss, gradient
+
+
+def sigmoid_cross_entropy(z: Array, t: Array) -> tuple[Array, Array]:
+    """Return the mean loss of every row, and the gradient of the logits."""
+    loss = (np.maximum(z, 0) - z * t + np.log1p(np.exp(-np.abs(z)))).mean(axis=1)
+    return loss, (sigmoid(z) - t) / np.float32(z.shape[1])
+
+
+def in_top_k(labels: npt.NDArray[np.int32], y: Array, k: int) -> Any:
+    """Return for every row whether fewer than k outputs exceed the label's."""
+    own = y[np.arange(len(y)), labels]
+    return (y > own[:, None]).sum(axis=1) < k
+
+
+# name -> function of targets and outputs that returns the metric of every row; k is 5.
+METRICS: dict[str, Callable[[Any, Array], Any]] = {
+    "sparse_categorical_accuracy": lambda t, y: y.argmax(axis=1) == t,
+    "categorical_accuracy": lambda t, y: y.argmax(axis=1) == t.argmax(axis=1),
+    "binary_accuracy": lambda t, y: ((y > 0.5) == t).mean(axis=1),
+    "sparse_top_k_categorical_accuracy": lambda t, y: in_top_k(t, y, 5),
+    "top_k_categorical_accuracy": lambda t, y: in_top_k(t.argmax(axis=1).astype(np.int32), y, 5),
+    "mean_squared_error": lambda t, y: np.square(y - t).mean(axis=1),
+    "mean_absolute_error": lambda t, y: np.abs(y - t).mean(axis=1),
+}

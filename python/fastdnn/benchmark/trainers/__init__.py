@@ -1,0 +1,1 @@
+"""One step of training, written for each library as its users write it."""

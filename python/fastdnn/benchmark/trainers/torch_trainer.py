@@ -1,0 +1,62 @@
+"""Training with PyTorch in eager mode."""
+
+from typing import Any
+
+import numpy as np
+
+from fastdnn.benchmark.machine import import_peer
+from fastdnn.benchmark.workloads import Array, Data, Workload
+
+
+class TorchTrainer:
+    """The loop of PyTorch's tutorials, with the data in tensors and cut into batches beforehand."""
+
+    passes = 1
+
+    def __init__(self, workload: Workload, data: Data, threads: int) -> None:
+        torch = import_peer("torch", "torch")
+        torch.set_num_threads(threads)
+        nn = torch.nn
+        layers, self._linear = [], []
+        for place, kernel in enumerate(data.kernels):
+            hidden = place < len(data.kernels) - 1
+            normalized = hidden and workload.batch_norm
+            linear = nn.Linear(*kernel.shape, bias=not normalized)
+            with torch.no_grad():
+                linear.weight.copy_(torch.from_numpy(kernel.T.copy()))
+                if not normalized:
+                    linear.bias.zero_()
+            self._linear.append(linear)
+            layers.append(linear)
+            if normalized:
+                layers.append(nn.BatchNorm1d(kernel.shape[1], eps=1e-3, momentum=0.01))
+            if hidden:
+                layers.append(nn.ELU() if workload.activation == "elu" else nn.ReLU())
+            if hidden and workload.dropout:
+                layers.append(nn.Dropout(workload.dropout))
+        self._model = nn.Sequential(*layers)
+        self._loss = nn.CrossEntropyLoss()
+        self._optimizer = self._make_optimizer(torch.optim, workload)
+        self._batches = [
+            (torch.from_numpy(x), torch.from_numpy(labels.astype(np.int64)))
+            for x, labels in data.batches
+        ]
+
+    def run(self) -> None:
+        """Train on every batch."""
+        for x, labels in self._batches:
+            self._optimizer.zero_grad()
+            self._loss(self._model(x), labels).backward()
+            self._optimizer.step()
+
+    def kernels(self) -> list[Array]:
+        """Return copies of the kernels."""
+        return [linear.weight.detach().numpy().T.copy() for linear in self._linear]
+
+    def _make_optimizer(self, optim: Any, workload: Workload) -> Any:
+        parameters, rate = self._model.parameters(), workload.learning_rate
+        if workload.optimizer == "adam":
+            return optim.Adam(parameters, rate, eps=1e-7)
+        if workload.optimizer == "rmsprop":
+            return optim.RMSprop(parameters, rate, alpha=0.9, eps=1e-7)
+        return optim.SGD(parameters, rate, 0.9 if workload.optimizer == "momentum" else 0.0)

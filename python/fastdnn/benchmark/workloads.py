@@ -1,0 +1,105 @@
+"""The nets that are trained, and their data."""
+
+import itertools
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Array = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A classifier and how it is trained.
+
+    Args:
+        widths: Inputs, hidden units layer by layer, classes.
+        batch_size: Rows of a step.
+        optimizer: "sgd", "momentum" (SGD with 0.9), "rmsprop" or "adam".
+        activation: Of the hidden layers: "relu" or "elu".
+        batch_norm: Whether each hidden layer is normalized before its activation.
+        dropout: Share of the hidden units dropped.
+        huge: Whether a step takes a large part of a second.
+    """
+
+    widths: tuple[int, ...]
+    batch_size: int
+    optimizer: str
+    activation: str = "relu"
+    batch_norm: bool = False
+    dropout: float = 0.0
+    huge: bool = False
+
+    @property
+    def name(self) -> str:
+        """What is trained, for people."""
+        words = ["-".join(map(str, self.widths)), self.activation]
+        if self.batch_norm:
+            words.append("batch_norm")
+        if self.dropout:
+            words.append(f"dropout {self.dropout}")
+        return f"{' '.join(words)}, batch {self.batch_size}, {self.optimizer}"
+
+    @property
+    def learning_rate(self) -> float:
+        """The same for everybody."""
+        return 0.01 if self.optimizer in ("sgd", "momentum") else 0.001
+
+
+WORKLOADS = (
+    Workload((4, 16, 16, 3), 16, "adam"),
+    Workload((784, 300, 100, 10), 50, "sgd"),
+    Workload((784, 300, 100, 10), 200, "momentum", "elu", batch_norm=True),
+    Workload((784, 300, 100, 10), 50, "sgd", dropout=0.5),
+    Workload((784, 100, 100, 100, 100, 100, 5), 50, "adam", "elu"),
+    Workload((784, 512, 10), 128, "rmsprop"),
+    Workload((2048, 2048, 2048, 2048, 1000), 1024, "adam", huge=True),
+)
+
+
+@dataclass(frozen=True)
+class Data:
+    """Whole batches of rows with their labels, and the kernels that everybody starts from."""
+
+    x: Array
+    labels: npt.NDArray[np.int32]
+    kernels: list[Array]
+    batch_size: int
+
+    @classmethod
+    def draw(cls, workload: Workload, steps: int) -> "Data":
+        """Return random data for so many steps; kernels after Glorot and Bengio."""
+        rng = np.random.default_rng(1)
+        widths, rows = workload.widths, steps * workload.batch_size
+        kernels = []
+        for fan_in, fan_out in itertools.pairwise(widths):
+            limit = (6 / (fan_in + fan_out)) ** 0.5
+            kernels.append(rng.uniform(-limit, limit, (fan_in, fan_out)).astype(np.float32))
+        x = rng.random((rows, widths[0]), np.float32)
+        labels = rng.integers(0, widths[-1], rows, np.int32)
+        return cls(x, labels, kernels, workload.batch_size)
+
+    @property
+    def batches(self) -> list[tuple[Array, npt.NDArray[np.int32]]]:
+        """The rows of every step, as views."""
+        starts = range(0, len(self.x), self.batch_size)
+        slices = [slice(start, start + self.batch_size) for start in starts]
+        return [(self.x[rows], self.labels[rows]) for rows in slices]
+
+
+class Trainer(Protocol):
+    """Trains a workload with one library.
+
+    Attributes:
+        passes: How often `run` goes over the data.
+    """
+
+    passes: int
+
+    def run(self) -> None:
+        """Train on all batches, `passes` times, and return when that is done."""
+
+    def kernels(self) -> list[Array]:
+        """Return copies of the kernels, (inputs, outputs) layer by layer."""

@@ -1,0 +1,351 @@
+"""The benchmarks run, compare like with like, and count correctly. Nothing here checks a speed."""
+
+import importlib.util
+import inspect
+import itertools
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from fastdnn import _core, benchmark, ops
+from fastdnn.benchmark import machine, timing, training
+from fastdnn.benchmark.cases import cases
+from fastdnn.benchmark.report import Report, format_measurement
+from fastdnn.benchmark.timing import Measurement, Quartiles, in_turns, repeated
+from fastdnn.benchmark.trainers.fastdnn_trainers import FitTrainer, NativeTrainer
+from fastdnn.benchmark.workloads import Data, Workload
+
+KERNELS = []
+QUICK_CASES = list(cases(quick=True))
+
+
+# Timing, with a clock that only moves when work is done.
+
+
+class Clock:
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self):
+        return self.now
+
+    def work(self, seconds):
+        def run():
+            self.now += seconds
+
+        return run
+
+
+@pytest.mark.parametrize("seconds", [1e-6, 0.003, 0.02, 5.0])
+def test_turns_last_long_enough_and_count_one_run(seconds):
+    clock = Clock()
+    turn = repeated(clock.work(seconds), 0.02, clock)
+    before = clock.now
+    assert turn() == pytest.approx(seconds)
+    assert 0.02 <= clock.now - before <= max(0.06, seconds * 1.01)
+
+
+def test_a_run_of_no_time_ends_calibration():
+    clock, calls = Clock(), itertools.count()
+
+    def run():
+        clock.now += 0.0 if next(calls) < 100 else 0.001
+
+    assert repeated(run, 0.02, clock)() == pytest.approx(0.001)
+
+
+def test_contenders_take_turns():
+    order = []
+
+    def turn(name):
+        return lambda: order.append(name) or float(len(order))
+
+    seconds = in_turns({"a": turn("a"), "b": turn("b"), "c": turn("c")}, 3)
+    assert order == list("abcabcabc")
+    assert seconds == {"a": [1, 4, 7], "b": [2, 5, 8], "c": [3, 6, 9]}
+
+
+def test_ratios_are_taken_round_by_round():
+    # The machine is twice as slow in the second round and thrice in the third; the ratio is not.
+    seconds = {"fastdnn": [1.0, 2.0, 3.0], "numpy": [4.0, 8.0, 12.0]}
+    measurement = Measurement("kernels", "case", "GFLOP/s", 6e9, seconds)
+    assert measurement.ratio("numpy") == Quartiles(4.0, 4.0, 4.0)
+    assert measurement.speed("fastdnn") == Quartiles(2.5, 3.0, 4.5)
+    assert measurement.others == ["numpy"]
+
+
+@pytest.mark.parametrize(
+    ("unit", "amount", "expected"),
+    [("GFLOP/s", 2e9, 4.0), ("ns/element", 1e9, 0.5), ("us/step", 100, 5000.0)],
+)
+def test_units(unit, amount, expected):
+    measurement = Measurement("kernels", "case", unit, amount, {"fastdnn": [0.5]})
+    assert measurement.speed("fastdnn").median == pytest.approx(expected)
+
+
+# Both sides of every duel compute the same.
+
+
+def test_every_function_has_a_case():
+    functions = {name for name in ops.__all__ if inspect.isfunction(getattr(ops, name))}
+    assert {case.op for case in QUICK_CASES} == functions
+    assert {case.op for case in cases(quick=False)} == functions
+
+
+def test_case_names_are_unique():
+    for quick in (False, True):
+        names = [case.name for case in cases(quick)]
+        assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize("case", QUICK_CASES, ids=[case.name for case in QUICK_CASES])
+def test_both_sides_compute_the_same(case):
+    ours, theirs = case.build()
+    results = ours(), theirs()
+    if not isinstance(results[0], tuple):
+        results = (results[0],), (results[1],)
+    # NumPy's GELU is the approximation by tanh, which is off by up to 5e-4. The other formulas
+    # cancel or add up in float32: up to 784 terms of the size of 1, or 15,000 in a sum.
+    tolerance = 1e-3 if "gelu" in case.name else 2e-4
+    for mine, other in zip(*results, strict=True):
+        mine, other = np.asarray(mine), np.asarray(other)
+        assert mine.shape == other.shape
+        if not case.op.startswith(("random", "dropout")):
+            np.testing.assert_allclose(mine, other, rtol=tolerance, atol=tolerance)
+
+
+# The trainers train the same net.
+
+SMALL = (12, 20, 9, 4)
+STEPS = 6
+
+
+def trained(make, workload, passes=1, **options):
+    data = Data.draw(workload, STEPS)
+    trainer = make(workload, data, 1, **options)
+    for _ in range(passes):
+        trainer.run()
+    return [after - before for before, after in zip(data.kernels, trainer.kernels(), strict=True)]
+
+
+def assert_same_change(changes, expected, tolerance=1e-3):
+    # Measured: 2e-5. Adam and RMSprop divide a gradient by its own size, so that where it is
+    # nearly 0 its rounding shows.
+    for change, other in zip(changes, expected, strict=True):
+        assert np.abs(other).max() > 1e-4
+        np.testing.assert_allclose(change, other, rtol=0, atol=tolerance * np.abs(other).max())
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam"])
+def test_numpy_and_fastdnn_train_alike(optimizer, batch_norm):
+    workload = Workload(SMALL, 16, optimizer, "elu", batch_norm)
+    expected = trained(training.TRAINERS["numpy"], workload)
+    assert_same_change(trained(NativeTrainer, workload, shuffle=False), expected)
+    assert_same_change(trained(training.TRAINERS["fastdnn, train_on_batch"], workload), expected)
+    expected = trained(training.TRAINERS["numpy"], workload, FitTrainer.passes)
+    assert_same_change(trained(FitTrainer, workload, shuffle=False), expected)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam"])
+def test_jax_trains_alike(optimizer, batch_norm):
+    pytest.importorskip("jax")
+    workload = Workload(SMALL, 16, optimizer, "elu", batch_norm)
+    expected = trained(training.TRAINERS["numpy"], workload)
+    assert_same_change(trained(training.TRAINERS["jax"], workload), expected)
+
+
+@pytest.mark.parametrize("batch_norm", [False, True])
+# PyTorch adds epsilon elsewhere: to Adam's corrected root (measured: 1e-2 of the change), and
+# outside RMSprop's root, which is another rule at the same cost.
+@pytest.mark.parametrize(
+    ("optimizer", "tolerance"), [("sgd", 1e-3), ("momentum", 1e-3), ("adam", 0.05)]
+)
+def test_torch_trains_alike(optimizer, tolerance, batch_norm):
+    pytest.importorskip("torch")
+    workload = Workload(SMALL, 16, optimizer, "elu", batch_norm)
+    expected = trained(training.TRAINERS["numpy"], workload)
+    assert_same_change(trained(training.TRAINERS["torch"], workload), expected, tolerance)
+
+
+def test_scikit_learn_trains_alike():
+    pytest.importorskip("sklearn")
+    workload = Workload(SMALL, 16, "sgd")
+    expected = trained(training.TRAINERS["numpy"], workload)
+    assert_same_change(trained(training.TRAINERS["scikit-learn"], workload), expected)
+
+
+@pytest.mark.parametrize("name", training.TRAINERS)
+def test_dropout_changes_the_net(name):
+    workload = Workload(SMALL, 16, "momentum", dropout=0.5)
+    try:
+        changes = trained(training.TRAINERS[name], workload)
+    except machine.UnavailableError:
+        pytest.skip(f"no {name}, or it has no dropout")
+    assert all(np.isfinite(change).all() and change.any() for change in changes)
+
+
+# The command.
+
+
+def run(capsys, *words):
+    assert benchmark.main([*words]) == 0
+    return capsys.readouterr().out
+
+
+def test_quick_kernels(capsys, tmp_path):
+    path = tmp_path / "result.json"
+    text = run(capsys, "kernels", "--quick", "--only", "sum", "--json", str(path))
+    assert "column_sums 50x300" in text
+    assert "x numpy" in text
+    assert "gemm" not in text
+    assert_schema(json.loads(path.read_text()))
+
+
+def test_quick_peak(capsys):
+    text = run(capsys, "peak", "--quick", "--threads", "1")
+    for level in _core.supported_isa_levels():
+        assert (f"gemm 256x256x256 {level}, threads 1" in text) == (level != "scalar")
+    assert "x the peak" in text
+
+
+def test_quick_training(capsys, tmp_path):
+    path = tmp_path / "result.json"
+    words = ("training", "--quick", "--only", "4-16-16-3", "--threads", "1", "--json", str(path))
+    text = run(capsys, *words)
+    result = json.loads(path.read_text())
+    assert_schema(result)
+    (measurement,) = result["measurements"]
+    skipped = {item["contender"] for item in result["skipped"]}
+    assert set(measurement["seconds"]) | skipped == set(training.TRAINERS)
+    for name in training.TRAINERS:
+        assert name in text
+    assert result["machine"]["threads"] == 1
+
+
+def test_everything_is_put_back(capsys):
+    before = _core.num_threads(), _core.isa_level()
+    run(capsys, "kernels", "--quick", "--only", "max_abs", "--threads", "1", "--isa", "scalar")
+    assert (_core.num_threads(), _core.isa_level()) == before
+
+
+@pytest.mark.parametrize("words", [["nonsense"], ["--threads", "0"], ["--isa", "sse"]])
+def test_wrong_words_are_refused(words, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        benchmark.main(words)
+    assert stopped.value.code == 2
+    assert "fastdnn bench" in capsys.readouterr().err
+
+
+def test_missing_peers_are_named(monkeypatch, capsys):
+    monkeypatch.delitem(sys.modules, "sklearn.neural_network", raising=False)
+    for module in ("torch", "jax", "sklearn"):
+        monkeypatch.setitem(sys.modules, module, None)
+    text = run(capsys, "training", "--quick", "--only", "4-16-16-3")
+    for package in ("torch", "jax", "scikit-learn"):
+        assert f"skipped: {package} is not installed" in text
+    assert "numpy" in text
+
+
+def test_broken_peers_are_named(monkeypatch):
+    def broken(name):
+        raise ImportError("libbroken.so: cannot open")
+
+    monkeypatch.setattr(importlib, "import_module", broken)
+    with pytest.raises(machine.UnavailableError, match="torch cannot be imported: libbroken"):
+        machine.import_peer("torch", "torch")
+
+
+def test_layers_a_peer_lacks_are_named():
+    pytest.importorskip("sklearn")
+    workload = Workload(SMALL, 16, "sgd", batch_norm=True)
+    with pytest.raises(machine.UnavailableError, match="has no batch normalization"):
+        training.TRAINERS["scikit-learn"](workload, Data.draw(workload, 1), 1)
+
+
+# Results.
+
+
+def assert_schema(result):
+    assert set(result) == {"format", "machine", "settings", "measurements", "skipped"}
+    assert result["format"] == 1
+    assert {"cpu", "cpus", "threads", "isa_level", "load", "system"} < set(result["machine"])
+    assert {"fastdnn", "python", "numpy"} <= set(result["machine"]["versions"])
+    assert result["measurements"]
+    for item in result["measurements"]:
+        assert set(item) == {"suite", "case", "unit", "amount", "seconds", "ratios"}
+        assert item["unit"] in timing.UNITS
+        assert set(item["ratios"]) == set(item["seconds"]) - {"fastdnn"}
+        rounds = {len(values) for values in item["seconds"].values()}
+        assert len(rounds) == 1
+        assert all(value > 0 for values in item["seconds"].values() for value in values)
+    for item in result["skipped"]:
+        assert set(item) == {"suite", "case", "contender", "why"}
+
+
+MACHINE = {"cpu": "a", "threads": 1, "isa_level": "avx2"}
+
+
+def result_of(path, ratios, case="gemm"):
+    seconds = {"fastdnn": [1.0] * len(ratios), "numpy": ratios}
+    measurement = Measurement("kernels", case, "GFLOP/s", 1.0, seconds)
+    Report(MACHINE, {}, [measurement]).write(path)
+    return str(path)
+
+
+def test_results_come_back_from_the_file(tmp_path):
+    report = Report(MACHINE, {"quick": True})
+    report.measurements.append(Measurement("peak", "gemm", "GFLOP/s", 2.0, {"fastdnn": [0.25]}))
+    report.skip("training", "net", "torch", "torch is not installed")
+    report.write(tmp_path / "a.json")
+    assert Report.read(tmp_path / "a.json") == report
+
+
+def test_other_files_are_refused(tmp_path):
+    (tmp_path / "a.json").write_text("[]")
+    with pytest.raises(ValueError, match="expected a result of `fastdnn bench --json`"):
+        Report.read(tmp_path / "a.json")
+
+
+@pytest.fixture(scope="module")
+def compare():
+    path = Path(__file__).parents[1] / "bench" / "compare.py"
+    spec = importlib.util.spec_from_file_location("bench_compare", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.mark.parametrize(
+    ("after", "code", "verdict"),
+    [
+        ([1.9, 2.0, 2.1], 0, "+0.0%"),
+        ([1.5, 1.97, 2.0], 0, "-1.5%"),  # slower, but within the spread
+        ([1.5, 1.6, 1.7], 1, "-20.0% slower"),
+        ([3.0, 3.0, 3.0], 0, "+50.0% faster"),
+    ],
+)
+def test_compare_fails_where_fastdnn_got_slower(after, code, verdict, compare, tmp_path, capsys):
+    before = result_of(tmp_path / "before.json", [1.9, 2.0, 2.1])
+    assert compare([before, result_of(tmp_path / "after.json", after)]) == code
+    assert verdict in capsys.readouterr().out
+
+
+def test_compare_needs_something_to_compare(compare, tmp_path, capsys):
+    before = result_of(tmp_path / "before.json", [1.0, 1.0])
+    after = result_of(tmp_path / "after.json", [1.0, 1.0], case="softmax")
+    assert compare([before, after]) == 2
+    assert "no case in common" in capsys.readouterr().err
+
+
+def test_lines_for_people():
+    seconds = {"fastdnn": [1e-4], "fastdnn, native call": [1e-4], "torch": [8e-4]}
+    text = format_measurement(Measurement("training", "net", "us/step", 1, seconds))
+    assert (
+        text.splitlines()[2].split(maxsplit=1)[1]
+        == "800 us/step (800-800)         8.00 x torch (8.00-8.00)"
+    )
