@@ -8,7 +8,7 @@ namespace {
 // register file: 14x2 of 32 registers for AVX-512, 6x2 of 16 for AVX2.
 #if defined(__AVX512F__)
 inline constexpr int kTileRows = 14, kTileVectors = 2;
-inline constexpr bool kMaskedLoadsAreFree = true;
+inline constexpr bool kMaskedLoadsAreFree = false;
 inline constexpr index_t kDepth = 256;
 #elif defined(__AVX2__)
 inline constexpr int kTileRows = 6, kTileVectors = 2;
@@ -33,7 +33,13 @@ inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
   }
   const index_t a_row = s.a_row, a_k = s.a_k, b_k = s.b_k;
   const float* b = s.b;
-  const auto multiply_add = [&](const float* ap, const float* bp) {
+  // Along k, a pointer for every fourth row and three multiples of the stride address all rows.
+  constexpr int kPointers = kWalk == Walk::kAlongK ? (kRows + 3) / 4 : 1;
+  const float* rows[kPointers];
+#pragma GCC unroll 4
+  for (int i = 0; i < kPointers; ++i) rows[i] = a + 4 * i * a_row;
+  const index_t a_row3 = 3 * a_row;
+  const auto multiply_add = [&](index_t step, const float* bp) {
     F32 bv[kVectors];
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
@@ -41,38 +47,45 @@ inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
-      const F32 ai = set1(kWalk == Walk::kAlongK ? ap[i * a_row] : ap[i]);
+      const float* ap;
+      if constexpr (kWalk == Walk::kAlongK) {
+        const int r = i % 4;
+        ap = rows[i / 4] + (r == 0 ? 0 : r == 1 ? a_row : r == 2 ? 2 * a_row : a_row3) + step;
+      } else {
+        ap = rows[0] + step * a_k + i;
+      }
+      const F32 ai = set1(*ap);
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) acc[i][v] = fma(ai, bv[v], acc[i][v]);
     }
   };
-  const index_t a_step = kWalk == Walk::kAlongK ? 1 : a_k;
-  // Unrolled because every pointer increment takes a port from the multiply-adds.
-  index_t p = s.k;
-  for (; p >= 4; p -= 4) {
-    multiply_add(a, b);
-    multiply_add(a + a_step, b + b_k);
-    multiply_add(a + 2 * a_step, b + 2 * b_k);
-    multiply_add(a + 3 * a_step, b + 3 * b_k);
-    a += 4 * a_step;
-    b += 4 * b_k;
-  }
-  for (; p > 0; --p) {
-    multiply_add(a, b);
-    a += a_step;
-    b += b_k;
+  const auto advance = [&](index_t steps) {
+#pragma GCC unroll 4
+    for (int i = 0; i < kPointers; ++i) rows[i] += kWalk == Walk::kAlongK ? steps : steps * a_k;
+    b += steps * b_k;
+  };
+  for (index_t p = s.k; p > 0; --p) {
+    multiply_add(0, b);
+    advance(1);
   }
   const F32 alpha = set1(s.alpha), beta = set1(s.beta), floor = set1(s.floor);
 #pragma GCC unroll 8
   for (int v = 0; v < kVectors; ++v) {
-    const Tail lanes = v == kVectors - 1 ? last : tail(kLanes);
-    const F32 bias = s.bias != nullptr ? load(s.bias + v * kLanes, lanes) : zero();
+    const auto read = [&](const float* from) {
+      return kMasked && v == kVectors - 1 ? load(from, last) : load(from);
+    };
+    const F32 bias = s.bias != nullptr ? read(s.bias + v * kLanes) : zero();
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
       float* out = c + i * s.c_row + v * kLanes;
-      const F32 old = s.beta != 0.0f ? beta * load(out, lanes) : zero();
+      const F32 old = s.beta != 0.0f ? beta * read(out) : zero();
       // max returns its second operand when one is NaN: NaN passes through ReLU.
-      store(out, max(floor, fma(alpha, acc[i][v], old) + bias), lanes);
+      const F32 result = max(floor, fma(alpha, acc[i][v], old) + bias);
+      if (kMasked && v == kVectors - 1) {
+        store(out, result, last);
+      } else {
+        store(out, result);
+      }
     }
   }
 }
