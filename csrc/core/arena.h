@@ -17,8 +17,8 @@
 
 namespace fastdnn {
 
-// An aligned, zeroed block of Ts that is never resized. Blocks of 2 MiB and more ask for huge
-// pages. Throws std::bad_alloc when there is no such memory.
+// An aligned, zeroed block of Ts that is never resized. Blocks of 256 KiB and more ask for huge
+// pages: products walk down columns, which would miss the first TLB at every row. Throws std::bad_alloc when there is no such memory.
 template <typename T>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -31,7 +31,7 @@ class AlignedBuffer {
     constexpr auto kMost = static_cast<index_t>((PTRDIFF_MAX - kHugePage) / sizeof(T));
     if (count < 0 || count > kMost) throw std::bad_alloc();
     const std::size_t wanted = static_cast<std::size_t>(count) * sizeof(T);
-    const std::size_t alignment = wanted >= kHugePage ? kHugePage : kAlignment;
+    const std::size_t alignment = wanted >= kHugePage / 8 ? kHugePage : kAlignment;
     const std::size_t bytes = (wanted + alignment - 1) / alignment * alignment;
     data_.reset(static_cast<T*>(std::aligned_alloc(alignment, bytes)));
     if (!data_) throw std::bad_alloc();

@@ -15,7 +15,7 @@ namespace fastdnn::cpu {
 namespace {
 
 // Bounds on geometry that hold at every level, so that scratch does not depend on the level.
-constexpr index_t kMaxTileRows = 14, kMaxTileCols = 32, kMaxDepth = 256;
+constexpr index_t kMaxTileRows = 14, kMaxTileCols = 32, kMaxDepth = 512;
 // Columns of B packed at a time, and groups of rows of A: 168 x 256 floats, a part of the second cache.
 constexpr index_t kPackedCols = 4096, kPackedGroups = 12;
 // B is read in place up to 2 MiB, and while no more rows than this would share the cost of packing it,
@@ -118,13 +118,12 @@ struct Block {
   bool first, last;
 };
 
-void pack_b(const GemmArgs& args, const Plan& plan, const Block& block, index_t column, index_t columns,
-            float* packed, Team& team) {
+void pack_b(const GemmArgs& args, const Plan& plan, const Block& block, index_t column, Range panels,
+            float* packed) {
   const index_t width = plan.geometry.cols;
-  const Range panels = team.share(ceil_div(columns, width));
   for (index_t i = panels.begin; i < panels.end; ++i) {
     const index_t j = column + i * width;
-    GemmPack pack{nullptr, args.b.stride, block.depth, std::min(width, column + columns - j),
+    GemmPack pack{nullptr, args.b.stride, block.depth, std::min(width, args.n() - j),
                   packed + i * width * block.depth, width};
     if (args.transpose_b) {
       pack.source = args.b.row(j) + block.p;
@@ -161,8 +160,9 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
                           team.rank() * kMaxDepth * kPackedGroups * kMaxTileRows;
   const index_t width = plan.geometry.cols;
   const index_t block_cols = std::min(kPackedCols, args.n());
-  // Rows fall to members, unless there are too few of them: then columns do.
-  const bool by_rows = plan.groups >= 2 * team.size() || plan.groups >= plan.panels;
+  // Rows fall to members, unless there are too few of them: then columns do. Each member then packs
+  // the panels of its own columns, and nobody waits.
+  const bool by_rows = plan.groups >= 8 * team.size() || plan.panels < team.size();
   const Range groups = by_rows ? team.share(plan.groups) : Range{0, plan.groups};
   for (index_t column = 0; column < args.n(); column += block_cols) {
     const index_t columns = std::min(block_cols, args.n() - column);
@@ -173,9 +173,9 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
       block.depth = std::min(plan.geometry.depth, args.k() - block.p);
       block.first = block.p == 0;
       block.last = block.p + block.depth == args.k();
-      if (!block.first || column > 0) team.barrier();  // everybody is done with the panels before
-      pack_b(args, plan, block, column, columns, packed_b, team);
-      team.barrier();
+      if (by_rows && (!block.first || column > 0)) team.barrier();  // done with the panels before
+      pack_b(args, plan, block, column, by_rows ? team.share(all_panels) : panels, packed_b);
+      if (by_rows) team.barrier();
       for (index_t group = groups.begin; group < groups.end; group += kPackedGroups) {
         const index_t last_group = std::min(group + kPackedGroups, groups.end);
         const index_t row = group * plan.group_rows;

@@ -9,16 +9,20 @@ namespace {
 #if defined(__AVX512F__)
 inline constexpr int kTileRows = 14, kTileVectors = 2;
 inline constexpr bool kMaskedLoadsAreFree = false;
-inline constexpr index_t kDepth = 256;
+inline constexpr index_t kDepth = 512;
 #elif defined(__AVX2__)
 inline constexpr int kTileRows = 6, kTileVectors = 2;
 inline constexpr bool kMaskedLoadsAreFree = false;
-inline constexpr index_t kDepth = 256;
+inline constexpr index_t kDepth = 512;
 #else
 inline constexpr int kTileRows = 4, kTileVectors = 4;
 inline constexpr bool kMaskedLoadsAreFree = true;
-inline constexpr index_t kDepth = 256;
+inline constexpr index_t kDepth = 512;
 #endif
+
+// Rows of B and of a packed A that are asked for ahead of their use: B's are too far apart for the
+// processor to foresee, and in a packed A every step needs a new cache line.
+inline constexpr index_t kAheadB = 4, kAheadA = 8;
 
 // How element (i, p) of A is addressed: the stride that is 1 is known at compile time.
 enum class Walk { kAlongK, kAcrossK };
@@ -39,7 +43,15 @@ inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
 #pragma GCC unroll 4
   for (int i = 0; i < kPointers; ++i) rows[i] = a + 4 * i * a_row;
   const index_t a_row3 = 3 * a_row;
-  const auto multiply_add = [&](index_t step, const float* bp) {
+#pragma GCC unroll 16
+  for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) prefetch_to_write(c + i * s.c_row + v * kLanes);
+  }
+  const auto multiply_add = [&](const float* bp) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) prefetch(bp + kAheadB * b_k + v * kLanes);
+    if constexpr (kWalk == Walk::kAcrossK) prefetch(rows[0] + kAheadA * a_k);
     F32 bv[kVectors];
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
@@ -50,42 +62,54 @@ inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
       const float* ap;
       if constexpr (kWalk == Walk::kAlongK) {
         const int r = i % 4;
-        ap = rows[i / 4] + (r == 0 ? 0 : r == 1 ? a_row : r == 2 ? 2 * a_row : a_row3) + step;
+        ap = rows[i / 4] + (r == 0 ? 0 : r == 1 ? a_row : r == 2 ? 2 * a_row : a_row3);
       } else {
-        ap = rows[0] + step * a_k + i;
+        ap = rows[0] + i;
       }
       const F32 ai = set1(*ap);
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) acc[i][v] = fma(ai, bv[v], acc[i][v]);
     }
   };
-  const auto advance = [&](index_t steps) {
+  const auto advance = [&] {
 #pragma GCC unroll 4
-    for (int i = 0; i < kPointers; ++i) rows[i] += kWalk == Walk::kAlongK ? steps : steps * a_k;
-    b += steps * b_k;
+    for (int i = 0; i < kPointers; ++i) rows[i] += kWalk == Walk::kAlongK ? 1 : a_k;
+    b += b_k;
   };
   for (index_t p = s.k; p > 0; --p) {
-    multiply_add(0, b);
-    advance(1);
+    multiply_add(b);
+    advance();
   }
-  const F32 alpha = set1(s.alpha), beta = set1(s.beta), floor = set1(s.floor);
+  const auto read = [&](const float* from, int v) {
+    return kMasked && v == kVectors - 1 ? load(from, last) : load(from);
+  };
+  const auto write = [&](float* to, F32 value, int v) {
+    if (kMasked && v == kVectors - 1) return store(to, value, last);
+    store(to, value);
+  };
+  const F32 alpha = set1(s.alpha);
+  if (s.beta == 1.0f && s.bias == nullptr && s.floor < 0.0f) {
+    // Blocks of k after the first, and weights that a gradient is added to.
+#pragma GCC unroll 16
+    for (int i = 0; i < kRows; ++i) {
+#pragma GCC unroll 8
+      for (int v = 0; v < kVectors; ++v) {
+        float* out = c + i * s.c_row + v * kLanes;
+        write(out, fma(alpha, acc[i][v], read(out, v)), v);
+      }
+    }
+    return;
+  }
+  const F32 beta = set1(s.beta), floor = set1(s.floor);
 #pragma GCC unroll 8
   for (int v = 0; v < kVectors; ++v) {
-    const auto read = [&](const float* from) {
-      return kMasked && v == kVectors - 1 ? load(from, last) : load(from);
-    };
-    const F32 bias = s.bias != nullptr ? read(s.bias + v * kLanes) : zero();
+    const F32 bias = s.bias != nullptr ? read(s.bias + v * kLanes, v) : zero();
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
       float* out = c + i * s.c_row + v * kLanes;
-      const F32 old = s.beta != 0.0f ? beta * read(out) : zero();
+      const F32 old = s.beta != 0.0f ? beta * read(out, v) : zero();
       // max returns its second operand when one is NaN: NaN passes through ReLU.
-      const F32 result = max(floor, fma(alpha, acc[i][v], old) + bias);
-      if (kMasked && v == kVectors - 1) {
-        store(out, result, last);
-      } else {
-        store(out, result);
-      }
+      write(out, max(floor, fma(alpha, acc[i][v], old) + bias), v);
     }
   }
 }

@@ -30,6 +30,9 @@ inline __m256i count_mask(index_t count) {
   return _mm256_cmpgt_epi32(_mm256_set1_epi32(n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
 }
 
+inline void prefetch(const float* p) { __builtin_prefetch(p); }
+inline void prefetch_to_write(const float* p) { __builtin_prefetch(p, 1); }
+
 inline F32 set1(float x) { return {_mm256_set1_ps(x)}; }
 inline I32 set1_i32(std::int32_t x) { return {_mm256_set1_epi32(x)}; }
 inline F32 zero() { return {_mm256_setzero_ps()}; }

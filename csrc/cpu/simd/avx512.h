@@ -30,6 +30,9 @@ inline __mmask16 count_mask(index_t count) {
   return static_cast<__mmask16>(count <= 0 ? 0u : (1u << count) - 1u);
 }
 
+inline void prefetch(const float* p) { __builtin_prefetch(p); }
+inline void prefetch_to_write(const float* p) { __builtin_prefetch(p, 1); }
+
 inline F32 set1(float x) { return {_mm512_set1_ps(x)}; }
 inline I32 set1_i32(std::int32_t x) { return {_mm512_set1_epi32(x)}; }
 inline F32 zero() { return {_mm512_setzero_ps()}; }

@@ -26,6 +26,10 @@ struct Mask {
   bool v;
 };
 
+// Asks for the cache line at p, to be read or written soon.
+inline void prefetch(const float* p) { __builtin_prefetch(p); }
+inline void prefetch_to_write(const float* p) { __builtin_prefetch(p, 1); }
+
 inline F32 set1(float x) { return {x}; }
 inline I32 set1_i32(std::int32_t x) { return {x}; }
 inline F32 zero() { return {0.0f}; }
