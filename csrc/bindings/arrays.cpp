@@ -3,10 +3,10 @@
 
 namespace fastdnn::bindings {
 
-std::string describe(const py::array& array) {
-  const std::string dtype = py::str(array.dtype());
-  const std::string shape = py::str(py::tuple(py::cast(shape_of(array))));
-  return dtype + " array of shape " + shape;
+std::ostream& operator<<(std::ostream& stream, const Description& description) {
+  const std::string dtype = py::str(description.array.dtype());
+  const std::string shape = py::str(py::tuple(py::cast(shape_of(description.array))));
+  return stream << dtype << " array of shape " << shape;
 }
 
 void check_no_overlap(const char* op, const py::array& out,

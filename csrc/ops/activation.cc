@@ -47,9 +47,11 @@ bool activation_needs_input(Activation kind) { return entry(kind).needs_input; }
 const char* activation_name(Activation kind) { return entry(kind).name; }
 
 Activation parse_activation(const std::string& name) {
-  std::string names;
   for (const Entry& e : kActivations) {
     if (name == e.name) return e.kind;
+  }
+  std::string names;
+  for (const Entry& e : kActivations) {
     names += names.empty() ? "" : ", ";
     names += e.name;
   }
