@@ -1,11 +1,10 @@
 """Objects that are described by their constructor's arguments: repr, config, names, look-up."""
 
 import difflib
-import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -71,7 +70,7 @@ def lookup(where: str, what: str, identifier: Any, classes: Mapping[str, type[T]
     """
     known = tuple(set(classes.values()))
     if isinstance(identifier, known):
-        return cast(T, identifier)
+        return identifier
     if isinstance(identifier, type) and issubclass(identifier, known):
         return identifier()
     if isinstance(identifier, str):
@@ -86,7 +85,7 @@ def lookup(where: str, what: str, identifier: Any, classes: Mapping[str, type[T]
         if not isinstance(config, Mapping):
             raise ValueError(f"[{where}] {what}: {name}'s config is a {type(config).__name__}")
         # Every class in the tables is Configurable or has the same class method.
-        create = cast(Callable[[Mapping[str, Any]], T], classes[name].from_config)  # type: ignore[attr-defined]
+        create: Callable[[Mapping[str, Any]], T] = classes[name].from_config  # type: ignore[attr-defined]
         return create(config)
     raise ValueError(
         f"[{where}] {what}: received {identifier!r} of type {type(identifier).__name__}; "
@@ -123,7 +122,6 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-@functools.cache
 def parameters(cls: type) -> dict[str, Any]:
     """Return the constructor's arguments and their defaults."""
     signature = inspect.signature(cls)
