@@ -1,6 +1,5 @@
 """Objects that are described by their constructor's arguments: repr, config, names, look-up."""
 
-import difflib
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -105,6 +104,8 @@ def table(*classes: type[T], **aliases: type[T]) -> dict[str, type[T]]:
 
 def unknown_name(where: str, what: str, name: object, known: Iterable[str]) -> str:
     """Return the message for a name nobody knows: the valid ones, and the nearest."""
+    import difflib  # only when something is wrong: importing takes time
+
     names = _user_names(known)
     spellings = {known_name.lower(): known_name for known_name in names}
     near = difflib.get_close_matches(str(name).lower(), spellings, n=1, cutoff=0.7)
