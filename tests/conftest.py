@@ -3,7 +3,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import stand_in
 
 from fastdnn import _core
 
@@ -49,7 +48,3 @@ def threads(request):
     yield request.param
     _core.testing.set_least_microseconds_per_thread(10.0)
     _core.set_num_threads(before)
-
-
-# Until the native core has them; remove with tests/stand_in.py.
-stand_in.install()

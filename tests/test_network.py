@@ -98,7 +98,7 @@ def _pair(rng, describe, *arguments, **options):
     graphs = _core.Graph(), reference.Graph()
     for graph in graphs:
         describe(graph, *arguments, **options)
-    ours, theirs = _core.Network(graphs[0]), reference.Network(graphs[1], _mask, np.float64)
+    ours, theirs = _core.Network(graphs[0]), reference.Network(graphs[1], _mask)
     for index, (name, shape, _) in enumerate(graphs[1].parameters):
         value = rng.normal(0.0, shape[0] ** -0.5, shape).astype(np.float32)
         if name.endswith(("gamma", "moving_variance")):
@@ -219,7 +219,6 @@ def test_activations(rng, name):
     _assert_trained_alike(ours, theirs, parameters, start)
 
 
-@pytest.mark.skipif(not hasattr(ops, "dropout"), reason="the masks come from ops.dropout")
 def test_dropout_is_that_of_ops(isa, rng):
     ours, theirs, parameters = _pair(rng, _deep, "linear", dropout=0.4)
     *data, _ = _rows(rng, "mean_squared_error", 40)
@@ -292,7 +291,7 @@ def test_no_seconds_are_one_batch(rng):
 def test_the_reference_against_finite_differences(rng, loss, options, last):
     graph = reference.Graph()
     _deep(graph, last)
-    network = reference.Network(graph, dtype=np.float64)
+    network = reference.Network(graph)
     for array, (name, shape, _) in zip(network.arrays, graph.parameters, strict=True):
         array[...] = rng.normal(0.0, shape[0] ** -0.5, shape)
         if name.endswith(("gamma", "moving_variance")):

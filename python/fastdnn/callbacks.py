@@ -151,7 +151,7 @@ def chosen_verbosity(verbose: int | str) -> int:
 
 def progress_bar(title: str, total: int, delay: float = 0.0) -> Any:
     """Return a tqdm bar on the standard output."""
-    from tqdm import tqdm
+    from tqdm import tqdm  # type: ignore[import-untyped]
 
     return tqdm(total=total, desc=title, file=sys.stdout, delay=delay, dynamic_ncols=True)
 

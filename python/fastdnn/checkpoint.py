@@ -16,7 +16,6 @@ both.
 
 import json
 import os
-import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -248,6 +247,8 @@ def _write(where: str, filepath: FilePath, overwrite: bool, content: Callable[[]
         raise FileExistsError(
             f"[{where}] {str(path)!r} exists already; use overwrite=True to replace it"
         )
+    import tempfile  # only when writing: importing takes time
+
     blob = content()
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

@@ -1,11 +1,9 @@
 """Objects that are described by their constructor's arguments: repr, config, names, look-up."""
 
-import difflib
-import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
@@ -71,7 +69,7 @@ def lookup(where: str, what: str, identifier: Any, classes: Mapping[str, type[T]
     """
     known = tuple(set(classes.values()))
     if isinstance(identifier, known):
-        return cast(T, identifier)
+        return identifier
     if isinstance(identifier, type) and issubclass(identifier, known):
         return identifier()
     if isinstance(identifier, str):
@@ -86,7 +84,7 @@ def lookup(where: str, what: str, identifier: Any, classes: Mapping[str, type[T]
         if not isinstance(config, Mapping):
             raise ValueError(f"[{where}] {what}: {name}'s config is a {type(config).__name__}")
         # Every class in the tables is Configurable or has the same class method.
-        create = cast(Callable[[Mapping[str, Any]], T], classes[name].from_config)  # type: ignore[attr-defined]
+        create: Callable[[Mapping[str, Any]], T] = classes[name].from_config  # type: ignore[attr-defined]
         return create(config)
     raise ValueError(
         f"[{where}] {what}: received {identifier!r} of type {type(identifier).__name__}; "
@@ -106,6 +104,8 @@ def table(*classes: type[T], **aliases: type[T]) -> dict[str, type[T]]:
 
 def unknown_name(where: str, what: str, name: object, known: Iterable[str]) -> str:
     """Return the message for a name nobody knows: the valid ones, and the nearest."""
+    import difflib  # only when something is wrong: importing takes time
+
     names = _user_names(known)
     spellings = {known_name.lower(): known_name for known_name in names}
     near = difflib.get_close_matches(str(name).lower(), spellings, n=1, cutoff=0.7)
@@ -123,7 +123,6 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-@functools.cache
 def parameters(cls: type) -> dict[str, Any]:
     """Return the constructor's arguments and their defaults."""
     signature = inspect.signature(cls)

@@ -86,7 +86,7 @@ class FromArray(Initializer):
                 f"[initializer] received an array of shape {self.value.shape}; "
                 f"expected the weight's shape {shape}"
             )
-        return self.value.copy()
+        return np.array(self.value)
 
 
 class _Random(Initializer):
@@ -115,7 +115,7 @@ class RandomNormal(_Random):
 
     def draw(self, shape: Shape, seed: int, stream: int) -> Array:
         """Return normal numbers."""
-        return ops.random_normal(shape, self.mean, self.stddev, seed=seed, stream=stream, step=0)
+        return ops.random_normal(shape, self.mean, self.stddev, seed=seed, stream=stream)
 
 
 class TruncatedNormal(_Random):
@@ -134,9 +134,7 @@ class TruncatedNormal(_Random):
 
     def draw(self, shape: Shape, seed: int, stream: int) -> Array:
         """Return truncated normal numbers."""
-        return ops.random_truncated_normal(
-            shape, self.mean, self.stddev, seed=seed, stream=stream, step=0
-        )
+        return ops.random_truncated_normal(shape, self.mean, self.stddev, seed=seed, stream=stream)
 
 
 class RandomUniform(_Random):
@@ -157,7 +155,7 @@ class RandomUniform(_Random):
 
     def draw(self, shape: Shape, seed: int, stream: int) -> Array:
         """Return uniform numbers."""
-        return ops.random_uniform(shape, self.minval, self.maxval, seed=seed, stream=stream, step=0)
+        return ops.random_uniform(shape, self.minval, self.maxval, seed=seed, stream=stream)
 
 
 class VarianceScaling(_Random):
@@ -194,14 +192,15 @@ class VarianceScaling(_Random):
         fan_in, fan_out = _fans(shape)
         fan = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2.0}[self.mode]
         variance = self.scale / max(1.0, fan)
-        key = {"seed": seed, "stream": stream, "step": 0}
         if self.distribution == "uniform":
             limit = math.sqrt(3.0 * variance)
-            return ops.random_uniform(shape, -limit, limit, **key)
+            return ops.random_uniform(shape, -limit, limit, seed=seed, stream=stream)
         stddev = math.sqrt(variance)
         if self.distribution == "untruncated_normal":
-            return ops.random_normal(shape, 0.0, stddev, **key)
-        return ops.random_truncated_normal(shape, 0.0, stddev / _TRUNCATED_STDDEV, **key)
+            return ops.random_normal(shape, 0.0, stddev, seed=seed, stream=stream)
+        return ops.random_truncated_normal(
+            shape, 0.0, stddev / _TRUNCATED_STDDEV, seed=seed, stream=stream
+        )
 
 
 class _NamedScaling(VarianceScaling):
@@ -277,7 +276,7 @@ class Orthogonal(_Random):
         if len(shape) != 2:
             raise ValueError(f"[Orthogonal] received the shape {shape}; expected (in, out)")
         tall = (max(shape), min(shape))
-        normal = ops.random_normal(tall, 0.0, 1.0, seed=seed, stream=stream, step=0)
+        normal = ops.random_normal(tall, 0.0, 1.0, seed=seed, stream=stream)
         # float64, so that the columns are orthonormal to the last bit float32 can hold.
         q, r = np.linalg.qr(normal.astype(np.float64))
         q *= np.where(np.diagonal(r) < 0.0, -1.0, 1.0)

@@ -14,7 +14,7 @@ Weights and dropout layers are counted on their own, so that adding a Dropout le
 initial weights as they are.
 """
 
-import secrets
+import os
 import threading
 
 import numpy as np
@@ -26,7 +26,7 @@ SEEDED_DROPOUT_STREAM = 0x04000000
 STREAM_SIZE = 0x01000000
 
 _lock = threading.Lock()
-_entropy = secrets.randbits(64)
+_entropy = int.from_bytes(os.urandom(8), "little")
 _handed_out = 0
 
 

@@ -188,18 +188,12 @@ class Graph:
         self.output = x
 
 
-def philox_free_mask(seed, stream, step, shape, rate):
-    """Masks from NumPy's generator: fine for a stand-in, not the native core's."""
-    keep = np.random.default_rng([seed, stream, step]).random(shape) >= rate
-    return keep / (1.0 - rate)
-
-
 class Network:
-    """Parameters are float32 arrays as in the native core; every step computes in float64."""
+    """Weights, slots and everything else in float64."""
 
-    def __init__(self, graph, dropout_mask=philox_free_mask, dtype=np.float32):
+    def __init__(self, graph, dropout_mask=None):
         self.graph, self.dropout_mask = graph, dropout_mask
-        self.arrays = [np.zeros(shape, dtype) for _, shape, _ in graph.parameters]
+        self.arrays = [np.zeros(shape) for _, shape, _ in graph.parameters]
         self.trainable = [trainable for _, _, trainable in graph.parameters]
         self.learning_rate, self.iterations, self.seed = 0.0, 0, 0
         self.slot_names, self._slots = [], {}
@@ -223,14 +217,14 @@ class Network:
         self.slot_names = SLOTS[optimizer](hyper)
         start = hyper.get("initial_accumulator_value", 0.0)
         self._slots = {
-            (name, i): np.full(array.shape, start if name == "accumulator" else 0.0, array.dtype)
+            (name, i): np.full(array.shape, start if name == "accumulator" else 0.0)
             for name in self.slot_names
             for i, array in enumerate(self.arrays)
             if self.trainable[i]
         }
 
     def forward(self, x, training=False):
-        self.values = [array.astype(np.float64) for array in self.arrays]
+        self.values = [array.copy() for array in self.arrays]
         x = x.astype(np.float64) / 255.0 if x.dtype == np.uint8 else x.astype(np.float64)
         for operation in self.graph.operations:
             x = operation.forward(self, x, training)
@@ -245,11 +239,9 @@ class Network:
             gradient = operation.backward(self, gradient)
         for i, array in enumerate(self.arrays):
             if i in self.gradients:
-                slots = {n: self._slots[n, i].astype(np.float64) for n in self.slot_names}
+                slots = {n: self._slots[n, i] for n in self.slot_names}
                 t, hyper = self.iterations + 1, self.hyper | {"learning_rate": self.learning_rate}
                 UPDATES[self.optimizer](self.values[i], self.gradients[i], slots, hyper, t)
-                for name, slot in slots.items():
-                    self._slots[name, i][...] = slot
             array[...] = self.values[i]
         self.iterations += 1
         return totals

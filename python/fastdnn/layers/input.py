@@ -1,6 +1,7 @@
 """The input of a model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from fastdnn.configuration import Configurable
 
@@ -25,7 +26,7 @@ class Input(Configurable):
         self.name = name
 
 
-def row_shape(where: str, shape: object) -> tuple[int, ...]:
+def row_shape(where: str, shape: Any) -> tuple[int, ...]:
     """Return the shape as a tuple of positive ints, or raise a ValueError."""
     sizes = shape if isinstance(shape, Sequence) else (shape,)
     valid = len(sizes) > 0 and all(hasattr(size, "__index__") for size in sizes)

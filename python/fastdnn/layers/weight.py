@@ -64,7 +64,7 @@ class Weight:
 
     def numpy(self) -> Array:
         """Return a copy."""
-        return self.value.copy()
+        return np.array(self.value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> npt.NDArray[Any]:
         # The view must not leave without the caller asking for it by name.

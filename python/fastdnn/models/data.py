@@ -57,6 +57,7 @@ def to_array(where: str, name: str, value: Any, allow_empty: bool = False) -> An
         )
     if isinstance(value, Mapping):
         raise ValueError(f"[{where}] {name}: received a dict; expected one array")
+    array: AnyArray
     try:
         if hasattr(value, "to_numpy"):  # a frame or a column of pandas or polars
             array = value.to_numpy()
