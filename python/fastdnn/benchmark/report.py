@@ -98,7 +98,7 @@ def format_measurement(measurement: Measurement) -> str:
 
     >>> seconds = {"fastdnn": [1e-3, 1e-3], "numpy": [2e-3, 3e-3]}
     >>> print(format_measurement(Measurement("kernels", "gemm", "GFLOP/s", 1e7, seconds)))
-    gemm                                   10.0     4.2 GFLOP/s     2.50 x numpy (2.25-2.75)
+    gemm                                   10.0    4.17 GFLOP/s      2.50 x numpy (2.25-2.75)
     """
     others = measurement.others
     if len(others) == 1:
