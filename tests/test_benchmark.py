@@ -15,7 +15,7 @@ from fastdnn import _core, benchmark, ops
 from fastdnn.benchmark import machine, numpy_kernels, timing, training
 from fastdnn.benchmark.cases import cases
 from fastdnn.benchmark.report import Report, format_measurement
-from fastdnn.benchmark.timing import Measurement, Quartiles, in_turns, repeated
+from fastdnn.benchmark.timing import Effort, Measurement, Quartiles, in_turns, repeated
 from fastdnn.benchmark.trainers.fastdnn_trainers import FitTrainer, NativeTrainer
 from fastdnn.benchmark.workloads import Data, Workload
 
@@ -64,7 +64,7 @@ def test_contenders_take_turns():
     def turn(name):
         return lambda: order.append(name) or float(len(order))
 
-    seconds = in_turns({"a": turn("a"), "b": turn("b"), "c": turn("c")}, 3)
+    seconds = in_turns({name: turn(name) for name in "abc"}, Effort(rounds=3, pause=0))
     assert order == list("abcabcabc")
     assert seconds == {"a": [1, 4, 7], "b": [2, 5, 8], "c": [3, 6, 9]}
 
@@ -75,7 +75,7 @@ def test_ratios_are_taken_round_by_round():
     measurement = Measurement("kernels", "case", "GFLOP/s", 6e9, seconds)
     assert measurement.ratio("numpy") == Quartiles(4.0, 4.0, 4.0)
     assert measurement.speed("fastdnn") == Quartiles(2.5, 3.0, 4.5)
-    assert measurement.others == ["numpy"]
+    assert measurement.peers == ["numpy"]
 
 
 @pytest.mark.parametrize(
@@ -289,7 +289,8 @@ def assert_schema(result):
     for item in result["measurements"]:
         assert set(item) == {"suite", "case", "unit", "amount", "seconds", "ratios"}
         assert item["unit"] in timing.UNITS
-        assert set(item["ratios"]) == set(item["seconds"]) - {"fastdnn"}
+        peers = {name for name in item["seconds"] if not name.startswith("fastdnn")}
+        assert set(item["ratios"]) == peers
         rounds = {len(values) for values in item["seconds"].values()}
         assert len(rounds) == 1
         assert all(value > 0 for values in item["seconds"].values() for value in values)
