@@ -39,15 +39,11 @@ def changes(before: list[Measurement], after: list[Measurement]) -> list[Change]
     found = []
     for new in after:
         earlier = old.get((new.suite, new.case))
-        peers = [] if earlier is None else [p for p in _peers(earlier) if p in new.seconds]
+        peers = [] if earlier is None else [p for p in earlier.peers if p in new.seconds]
         if earlier is not None and peers:
             case, peer = f"{new.suite}: {new.case}", peers[0]
             found.append(Change(case, peer, earlier.ratio(peer), new.ratio(peer)))
     return found
-
-
-def _peers(measurement: Measurement) -> list[str]:
-    return [name for name in measurement.others if not name.startswith("fastdnn")]
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import reference.activation
 
 from fastdnn import _core, benchmark, ops
-from fastdnn.benchmark import machine, timing, training
+from fastdnn.benchmark import machine, numpy_kernels, timing, training
 from fastdnn.benchmark.cases import cases
 from fastdnn.benchmark.report import Report, format_measurement
-from fastdnn.benchmark.timing import Measurement, Quartiles, in_turns, repeated
+from fastdnn.benchmark.timing import Effort, Measurement, Quartiles, in_turns, repeated
 from fastdnn.benchmark.trainers.fastdnn_trainers import FitTrainer, NativeTrainer
 from fastdnn.benchmark.workloads import Data, Workload
 
@@ -45,7 +46,7 @@ def test_turns_last_long_enough_and_count_one_run(seconds):
     turn = repeated(clock.work(seconds), 0.02, clock)
     before = clock.now
     assert turn() == pytest.approx(seconds)
-    assert 0.02 <= clock.now - before <= max(0.06, seconds * 1.01)
+    assert 0.0199 <= clock.now - before <= max(0.06, seconds * 1.01)
 
 
 def test_a_run_of_no_time_ends_calibration():
@@ -63,7 +64,7 @@ def test_contenders_take_turns():
     def turn(name):
         return lambda: order.append(name) or float(len(order))
 
-    seconds = in_turns({"a": turn("a"), "b": turn("b"), "c": turn("c")}, 3)
+    seconds = in_turns({name: turn(name) for name in "abc"}, Effort(rounds=3, pause=0))
     assert order == list("abcabcabc")
     assert seconds == {"a": [1, 4, 7], "b": [2, 5, 8], "c": [3, 6, 9]}
 
@@ -74,7 +75,7 @@ def test_ratios_are_taken_round_by_round():
     measurement = Measurement("kernels", "case", "GFLOP/s", 6e9, seconds)
     assert measurement.ratio("numpy") == Quartiles(4.0, 4.0, 4.0)
     assert measurement.speed("fastdnn") == Quartiles(2.5, 3.0, 4.5)
-    assert measurement.others == ["numpy"]
+    assert measurement.peers == ["numpy"]
 
 
 @pytest.mark.parametrize(
@@ -91,8 +92,17 @@ def test_units(unit, amount, expected):
 
 def test_every_function_has_a_case():
     functions = {name for name in ops.__all__ if inspect.isfunction(getattr(ops, name))}
+    functions -= {"activation_needs_input"}  # computes nothing
     assert {case.op for case in QUICK_CASES} == functions
     assert {case.op for case in cases(quick=False)} == functions
+
+
+def test_every_activation_loss_and_metric_has_a_case():
+    assert set(numpy_kernels.ACTIVATIONS) == set(reference.activation.FORWARD)
+    for names, op in ((numpy_kernels.LOSSES, ops.loss), (numpy_kernels.METRICS, ops.metric_rows)):
+        with pytest.raises(ValueError, match="expected one of") as error:
+            op("nonsense", np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32))
+        assert set(names) == set(str(error.value).partition("expected one of ")[2].split(", "))
 
 
 def test_case_names_are_unique():
@@ -107,9 +117,9 @@ def test_both_sides_compute_the_same(case):
     results = ours(), theirs()
     if not isinstance(results[0], tuple):
         results = (results[0],), (results[1],)
-    # NumPy's GELU is the approximation by tanh, which is off by up to 5e-4. The other formulas
-    # cancel or add up in float32: up to 784 terms of the size of 1, or 15,000 in a sum.
-    tolerance = 1e-3 if "gelu" in case.name else 2e-4
+    # NumPy's GELU is the approximation by tanh, whose slope is off by up to 1e-3, times a gradient
+    # of up to 5. The others add up in float32: up to 784 terms of about 1, or 15,000 in a sum.
+    tolerance = 5e-3 if "gelu" in case.name else 2e-4
     for mine, other in zip(*results, strict=True):
         mine, other = np.asarray(mine), np.asarray(other)
         assert mine.shape == other.shape
@@ -208,8 +218,10 @@ def test_quick_kernels(capsys, tmp_path):
 
 def test_quick_peak(capsys):
     text = run(capsys, "peak", "--quick", "--threads", "1")
-    for level in _core.supported_isa_levels():
-        assert (f"gemm 256x256x256 {level}, threads 1" in text) == (level != "scalar")
+    levels = _core.supported_isa_levels()
+    for level in levels:
+        expected = level != "scalar" or levels == ["scalar"]
+        assert (f"gemm 256x256x256 {level}, threads 1" in text) == expected
     assert "x the peak" in text
 
 
@@ -279,7 +291,8 @@ def assert_schema(result):
     for item in result["measurements"]:
         assert set(item) == {"suite", "case", "unit", "amount", "seconds", "ratios"}
         assert item["unit"] in timing.UNITS
-        assert set(item["ratios"]) == set(item["seconds"]) - {"fastdnn"}
+        peers = {name for name in item["seconds"] if not name.startswith("fastdnn")}
+        assert set(item["ratios"]) == peers
         rounds = {len(values) for values in item["seconds"].values()}
         assert len(rounds) == 1
         assert all(value > 0 for values in item["seconds"].values() for value in values)
@@ -345,7 +358,5 @@ def test_compare_needs_something_to_compare(compare, tmp_path, capsys):
 def test_lines_for_people():
     seconds = {"fastdnn": [1e-4], "fastdnn, native call": [1e-4], "torch": [8e-4]}
     text = format_measurement(Measurement("training", "net", "us/step", 1, seconds))
-    assert (
-        text.splitlines()[2].split(maxsplit=1)[1]
-        == "800 us/step (800-800)         8.00 x torch (8.00-8.00)"
-    )
+    words = text.splitlines()[2].split()
+    assert words == ["torch", "800", "us/step", "(800-800)", "8.00", "x", "torch", "(8.00-8.00)"]

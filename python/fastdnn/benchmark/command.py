@@ -16,7 +16,7 @@ _SUITES: dict[str, Callable[[Report, Options], None]] = {
     "peak": peak.measure,
     "training": training.measure,
 }
-_QUICK = Effort(rounds=3, least_seconds=0.001)
+_QUICK = Effort(rounds=3, least_seconds=0.001, pause=0.0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

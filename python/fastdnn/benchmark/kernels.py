@@ -8,7 +8,7 @@ from fastdnn.benchmark.timing import OURS, Effort, Measurement, in_turns, repeat
 
 def measure(report: Report, options: Options) -> None:
     """Measure every function of `fastdnn.ops` in turns with NumPy."""
-    print(f"\nkernels: {'':<26} fastdnn   numpy")
+    print(f"\n{'kernels':<48} fastdnn   numpy")
     for case in cases(options.quick):
         if options.wants(case.name):
             report.add(_measure_case(case, options.effort))
@@ -20,5 +20,5 @@ def _measure_case(case: Case, effort: Effort) -> Measurement:
         OURS: repeated(ours, effort.least_seconds),
         "numpy": repeated(theirs, effort.least_seconds),
     }
-    seconds = in_turns(turns, effort.rounds)
+    seconds = in_turns(turns, effort)
     return Measurement("kernels", case.name, case.unit, case.amount, seconds)

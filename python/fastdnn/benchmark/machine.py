@@ -28,7 +28,7 @@ def import_peer(module: str, package: str) -> Any:
     try:
         return importlib.import_module(module)
     except ModuleNotFoundError as error:
-        if error.name == module.partition(".")[0]:
+        if error.name and module.startswith(error.name):
             raise UnavailableError(f"{package} is not installed") from None
         raise UnavailableError(f"{package} cannot be imported: {error}") from error
     except (ImportError, OSError) as error:

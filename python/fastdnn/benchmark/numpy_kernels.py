@@ -48,10 +48,7 @@ def _mish_slope(x: Array) -> Any:
     return t + x * (1 - t * t) * sigmoid(x)
 
 
-# The backward pass of these starts from x, of the others from y.
-KEEP_INPUT = ("gelu", "gelu_tanh", "silu", "mish")
-
-# name -> (f(x, out), f' as a function of what the backward pass starts from).
+# name -> (f(x, out), f' as a function of what `activation_backward` takes).
 ACTIVATIONS: dict[str, tuple[Callable[[Array, Array], Any], Callable[[Array], Any]]] = {
     "linear": (lambda x, out: np.copyto(out, x), lambda y: np.float32(1)),
     "relu": (lambda x, out: np.maximum(x, 0, out=out), lambda y: y > 0),

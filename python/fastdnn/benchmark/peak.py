@@ -41,7 +41,7 @@ def _measure_case(case: str, n: int, threads: int, options: Options) -> Measurem
         OURS: repeated(lambda: ops.gemm(a, b, out=out), least),
         "the peak": _at_peak(flops, threads, least),
     }
-    return Measurement("peak", case, "GFLOP/s", flops, in_turns(turns, options.effort.rounds))
+    return Measurement("peak", case, "GFLOP/s", flops, in_turns(turns, options.effort))
 
 
 def _at_peak(flops: float, threads: int, seconds: float) -> Callable[[], float]:

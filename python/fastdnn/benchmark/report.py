@@ -97,19 +97,20 @@ def format_measurement(measurement: Measurement) -> str:
     """Return a case as text: one line for a duel, else one for every contender.
 
     >>> seconds = {"fastdnn": [1e-3, 1e-3], "numpy": [2e-3, 3e-3]}
-    >>> print(format_measurement(Measurement("kernels", "gemm", "GFLOP/s", 1e7, seconds)))
-    gemm                                   10.0     4.2 GFLOP/s     2.50 x numpy (2.25-2.75)
+    >>> line = format_measurement(Measurement("kernels", "gemm", "GFLOP/s", 1e7, seconds))
+    >>> " ".join(line.split())
+    'gemm 10.0 4.17 GFLOP/s 2.50 x numpy (2.25-2.75)'
     """
-    others = measurement.others
-    if len(others) == 1:
-        ours, theirs = (measurement.speed(name).median for name in (OURS, others[0]))
+    if len(measurement.seconds) == 2 and measurement.peers:
+        (peer,) = measurement.peers
+        ours, theirs = (measurement.speed(name).median for name in (OURS, peer))
         numbers = f"{_short(ours):>7} {_short(theirs):>7} {measurement.unit:<10}"
-        return f"{measurement.case:<35} {numbers} {_format_ratio(measurement, others[0])}"
+        return f"{measurement.case:<48} {numbers} {_format_ratio(measurement, peer)}"
     lines = []
     for name in measurement.seconds:
         speed = measurement.speed(name)
         line = f"  {name:<24} {_short(speed.median):>8} {measurement.unit} {_range(speed):<16}"
-        if name != OURS:
+        if name in measurement.peers:
             line += f" {_format_ratio(measurement, name)}"
         lines.append(line.rstrip())
     return "\n".join(lines)

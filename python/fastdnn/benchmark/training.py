@@ -50,7 +50,7 @@ def _measure_workload(
             report.skip("training", workload.name, name, str(error))
             continue
         turns[name] = _per_pass(trainer, options.effort.least_seconds)
-    seconds = in_turns(turns, options.effort.rounds)
+    seconds = in_turns(turns, options.effort)
     return Measurement("training", workload.name, "us/step", steps, seconds)
 
 

@@ -43,7 +43,7 @@ def _random() -> Iterator[Variant]:
     yield "random_bits", "", _random_bits
     for name, in_numpy in (
         ("random_uniform", lambda rng, out: rng.random(dtype=np.float32, out=out)),
-        ("random_normal", lambda rng, out: rng.standardnormal(dtype=np.float32, out=out)),
+        ("random_normal", lambda rng, out: rng.standard_normal(dtype=np.float32, out=out)),
         ("random_truncated_normal", numpy_kernels.truncated_normal),
     ):
         yield name, "", partial(_random_floats, getattr(ops, name), in_numpy)

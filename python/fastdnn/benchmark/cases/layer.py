@@ -42,7 +42,7 @@ def _activation_backward(name: str, shape: Shape) -> tuple[Run, Run]:
     x, dy = normal(shape), normal(shape)
     ours, theirs = np.empty((2, *shape), np.float32)
     _, slope = numpy_kernels.ACTIVATIONS[name]
-    saved = x if name in numpy_kernels.KEEP_INPUT else ops.activation(x, name)
+    saved = x if ops.activation_needs_input(name) else ops.activation(x, name)
     return (
         partial(ops.activation_backward, saved, dy, name, out=ours),
         lambda: np.multiply(dy, slope(saved), out=theirs),
