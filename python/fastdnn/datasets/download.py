@@ -112,7 +112,7 @@ def _stream(url: str, file: BinaryIO, max_bytes: int, timeout: float) -> None:
     import urllib.error
     import urllib.request
 
-    from tqdm import tqdm
+    from tqdm import tqdm  # type: ignore[import-untyped]
 
     request = urllib.request.Request(url, headers={"User-Agent": "fastdnn"})
     try:

@@ -79,4 +79,7 @@ def in_top_k(targets: _Labels, predictions: _Array, k: int) -> npt.NDArray[np.bo
     [True, False]
     """
     name = "sparse_top_k_categorical_accuracy"
-    return _core.metric_rows("in_top_k", name, targets, predictions, k=k) != 0
+    found: npt.NDArray[np.bool_] = (
+        _core.metric_rows("in_top_k", name, targets, predictions, k=k) != 0
+    )
+    return found
