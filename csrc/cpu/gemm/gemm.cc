@@ -118,13 +118,19 @@ struct Block {
   bool first, last;
 };
 
+// Floats from one panel to the next, the same for all blocks: a member that is ahead must not write
+// where another one still reads.
+index_t panel_size(const GemmArgs& args, const Plan& plan) {
+  return plan.geometry.cols * std::min(plan.geometry.depth, args.k());
+}
+
 void pack_b(const GemmArgs& args, const Plan& plan, const Block& block, index_t column, Range panels,
             float* packed) {
   const index_t width = plan.geometry.cols;
   for (index_t i = panels.begin; i < panels.end; ++i) {
     const index_t j = column + i * width;
     GemmPack pack{nullptr, args.b.stride, block.depth, std::min(width, args.n() - j),
-                  packed + i * width * block.depth, width};
+                  packed + i * panel_size(args, plan), width};
     if (args.transpose_b) {
       pack.source = args.b.row(j) + block.p;
       kernels().gemm_pack_transpose_f32(pack);
@@ -192,7 +198,7 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
           strip.group_rows = plan.group_rows;
           strip.a_row = 1;
           strip.a_k = plan.group_rows;
-          strip.b = packed_b + panel * width * block.depth;
+          strip.b = packed_b + panel * panel_size(args, plan);
           strip.b_k = width;
           strip.c = args.c.row(row) + j;
           strip.c_row = args.c.stride;
