@@ -67,7 +67,7 @@ py::tuple dense_backward_arrays(const py::array& x, const py::array& kernel, con
     check(array->shape(0) == rows && array->shape(1) == out, op, array == &dy ? "dy" : "y",
           ": received a ", describe(*array), "; expected shape ", shape_text({rows, out}));
   }
-  py::array_t<float> dz({rows, out}), dx({rows, in}), dkernel({in, out}), dbias({out});
+  py::array_t<float> dz({rows, out}), dx({rows, in}), dkernel({in, out}), dbias(out);
   args.dz = {dz.mutable_data(), rows, out, out};
   args.dx = {dx.mutable_data(), rows, in, in};
   args.dkernel = {dkernel.mutable_data(), in, out, out};
