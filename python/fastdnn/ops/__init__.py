@@ -2,6 +2,7 @@
 
 from fastdnn.ops.activation import activation, activation_backward, activation_needs_input
 from fastdnn.ops.batch_norm import BatchNormCache, batch_normalization, batch_normalization_backward
+from fastdnn.ops.dense import dense, dense_backward
 from fastdnn.ops.dropout import dropout, dropout_backward
 from fastdnn.ops.gemm import gemm
 from fastdnn.ops.loss import (
@@ -49,6 +50,8 @@ __all__ = [
     "batch_normalization",
     "batch_normalization_backward",
     "column_sums",
+    "dense",
+    "dense_backward",
     "dropout",
     "dropout_backward",
     "first_nonfinite",

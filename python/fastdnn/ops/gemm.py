@@ -18,6 +18,7 @@ def gemm(
     beta: float = 0.0,
     bias: Array | None = None,
     activation: str | None = None,
+    activation_alpha: float | None = None,
     out: Array | None = None,
 ) -> Array:
     """Multiply two matrices, with bias and activation in the same pass.
@@ -33,7 +34,8 @@ def gemm(
         alpha: Factor of the product.
         beta: Factor of what `out` holds before. `out` is not read when it is 0.
         bias: Vector of shape `(n,)` added to every row.
-        activation: Name of an element-wise activation; None for none.
+        activation: Name of an element-wise activation (see `activation`); None for none.
+        activation_alpha: Its parameter; None for the default.
         out: Matrix of shape `(m, n)` for the result, separate from the inputs.
 
     Returns:
@@ -49,4 +51,6 @@ def gemm(
     [[8.0, 0.0], [16.0, 2.0]]
     """
     name = "linear" if activation is None else activation
-    return _core.gemm(a, b, transpose_a, transpose_b, alpha, beta, bias, name, 0.0, out)
+    return _core.gemm(
+        a, b, transpose_a, transpose_b, alpha, beta, bias, name, activation_alpha, out
+    )

@@ -22,7 +22,8 @@ def cases(quick: bool) -> Iterator[Case]:
     for transpose_a in (False, True):
         for transpose_b in (False, True):
             yield _gemm_case(*_LAYER, transpose_a, transpose_b)
-    yield _gemm_case(*_LAYER, dense=True)
+    yield _dense_case()
+    yield _dense_backward_case()
 
 
 def _gemm_case(
@@ -31,30 +32,53 @@ def _gemm_case(
     n: int,
     transpose_a: bool = False,
     transpose_b: bool = False,
-    dense: bool = False,
 ) -> Case:
-    letters = "NT"[transpose_a] + "NT"[transpose_b] + (" bias relu" if dense else "")
-    name = f"gemm {by((m, k, n))} {letters}"
-    build = partial(_gemm, m, k, n, transpose_a, transpose_b, dense)
+    name = f"gemm {by((m, k, n))} {'NT'[transpose_a]}{'NT'[transpose_b]}"
+    build = partial(_gemm, m, k, n, transpose_a, transpose_b)
     return Case("gemm", name, "GFLOP/s", 2.0 * m * k * n, build)
 
 
-def _gemm(
-    m: int, k: int, n: int, transpose_a: bool, transpose_b: bool, dense: bool
-) -> tuple[Run, Run]:
+def _gemm(m: int, k: int, n: int, transpose_a: bool, transpose_b: bool) -> tuple[Run, Run]:
     a, b = normal((k, m) if transpose_a else (m, k)), normal((n, k) if transpose_b else (k, n))
     ours, theirs = np.empty((2, m, n), np.float32)
-    bias = normal((1, n))[0]
     left, right = a.T if transpose_a else a, b.T if transpose_b else b
-
-    def dense_in_numpy() -> Array:
-        np.matmul(left, right, out=theirs)
-        np.add(theirs, bias, out=theirs)
-        return np.maximum(theirs, 0, out=theirs)
-
-    if dense:
-        return partial(ops.gemm, a, b, bias=bias, activation="relu", out=ours), dense_in_numpy
     return (
         partial(ops.gemm, a, b, transpose_a=transpose_a, transpose_b=transpose_b, out=ours),
         partial(np.matmul, left, right, out=theirs),
     )
+
+
+def _dense_case() -> Case:
+    m, k, n = _LAYER
+    return Case("dense", f"dense {by(_LAYER)} relu", "GFLOP/s", 2.0 * m * k * n, _dense)
+
+
+def _dense() -> tuple[Run, Run]:
+    m, k, n = _LAYER
+    x, kernel, bias = normal((m, k)), normal((k, n)), normal((1, n))[0]
+    ours, theirs = np.empty((2, m, n), np.float32)
+
+    def in_numpy() -> Array:
+        np.matmul(x, kernel, out=theirs)
+        np.add(theirs, bias, out=theirs)
+        return np.maximum(theirs, 0, out=theirs)
+
+    return partial(ops.dense, x, kernel, bias, "relu", out=ours), in_numpy
+
+
+def _dense_backward_case() -> Case:
+    m, k, n = _LAYER
+    flops = 4.0 * m * k * n
+    return Case("dense_backward", f"dense_backward {by(_LAYER)} relu", "GFLOP/s", flops, _backward)
+
+
+def _backward() -> tuple[Run, Run]:
+    m, k, n = _LAYER
+    x, kernel, dy = normal((m, k)), normal((k, n)), normal((m, n))
+    y = ops.dense(x, kernel, activation="relu")
+
+    def in_numpy() -> tuple[Array, ...]:
+        dz = dy * (y > 0)
+        return dz @ kernel.T, x.T @ dz, dz.sum(axis=0)
+
+    return partial(ops.dense_backward, x, kernel, y, dy, "relu"), in_numpy
