@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <chrono>
 
 #include "csrc/core/check.h"
@@ -66,7 +67,9 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
   if (slice.first >= feed.rows || slice.batches == 0) return 0;
   const index_t size = std::min(slice.batch_size, feed.rows);
   const index_t batches = std::min(slice.batches, ceil_div(feed.rows - slice.first, size));
-  LoweredProgram& lowered = program(mode, size);
+  // Few programs serve calls with ever different numbers of rows.
+  const auto capacity = static_cast<index_t>(std::bit_ceil(static_cast<std::uint64_t>(size)));
+  LoweredProgram& lowered = program(mode, std::min(capacity, slice.batch_size));
   lowered.feed = &feed;
   lowered.totals = totals;
   ThreadPool& pool = ThreadPool::instance();
