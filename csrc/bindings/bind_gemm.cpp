@@ -33,9 +33,9 @@ py::array gemm_array(const py::array& a, const py::array& b, bool transpose_a, b
   const index_t k = args.k();
   const index_t b_k = transpose_b ? args.b.cols : args.b.rows;
   const index_t n = transpose_b ? args.b.rows : args.b.cols;
-  check(k == b_k, op, "received a, a ", describe(a), transpose_a ? " (transposed)" : "", ", and b, a ",
-        describe(b), transpose_b ? " (transposed)" : "", "; expected equal inner extents, not ", k,
-        " and ", b_k);
+  check(k == b_k, op, "received a, a ", describe(a), transpose_a ? " (transposed)" : "",
+        ", and b, a ", describe(b), transpose_b ? " (transposed)" : "",
+        "; expected equal inner extents, not ", k, " and ", b_k);
   check(beta == 0.0f || !out.is_none(), op, "received beta=", beta,
         " without out; expected out, the matrix that beta scales");
   if (!bias.is_none()) {
@@ -61,8 +61,8 @@ py::tuple dense_backward_arrays(const py::array& x, const py::array& kernel, con
   args.activation = parse_activation(activation);
   args.activation_alpha = alpha;
   const index_t rows = x.shape(0), in = x.shape(1), out = kernel.shape(1);
-  check(kernel.shape(0) == in, op, "received x, a ", describe(x), ", and kernel, a ", describe(kernel),
-        "; expected a kernel of shape (", in, ", units)");
+  check(kernel.shape(0) == in, op, "received x, a ", describe(x), ", and kernel, a ",
+        describe(kernel), "; expected a kernel of shape (", in, ", units)");
   for (const py::array* array : {&saved, &dy}) {
     check(array->shape(0) == rows && array->shape(1) == out, op, array == &dy ? "dy" : "y",
           ": received a ", describe(*array), "; expected shape ", shape_text({rows, out}));

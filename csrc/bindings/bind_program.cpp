@@ -17,8 +17,8 @@ using namespace program;
 // A view that keeps the network alive and is written through.
 py::array parameter_array(const ParameterArena& arena, const Graph& graph, ParameterId id,
                           const py::object& owner) {
-  check(id >= 0 && id < static_cast<int>(graph.parameters().size()), "network", "received parameter ",
-        id, "; this network has ", graph.parameters().size());
+  check(id >= 0 && id < static_cast<int>(graph.parameters().size()), "network",
+        "received parameter ", id, "; this network has ", graph.parameters().size());
   const MatrixView view = arena.view(id);
   const auto item = static_cast<py::ssize_t>(sizeof(float));
   if (graph.parameters()[static_cast<std::size_t>(id)].is_vector) {
@@ -51,7 +51,8 @@ void add_inputs(Feed& feed, const Graph& graph, const std::vector<py::array>& in
 }
 
 // Labels are checked where they are used: a wrong one would write outside of a row.
-void check_labels_of(const Feed& feed, const std::int32_t* labels, index_t classes, const Slice& slice) {
+void check_labels_of(const Feed& feed, const std::int32_t* labels, index_t classes,
+                     const Slice& slice) {
   const index_t end = std::min(feed.rows, slice.first + slice.batches * slice.batch_size);
   for (index_t i = slice.first; i < end; ++i) {
     const index_t row = feed.row(i);
@@ -94,22 +95,24 @@ Slice make_slice(index_t first, index_t batches, index_t batch_size, double max_
   check(first >= 0, "network", "received first=", first, "; expected at least 0");
   check(batches >= 0 && batches < (index_t{1} << 40), "network", "received batches=", batches,
         "; expected 0 to 2^40");
-  check(batch_size >= 1 && batch_size < (index_t{1} << 22), "network", "received batch_size=",
-        batch_size, "; expected 1 to 4194303");
+  check(batch_size >= 1 && batch_size < (index_t{1} << 22), "network",
+        "received batch_size=", batch_size, "; expected 1 to 4194303");
   return {first, batches, batch_size, max_seconds};
 }
 
 using Result = std::pair<index_t, py::array_t<double>>;
 
 Result run_scored(Network& network, Mode mode, const std::vector<py::array>& inputs,
-                  const std::vector<py::array>& targets, const std::optional<py::array>& sample_weight,
+                  const std::vector<py::array>& targets,
+                  const std::optional<py::array>& sample_weight,
                   const std::optional<py::array>& order, const Slice& slice) {
   check(network.compiled(), "network", "expected compile() before training or evaluation");
   Feed feed;
   add_inputs(feed, network.graph(), inputs);
   add_order(feed, order, slice);
   add_targets(feed, network, targets, slice);
-  if (sample_weight) feed.sample_weight = vector("network", "sample_weight", *sample_weight, feed.rows).data;
+  if (sample_weight)
+    feed.sample_weight = vector("network", "sample_weight", *sample_weight, feed.rows).data;
   Totals totals(totals_size(network.spec(), network.graph().outputs().size()), 0.0);
   index_t done = 0;
   {
@@ -119,8 +122,8 @@ Result run_scored(Network& network, Mode mode, const std::vector<py::array>& inp
   return {done, py::array_t<double>(static_cast<py::ssize_t>(totals.size()), totals.data())};
 }
 
-index_t predict(Network& network, const std::vector<py::array>& inputs, std::vector<py::array> outputs,
-                const Slice& slice) {
+index_t predict(Network& network, const std::vector<py::array>& inputs,
+                std::vector<py::array> outputs, const Slice& slice) {
   Feed feed;
   add_inputs(feed, network.graph(), inputs);
   const auto& tensors = network.graph().outputs();
@@ -130,47 +133,69 @@ index_t predict(Network& network, const std::vector<py::array>& inputs, std::vec
     const index_t width = network.graph().width(tensors[i]);
     check_layout<float>("network", "output", outputs[i]);
     check(shape_of(outputs[i]) == std::vector<py::ssize_t>{feed.rows, width}, "network",
-          "output: received a ", describe(outputs[i]), "; expected shape ", shape_text({feed.rows, width}));
-    feed.outputs.push_back({writable_data<float>("network", "output", outputs[i]), feed.rows, width, width});
+          "output: received a ", describe(outputs[i]), "; expected shape ",
+          shape_text({feed.rows, width}));
+    feed.outputs.push_back(
+        {writable_data<float>("network", "output", outputs[i]), feed.rows, width, width});
   }
   py::gil_scoped_release release;
   return network.run(Mode::kPredict, feed, slice, nullptr);
 }
 
-OptimizerConfig optimizer_config(const std::string& name, const std::map<std::string, double>& hyper) {
+OptimizerConfig optimizer_config(const std::string& name,
+                                 const std::map<std::string, double>& hyper) {
   OptimizerConfig config;
   config.kind = parse_optimizer(name);
   for (const auto& [key, value] : hyper) {
     const double v = value;
-    if (key == "learning_rate") continue;
-    else if (key == "momentum") config.momentum = v;
-    else if (key == "nesterov") config.nesterov = v != 0;
-    else if (key == "initial_accumulator_value") config.initial_accumulator_value = v;
-    else if (key == "epsilon") config.epsilon = v;
-    else if (key == "rho") config.rho = v;
-    else if (key == "centered") config.centered = v != 0;
-    else if (key == "beta_1") config.beta_1 = v;
-    else if (key == "beta_2") config.beta_2 = v;
-    else if (key == "amsgrad") config.amsgrad = v != 0;
-    else if (key == "learning_rate_power") config.learning_rate_power = v;
-    else if (key == "l1_regularization_strength") config.l1_regularization_strength = v;
-    else if (key == "l2_regularization_strength") config.l2_regularization_strength = v;
-    else if (key == "l2_shrinkage_regularization_strength") config.l2_shrinkage_regularization_strength = v;
-    else if (key == "beta") config.beta = v;
-    else fail("compile", "received the hyper-parameter '", key, "' of '", name, "', which is unknown");
+    if (key == "learning_rate")
+      continue;
+    else if (key == "momentum")
+      config.momentum = v;
+    else if (key == "nesterov")
+      config.nesterov = v != 0;
+    else if (key == "initial_accumulator_value")
+      config.initial_accumulator_value = v;
+    else if (key == "epsilon")
+      config.epsilon = v;
+    else if (key == "rho")
+      config.rho = v;
+    else if (key == "centered")
+      config.centered = v != 0;
+    else if (key == "beta_1")
+      config.beta_1 = v;
+    else if (key == "beta_2")
+      config.beta_2 = v;
+    else if (key == "amsgrad")
+      config.amsgrad = v != 0;
+    else if (key == "learning_rate_power")
+      config.learning_rate_power = v;
+    else if (key == "l1_regularization_strength")
+      config.l1_regularization_strength = v;
+    else if (key == "l2_regularization_strength")
+      config.l2_regularization_strength = v;
+    else if (key == "l2_shrinkage_regularization_strength")
+      config.l2_shrinkage_regularization_strength = v;
+    else if (key == "beta")
+      config.beta = v;
+    else
+      fail("compile", "received the hyper-parameter '", key, "' of '", name, "', which is unknown");
   }
   return config;
 }
 
-void compile(Network& network, const std::string& loss, const std::map<std::string, double>& options,
-             const std::vector<std::string>& metrics, const std::string& optimizer,
-             const std::map<std::string, double>& hyper) {
+void compile(Network& network, const std::string& loss,
+             const std::map<std::string, double>& options, const std::vector<std::string>& metrics,
+             const std::string& optimizer, const std::map<std::string, double>& hyper) {
   TrainingSpec spec;
   spec.loss.kind = parse_loss(loss);
   for (const auto& [key, value] : options) {
-    if (key == "from_logits") spec.loss.from_logits = value != 0;
-    else if (key == "label_smoothing") spec.loss.label_smoothing = static_cast<float>(value);
-    else fail("compile", "received the option '", key, "' of '", loss, "', which is unknown");
+    if (key == "from_logits")
+      spec.loss.from_logits = value != 0;
+    else if (key == "label_smoothing")
+      spec.loss.label_smoothing = static_cast<float>(value);
+    else
+      fail("compile", "received the option '", key, "' of '", loss, "', which is unknown");
   }
   for (const std::string& name : metrics) spec.metrics.push_back(parse_metric(name));
   spec.optimizer = optimizer_config(optimizer, hyper);
@@ -185,20 +210,23 @@ void register_graph(py::module_& m) {
       .def(py::init<>())
       .def("add_input", &Graph::add_input, arg("width"))
       .def("add_parameter", &Graph::add_parameter, arg("name"), arg("shape"), arg("trainable"))
-      .def("add_dense",
-           [](Graph& g, TensorId x, ParameterId kernel, std::optional<ParameterId> bias) {
-             return g.add_dense(x, kernel, bias.value_or(kNone));
-           },
-           arg("x"), arg("kernel"), arg("bias"))
+      .def(
+          "add_dense",
+          [](Graph& g, TensorId x, ParameterId kernel, std::optional<ParameterId> bias) {
+            return g.add_dense(x, kernel, bias.value_or(kNone));
+          },
+          arg("x"), arg("kernel"), arg("bias"))
       .def("add_activation", &Graph::add_activation, arg("x"), arg("name"), arg("alpha"))
-      .def("add_batch_normalization",
-           [](Graph& g, TensorId x, std::optional<ParameterId> gamma, std::optional<ParameterId> beta,
-              ParameterId moving_mean, ParameterId moving_variance, float momentum, float epsilon) {
-             return g.add_batch_normalization(x, {gamma.value_or(kNone), beta.value_or(kNone), moving_mean,
-                                                  moving_variance, momentum, epsilon});
-           },
-           arg("x"), arg("gamma"), arg("beta"), arg("moving_mean"), arg("moving_variance"),
-           arg("momentum"), arg("epsilon"))
+      .def(
+          "add_batch_normalization",
+          [](Graph& g, TensorId x, std::optional<ParameterId> gamma,
+             std::optional<ParameterId> beta, ParameterId moving_mean, ParameterId moving_variance,
+             float momentum, float epsilon) {
+            return g.add_batch_normalization(x, {gamma.value_or(kNone), beta.value_or(kNone),
+                                                 moving_mean, moving_variance, momentum, epsilon});
+          },
+          arg("x"), arg("gamma"), arg("beta"), arg("moving_mean"), arg("moving_variance"),
+          arg("momentum"), arg("epsilon"))
       .def("add_dropout", &Graph::add_dropout, arg("x"), arg("rate"), arg("stream"))
       .def("add_output", &Graph::add_output, arg("x"));
 }
@@ -210,65 +238,75 @@ void register_program(py::module_& m) {
   register_graph(m);
   py::class_<Network>(m, "Network", "A graph with its weights; see csrc/program/network.h.")
       .def(py::init<Graph>(), arg("graph"))
-      .def("parameter",
-           [](py::object self, ParameterId id) {
-             const auto& n = self.cast<const Network&>();
-             return parameter_array(n.weights(), n.graph(), id, self);
-           },
-           arg("id"))
-      .def("gradient",
-           [](py::object self, ParameterId id) {
-             const auto& n = self.cast<const Network&>();
-             return parameter_array(n.gradients(), n.graph(), id, self);
-           },
-           arg("id"))
-      .def_property_readonly("slot_names", [](const Network& n) { return slot_names(n.spec().optimizer); })
-      .def("slot",
-           [](py::object self, const std::string& name, ParameterId id) {
-             const auto& n = self.cast<const Network&>();
-             const auto names = slot_names(n.spec().optimizer);
-             const auto found = std::find(names.begin(), names.end(), name);
-             check(n.compiled() && found != names.end(), "network", "received the slot '", name,
-                   "', which this optimizer does not have");
-             const auto index = static_cast<std::size_t>(found - names.begin());
-             // compile() replaces the slots: a view keeps those it belongs to.
-             auto* kept = new std::shared_ptr<std::vector<ParameterArena>>(n.slots());
-             const py::capsule keeper(kept, [](void* p) {
-               delete static_cast<std::shared_ptr<std::vector<ParameterArena>>*>(p);
-             });
-             return parameter_array((**kept)[index], n.graph(), id, keeper);
-           },
-           arg("name"), arg("parameter_id"))
+      .def(
+          "parameter",
+          [](py::object self, ParameterId id) {
+            const auto& n = self.cast<const Network&>();
+            return parameter_array(n.weights(), n.graph(), id, self);
+          },
+          arg("id"))
+      .def(
+          "gradient",
+          [](py::object self, ParameterId id) {
+            const auto& n = self.cast<const Network&>();
+            return parameter_array(n.gradients(), n.graph(), id, self);
+          },
+          arg("id"))
+      .def_property_readonly("slot_names",
+                             [](const Network& n) { return slot_names(n.spec().optimizer); })
+      .def(
+          "slot",
+          [](py::object self, const std::string& name, ParameterId id) {
+            const auto& n = self.cast<const Network&>();
+            const auto names = slot_names(n.spec().optimizer);
+            const auto found = std::find(names.begin(), names.end(), name);
+            check(n.compiled() && found != names.end(), "network", "received the slot '", name,
+                  "', which this optimizer does not have");
+            const auto index = static_cast<std::size_t>(found - names.begin());
+            // compile() replaces the slots: a view keeps those it belongs to.
+            auto* kept = new std::shared_ptr<std::vector<ParameterArena>>(n.slots());
+            const py::capsule keeper(kept, [](void* p) {
+              delete static_cast<std::shared_ptr<std::vector<ParameterArena>>*>(p);
+            });
+            return parameter_array((**kept)[index], n.graph(), id, keeper);
+          },
+          arg("name"), arg("parameter_id"))
       .def("compile", &compile, arg("loss"), arg("loss_options"), arg("metrics"), arg("optimizer"),
            arg("hyper"))
       .def_property("learning_rate", &Network::learning_rate, &Network::set_learning_rate)
       .def_property("iterations", &Network::iterations, &Network::set_iterations)
       .def_property("seed", &Network::seed, &Network::set_seed)
-      .def("train",
-           [](Network& n, const std::vector<py::array>& inputs, const std::vector<py::array>& targets,
-              const std::optional<py::array>& sample_weight, const std::optional<py::array>& order,
-              index_t first, index_t batches, index_t batch_size, double max_seconds, bool update) {
-             return run_scored(n, update ? Mode::kTrain : Mode::kGradients, inputs, targets, sample_weight,
-                               order, make_slice(first, batches, batch_size, max_seconds));
-           },
-           arg("inputs"), arg("targets"), arg("sample_weight"), arg("order"), arg("first"),
-           arg("batches"), arg("batch_size"), arg("max_seconds"), arg("update") = true)
-      .def("evaluate",
-           [](Network& n, const std::vector<py::array>& inputs, const std::vector<py::array>& targets,
-              const std::optional<py::array>& sample_weight, index_t first, index_t batches,
-              index_t batch_size, double max_seconds) {
-             return run_scored(n, Mode::kEvaluate, inputs, targets, sample_weight, std::nullopt,
-                               make_slice(first, batches, batch_size, max_seconds));
-           },
-           arg("inputs"), arg("targets"), arg("sample_weight"), arg("first"), arg("batches"),
-           arg("batch_size"), arg("max_seconds"))
-      .def("predict",
-           [](Network& n, const std::vector<py::array>& inputs, const std::vector<py::array>& outputs,
-              index_t first, index_t batches, index_t batch_size, double max_seconds) {
-             return predict(n, inputs, outputs, make_slice(first, batches, batch_size, max_seconds));
-           },
-           arg("inputs"), arg("outputs"), arg("first"), arg("batches"), arg("batch_size"),
-           arg("max_seconds"));
+      .def(
+          "train",
+          [](Network& n, const std::vector<py::array>& inputs,
+             const std::vector<py::array>& targets, const std::optional<py::array>& sample_weight,
+             const std::optional<py::array>& order, index_t first, index_t batches,
+             index_t batch_size, double max_seconds, bool update) {
+            return run_scored(n, update ? Mode::kTrain : Mode::kGradients, inputs, targets,
+                              sample_weight, order,
+                              make_slice(first, batches, batch_size, max_seconds));
+          },
+          arg("inputs"), arg("targets"), arg("sample_weight"), arg("order"), arg("first"),
+          arg("batches"), arg("batch_size"), arg("max_seconds"), arg("update") = true)
+      .def(
+          "evaluate",
+          [](Network& n, const std::vector<py::array>& inputs,
+             const std::vector<py::array>& targets, const std::optional<py::array>& sample_weight,
+             index_t first, index_t batches, index_t batch_size, double max_seconds) {
+            return run_scored(n, Mode::kEvaluate, inputs, targets, sample_weight, std::nullopt,
+                              make_slice(first, batches, batch_size, max_seconds));
+          },
+          arg("inputs"), arg("targets"), arg("sample_weight"), arg("first"), arg("batches"),
+          arg("batch_size"), arg("max_seconds"))
+      .def(
+          "predict",
+          [](Network& n, const std::vector<py::array>& inputs,
+             const std::vector<py::array>& outputs, index_t first, index_t batches,
+             index_t batch_size, double max_seconds) {
+            return predict(n, inputs, outputs, make_slice(first, batches, batch_size, max_seconds));
+          },
+          arg("inputs"), arg("outputs"), arg("first"), arg("batches"), arg("batch_size"),
+          arg("max_seconds"));
 }
 
 }  // namespace fastdnn::bindings

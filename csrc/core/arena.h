@@ -18,7 +18,8 @@
 namespace fastdnn {
 
 // An aligned, zeroed block of Ts that is never resized. Blocks of 256 KiB and more ask for huge
-// pages: products walk down columns, which would miss the first TLB at every row. Throws std::bad_alloc when there is no such memory.
+// pages: products walk down columns, which would miss the first TLB at every row. Throws
+// std::bad_alloc when there is no such memory.
 template <typename T>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>);

@@ -42,7 +42,8 @@ double dense_backward_cost(const DenseBackwardArgs& args) {
 }
 
 void dense_backward(const DenseBackwardArgs& args, Context& context) {
-  activation_backward({args.activation, args.activation_alpha, args.saved, args.dy, args.dz}, context);
+  activation_backward({args.activation, args.activation_alpha, args.saved, args.dy, args.dz},
+                      context);
   context.team->barrier();
   if (args.dbias != nullptr) {
     column_sums({.x = args.dz, .sums = args.dbias, .accumulate = false}, context);

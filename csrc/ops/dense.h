@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A fully-connected layer, composed of other ops. y = f(x W + b) itself is gemm() with its epilogue.
+// A fully-connected layer, composed of other ops. y = f(x W + b) itself is gemm() with its
+// epilogue.
 #pragma once
 
 #include "csrc/core/activation.h"
@@ -10,8 +11,8 @@ namespace fastdnn {
 
 // With z = x W + b, y = f(z) and rows x in, in x out matrices:
 //   dz = dy * f'(saved)    dx = dz W^T    dkernel = x^T dz    dbias = column sums of dz
-// `saved` is y, or z where activation_needs_input(f). An empty dx or dkernel and a null dbias are not
-// computed. Nothing overlaps. The op waits for the team between its parts.
+// `saved` is y, or z where activation_needs_input(f). An empty dx or dkernel and a null dbias are
+// not computed. Nothing overlaps. The op waits for the team between its parts.
 struct DenseBackwardArgs {
   ConstMatrixView x, kernel, saved, dy;
   Activation activation = Activation::kLinear;

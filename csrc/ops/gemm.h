@@ -8,11 +8,12 @@
 namespace fastdnn {
 
 // C = f(alpha * op(A) op(B) + beta * C + bias)            forward
-// C = (alpha * op(A) op(B) + beta * C) * f'(saved)         when `saved` is given: the gradient on its
+// C = (alpha * op(A) op(B) + beta * C) * f'(saved)         when `saved` is given: the gradient on
+// its
 //                                                          way back through the activation f
 //
-// op(A) is m x k and op(B) k x n after the transpositions; C is m x n and is not read when beta is 0.
-// C must not overlap A, B or bias. float32 throughout: each element of C is one chain of fused
+// op(A) is m x k and op(B) k x n after the transpositions; C is m x n and is not read when beta is
+// 0. C must not overlap A, B or bias. float32 throughout: each element of C is one chain of fused
 // multiply-adds over k, cut into blocks by shape alone.
 struct GemmArgs {
   ConstMatrixView a;
@@ -25,7 +26,7 @@ struct GemmArgs {
   const float* bias = nullptr;  // n values, or null
   Activation activation = Activation::kLinear;
   float activation_alpha = 0.0f;
-  ConstMatrixView saved;  // f's output, or its input where activation_needs_input(f); shape of C
+  ConstMatrixView saved;     // f's output, or its input where activation_needs_input(f); shape of C
   float* scratch = nullptr;  // gemm_scratch_size() floats, 64-byte aligned
 
   index_t m() const { return c.rows; }

@@ -5,8 +5,8 @@
 
 namespace fastdnn {
 
-// At least `count` aligned floats that belong to the calling thread until its next call. Grows as needed
-// and is kept, so that repeated calls of an op do not allocate.
+// At least `count` aligned floats that belong to the calling thread until its next call. Grows as
+// needed and is kept, so that repeated calls of an op do not allocate.
 float* thread_scratch(index_t count);
 
 }  // namespace fastdnn

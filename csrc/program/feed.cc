@@ -9,8 +9,8 @@
 namespace fastdnn::program {
 namespace {
 
-// Rows of shuffled data come from anywhere in memory: asking for them this many rows ahead hides most
-// of its latency.
+// Rows of shuffled data come from anywhere in memory: asking for them this many rows ahead hides
+// most of its latency.
 constexpr index_t kRowsAhead = 4;
 
 // Copies a row, and asks for another one line by line.
@@ -36,8 +36,8 @@ void gather_rows(const Feed& feed, const Source& source, index_t begin, MatrixVi
       __builtin_prefetch(source.bytes + ahead * source.width, 0, 2);
       cpu::kernels().bytes_to_unit_f32(source.bytes + row * source.width, source.width, to.row(i));
     } else {
-      copy_row(source.floats + row * source.width, source.floats + ahead * source.width, source.width,
-               to.row(i));
+      copy_row(source.floats + row * source.width, source.floats + ahead * source.width,
+               source.width, to.row(i));
     }
   }
 }

@@ -18,18 +18,20 @@ struct Source {
 };
 
 struct Feed {
-  index_t rows = 0;                     // of the whole data set
-  const std::int64_t* order = nullptr;  // position -> row of the data set; null for the natural order
+  index_t rows = 0;  // of the whole data set
+  const std::int64_t* order =
+      nullptr;  // position -> row of the data set; null for the natural order
   std::vector<Source> inputs;
-  std::vector<Source> targets;             // of losses on matrices
+  std::vector<Source> targets;              // of losses on matrices
   std::vector<const std::int32_t*> labels;  // of losses on class numbers; one of the two per output
-  const float* sample_weight = nullptr;    // one per row, or null for 1
-  std::vector<MatrixView> outputs;         // where predictions go, one per output
+  const float* sample_weight = nullptr;     // one per row, or null for 1
+  std::vector<MatrixView> outputs;          // where predictions go, one per output
 
   index_t row(index_t position) const { return order != nullptr ? order[position] : position; }
 };
 
 // Copies rows begin, begin + 1, ... of the order into `to`, as many as `to` has; a member's share.
-void gather_rows(const Feed& feed, const Source& source, index_t begin, MatrixView to, const Team& team);
+void gather_rows(const Feed& feed, const Source& source, index_t begin, MatrixView to,
+                 const Team& team);
 
 }  // namespace fastdnn::program

@@ -18,7 +18,8 @@ ParameterId Graph::add_parameter(std::string name, std::vector<index_t> shape, b
           "' twice; expected distinct names; give the layers different names");
   }
   const bool is_vector = shape.size() == 1;
-  parameters_.push_back({std::move(name), is_vector ? 1 : shape[0], shape.back(), is_vector, trainable});
+  parameters_.push_back(
+      {std::move(name), is_vector ? 1 : shape[0], shape.back(), is_vector, trainable});
   return static_cast<ParameterId>(parameters_.size()) - 1;
 }
 
@@ -31,8 +32,8 @@ TensorId Graph::add_input(index_t width) {
 
 TensorId Graph::add_dense(TensorId x, ParameterId kernel, ParameterId bias) {
   check_tensor("dense", x);
-  check(kernel >= 0 && kernel < static_cast<int>(parameters_.size()), "dense", "received the kernel ",
-        kernel, "; expected a parameter of this graph");
+  check(kernel >= 0 && kernel < static_cast<int>(parameters_.size()), "dense",
+        "received the kernel ", kernel, "; expected a parameter of this graph");
   const Parameter& k = parameters_[static_cast<std::size_t>(kernel)];
   check(!k.is_vector && k.rows == width(x), "dense", "received the kernel '", k.name, "' of shape ",
         k.is_vector ? shape_text({k.cols}) : shape_text({k.rows, k.cols}), "; expected (", width(x),
@@ -104,9 +105,10 @@ void Graph::check_tensor(const char* op, TensorId x) const {
         tensor_count());
 }
 
-void Graph::check_vector(const char* op, const char* role, ParameterId parameter, index_t width) const {
-  check(parameter >= 0 && parameter < static_cast<int>(parameters_.size()), op, "received the ", role,
-        " ", parameter, "; expected a parameter of this graph");
+void Graph::check_vector(const char* op, const char* role, ParameterId parameter,
+                         index_t width) const {
+  check(parameter >= 0 && parameter < static_cast<int>(parameters_.size()), op, "received the ",
+        role, " ", parameter, "; expected a parameter of this graph");
   const Parameter& p = parameters_[static_cast<std::size_t>(parameter)];
   check(p.is_vector && p.cols == width, op, role, ": received '", p.name, "' of shape ",
         p.is_vector ? shape_text({p.cols}) : shape_text({p.rows, p.cols}), "; expected ",

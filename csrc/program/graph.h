@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a network computes, as a directed acyclic graph of nodes over tensors. A tensor has one value per
-// row of the batch and column of its width. Nodes are added in an order in which they can run. Several
-// nodes may name the same parameter (shared weights) and the same input tensor.
+// What a network computes, as a directed acyclic graph of nodes over tensors. A tensor has one
+// value per row of the batch and column of its width. Nodes are added in an order in which they can
+// run. Several nodes may name the same parameter (shared weights) and the same input tensor.
 #pragma once
 
 #include <string>
@@ -73,7 +73,8 @@ class Graph {
   const Node* producer(TensorId tensor) const;
   // How many nodes and outputs read a tensor.
   int readers(TensorId tensor) const;
-  // The parameters a node uses, with their number of nodes in the whole graph given by parameter_uses.
+  // The parameters a node uses, with their number of nodes in the whole graph given by
+  // parameter_uses.
   int parameter_uses(ParameterId parameter) const;
 
  private:

@@ -33,7 +33,8 @@ const T* as(const Variant& v) {
 
 class Lowering {
  public:
-  Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage, Mode mode, LoweredProgram& out)
+  Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage, Mode mode,
+           LoweredProgram& out)
       : graph_(graph), spec_(spec), storage_(storage), mode_(mode), out_(out) {
     const auto tensors = static_cast<std::size_t>(graph.tensor_count());
     values_.resize(tensors);
@@ -61,7 +62,8 @@ class Lowering {
     }
     for (std::size_t i = 0; i < graph_.outputs().size(); ++i) lower_loss(i);
     if (!training()) return;
-    for (auto node = graph_.nodes().rbegin(); node != graph_.nodes().rend(); ++node) backward(*node);
+    for (auto node = graph_.nodes().rbegin(); node != graph_.nodes().rend(); ++node)
+      backward(*node);
   }
 
  private:
@@ -125,8 +127,8 @@ class Lowering {
   }
   bool needs_gradient(TensorId t) const { return needs_gradient_[static_cast<std::size_t>(t)]; }
 
-  // The tensor that the loss of an output is computed from: the logits when a softmax or sigmoid under
-  // its cross-entropy is differentiated together with it, else the output itself.
+  // The tensor that the loss of an output is computed from: the logits when a softmax or sigmoid
+  // under its cross-entropy is differentiated together with it, else the output itself.
   TensorId loss_input(TensorId output) const {
     if (mode_ == Mode::kPredict || graph_.readers(output) > 1) return output;
     const Node* last = graph_.producer(output);
@@ -200,7 +202,8 @@ class Lowering {
     const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
     add_cost(x.view.cols);
     program().append({x.resource}, {y.resource}, [=](const StepState& state, Context& context) {
-      fastdnn::activation({activation.kind, activation.alpha, x.of(state.rows), y.of(state.rows)}, context);
+      fastdnn::activation({activation.kind, activation.alpha, x.of(state.rows), y.of(state.rows)},
+                          context);
     });
   }
 
@@ -284,8 +287,8 @@ class Lowering {
 
   // `set` puts a step's extents into the arguments. Scratch is bound here.
   template <typename Set>
-  void append_product(std::vector<Resource> reads, std::vector<Resource> writes, const GemmArgs& full,
-                      Set set) {
+  void append_product(std::vector<Resource> reads, std::vector<Resource> writes,
+                      const GemmArgs& full, Set set) {
     out_.products.push_back(full);
     out_.microseconds += gemm_cost(full);
     // Two products of one phase must not share scratch.
@@ -323,10 +326,12 @@ class Lowering {
       const Range mine = context.team->share(state.rows);
       for (index_t row = mine.begin; row < mine.end; ++row) {
         const index_t from = feed.row(state.begin + row);
-        row_weights.view.data[row] = feed.sample_weight != nullptr ? feed.sample_weight[from] : 1.0f;
+        row_weights.view.data[row] =
+            feed.sample_weight != nullptr ? feed.sample_weight[from] : 1.0f;
         if (sparse) (*labels)[static_cast<std::size_t>(row)] = feed.labels[i][from];
       }
-      if (targets) gather_rows(feed, feed.targets[i], state.begin, targets.of(state.rows), *context.team);
+      if (targets)
+        gather_rows(feed, feed.targets[i], state.begin, targets.of(state.rows), *context.team);
     });
 
     LossArgs loss;
@@ -448,7 +453,8 @@ class Lowering {
       if (through_activation_[static_cast<std::size_t>(node.output)]) return;
     }
     if (!needs_gradient(node.input)) return;
-    const Buffer saved = activation_needs_input(activation.kind) ? value(node.input) : value(node.output);
+    const Buffer saved =
+        activation_needs_input(activation.kind) ? value(node.input) : value(node.output);
     const Buffer dy = gradient(node.output), dx = gradient_of_input(node, dy);
     add_cost(dy.view.cols);
     program().append({saved.resource, dy.resource}, {dx.resource},
@@ -462,12 +468,13 @@ class Lowering {
 
   void backward(const Node& node, const Softmax&) {
     if (!needs_gradient(node.input)) return;
-    const Buffer y = value(node.output), dy = gradient(node.output), dx = gradient_of_input(node, dy);
+    const Buffer y = value(node.output), dy = gradient(node.output),
+                 dx = gradient_of_input(node, dy);
     add_cost(dy.view.cols);
-    program().append({y.resource, dy.resource}, {dx.resource},
-                     [=](const StepState& state, Context& context) {
-                       softmax_backward({y.of(state.rows), dy.of(state.rows), dx.of(state.rows)}, context);
-                     });
+    program().append(
+        {y.resource, dy.resource}, {dx.resource}, [=](const StepState& state, Context& context) {
+          softmax_backward({y.of(state.rows), dy.of(state.rows), dx.of(state.rows)}, context);
+        });
     deliver_gradient(node, dx);
   }
 
@@ -534,7 +541,8 @@ class Lowering {
     if (dense.bias != kNone && parameter(dense.bias).trainable) lower_bias_gradient(dense, dz);
   }
 
-  // dx = dz W^T, multiplied by the derivative of the activation that made x where nobody else reads x.
+  // dx = dz W^T, multiplied by the derivative of the activation that made x where nobody else reads
+  // x.
   void lower_input_gradient(const Node& node, const Dense& dense, const Buffer& dz) {
     const bool shared = graph_.readers(node.input) > 1;
     const bool first = !gradient(node.input);
@@ -553,7 +561,8 @@ class Lowering {
     const auto* activation = before != nullptr ? as<Elementwise>(before->operation) : nullptr;
     if (activation != nullptr && !shared && !activation_needs_input(activation->kind)) {
       const Node* product = graph_.producer(before->input);
-      if (product != nullptr && fused_activation_[static_cast<std::size_t>(product->output)] == before) {
+      if (product != nullptr &&
+          fused_activation_[static_cast<std::size_t>(product->output)] == before) {
         saved = value(node.input);
         args.activation = activation->kind;
         args.activation_alpha = activation->alpha;
@@ -589,11 +598,12 @@ class Lowering {
       args.beta = start_gradient(dense.kernel) ? 1.0f : 0.0f;
       writes.push_back(gradient_of(dense.kernel));
     }
-    append_product(std::move(reads), std::move(writes), args, [=](GemmArgs& a, const StepState& state) {
-      a.a = x.of(state.rows);
-      a.b = dz.of(state.rows);
-      if (straight) a.alpha = -state.optimizer.learning_rate;
-    });
+    append_product(std::move(reads), std::move(writes), args,
+                   [=](GemmArgs& a, const StepState& state) {
+                     a.a = x.of(state.rows);
+                     a.b = dz.of(state.rows);
+                     if (straight) a.alpha = -state.optimizer.learning_rate;
+                   });
     if (!straight) finish_gradient(dense.kernel);
   }
 
@@ -601,10 +611,10 @@ class Lowering {
     float* const db = storage_.gradients->flat(dense.bias);
     const bool accumulate = start_gradient(dense.bias);
     add_cost(dz.view.cols, 0.1);
-    program().append({dz.resource}, {gradient_of(dense.bias)},
-                     [=](const StepState& state, Context& context) {
-                       column_sums({.x = dz.of(state.rows), .sums = db, .accumulate = accumulate}, context);
-                     });
+    program().append(
+        {dz.resource}, {gradient_of(dense.bias)}, [=](const StepState& state, Context& context) {
+          column_sums({.x = dz.of(state.rows), .sums = db, .accumulate = accumulate}, context);
+        });
     finish_gradient(dense.bias);
   }
 
@@ -623,13 +633,15 @@ class Lowering {
     args.weights = storage_.weights->flat(id);
     args.gradient = storage_.gradients->flat(id);
     args.size = storage_.weights->flat_size(id);
-    for (std::size_t i = 0; i < storage_.slots->size(); ++i) args.slots[i] = (*storage_.slots)[i].flat(id);
+    for (std::size_t i = 0; i < storage_.slots->size(); ++i)
+      args.slots[i] = (*storage_.slots)[i].flat(id);
     out_.microseconds += 0.4e-3 * static_cast<double>(args.size);
-    program().append({gradient_of(id)}, {weight(id)}, [=](const StepState& state, Context& context) {
-      OptimizerUpdateArgs now = args;
-      now.step = state.optimizer;
-      optimizer_update(now, context);
-    });
+    program().append({gradient_of(id)}, {weight(id)},
+                     [=](const StepState& state, Context& context) {
+                       OptimizerUpdateArgs now = args;
+                       now.step = state.optimizer;
+                       optimizer_update(now, context);
+                     });
   }
 
   const Graph& graph_;
@@ -641,7 +653,7 @@ class Lowering {
   // By tensor.
   std::vector<Buffer> values_, gradients_;
   std::vector<bool> needs_gradient_;
-  std::vector<bool> through_activation_;  // the gradient is already that before the activation
+  std::vector<bool> through_activation_;       // the gradient is already that before the activation
   std::vector<const Node*> fused_activation_;  // of the product that made the tensor
   std::vector<std::pair<TensorId, Buffer>> statistics_;  // of batch normalization, by output
   // By parameter.

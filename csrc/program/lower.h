@@ -53,7 +53,8 @@ inline std::size_t totals_size(const TrainingSpec& spec, std::size_t outputs) {
   return 3 + 2 * spec.metrics.size() * outputs;
 }
 
-// A program for batches of up to `capacity` rows, with its buffers. Set feed and totals before running.
+// A program for batches of up to `capacity` rows, with its buffers. Set feed and totals before
+// running.
 struct LoweredProgram {
   Program program;
   std::deque<AlignedBuffer<float>> buffers;

@@ -27,9 +27,9 @@ void Network::compile(const TrainingSpec& spec, double learning_rate) {
   prepare_step(spec.optimizer, learning_rate, 1);
   const bool sparse = spec.loss.kind == Loss::kSparseCategoricalCrossentropy;
   for (const Metric metric : spec.metrics) {
-    check(metric_takes_labels(metric) == sparse, "compile", "received the metric '", metric_name(metric),
-          "' with the loss '", loss_name(spec.loss.kind), "'; expected one for ",
-          sparse ? "class numbers" : "matrices", ", as the loss is");
+    check(metric_takes_labels(metric) == sparse, "compile", "received the metric '",
+          metric_name(metric), "' with the loss '", loss_name(spec.loss.kind),
+          "'; expected one for ", sparse ? "class numbers" : "matrices", ", as the loss is");
   }
   auto slots = std::make_shared<std::vector<ParameterArena>>();
   for (std::size_t i = 0; i < slot_names(spec.optimizer).size(); ++i) {
@@ -76,8 +76,8 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   index_t done = 0;
-  // Whether to stop after a step, for even and odd steps: one member decides at the start of a step,
-  // all look after its barriers.
+  // Whether to stop after a step, for even and odd steps: one member decides at the start of a
+  // step, all look after its barriers.
   std::atomic<bool> last[2] = {false, false};
   pool.run(threads, [&](Team& team) {
     Context context{Device::kCpu, &team, nullptr};

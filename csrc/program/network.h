@@ -51,7 +51,8 @@ class Network {
 
   const Graph graph_;
   ParameterArena weights_, gradients_;
-  std::shared_ptr<std::vector<ParameterArena>> slots_ = std::make_shared<std::vector<ParameterArena>>();
+  std::shared_ptr<std::vector<ParameterArena>> slots_ =
+      std::make_shared<std::vector<ParameterArena>>();
   TrainingSpec spec_;
   bool compiled_ = false;
   double learning_rate_ = 0.01;

@@ -7,7 +7,9 @@ namespace fastdnn::program {
 
 void Program::append(std::vector<Resource> reads, std::vector<Resource> writes, Action action) {
   accesses_.resize(static_cast<std::size_t>(resources_));
-  const auto access = [this](Resource r) -> Access& { return accesses_[static_cast<std::size_t>(r)]; };
+  const auto access = [this](Resource r) -> Access& {
+    return accesses_[static_cast<std::size_t>(r)];
+  };
   int phase = 0;
   for (Resource r : reads) phase = std::max(phase, access(r).last_write + 1);
   for (Resource w : writes) {
@@ -15,7 +17,8 @@ void Program::append(std::vector<Resource> reads, std::vector<Resource> writes, 
   }
   for (Resource r : reads) access(r).last_read = std::max(access(r).last_read, phase);
   for (Resource w : writes) access(w).last_write = phase;
-  if (static_cast<std::size_t>(phase) >= phases_.size()) phases_.resize(static_cast<std::size_t>(phase) + 1);
+  if (static_cast<std::size_t>(phase) >= phases_.size())
+    phases_.resize(static_cast<std::size_t>(phase) + 1);
   phases_[static_cast<std::size_t>(phase)].push_back(std::move(action));
 }
 

@@ -24,8 +24,8 @@ struct StepState {
 // One collective op on fixed buffers.
 using Action = std::function<void(const StepState&, Context&)>;
 
-// Ops in phases: those of a phase touch nothing that another one of it writes, so that a team needs a
-// barrier between phases only.
+// Ops in phases: those of a phase touch nothing that another one of it writes, so that a team needs
+// a barrier between phases only.
 class Program {
  public:
   // Memory an op may touch: a buffer of this program's, or anything else given a number of its own.
@@ -33,8 +33,8 @@ class Program {
 
   Resource new_resource() { return resources_++; }
 
-  // Appends an op to the earliest phase that the order of the list allows: after every earlier op that
-  // writes what it touches or touches what it writes.
+  // Appends an op to the earliest phase that the order of the list allows: after every earlier op
+  // that writes what it touches or touches what it writes.
   void append(std::vector<Resource> reads, std::vector<Resource> writes, Action action);
 
   // Runs all phases. The members of context.team leave together.

@@ -15,9 +15,9 @@ def gemm(a, b, *, transpose_a=False, transpose_b=False, alpha=1.0, beta=0.0, bia
 def bound(a, b, *, alpha=1.0, beta=0.0, bias=None, c=None):
     """Largest possible error of a chain of k float32 multiply-adds and the epilogue.
 
-    Every one of the k steps, the scaling, the sum with beta * c and the bias rounds once, each time by
-    at most half an epsilon of a partial sum that is nowhere larger than the sum of the magnitudes;
-    a level without FMA rounds each product too, hence two roundings a step.
+    Every one of the k steps, the scaling, the sum with beta * c and the bias rounds once, each
+    time by at most half an epsilon of a partial sum that is nowhere larger than the sum of the
+    magnitudes; a level without FMA rounds each product too, hence two roundings a step.
     """
     k = a.shape[1]
     magnitude = abs(alpha) * k * np.abs(a).max(initial=0.0) * np.abs(b).max(initial=0.0)

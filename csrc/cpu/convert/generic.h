@@ -8,7 +8,8 @@ void bytes_to_unit_f32(const std::uint8_t* x, index_t count, float* y) {
   for (index_t i = 0; i < count; ++i) {
     const float value = static_cast<float>(x[i]);
 #if defined(__FMA__)
-    // Division is slow; the reciprocal's error is mended by one correction, exact for all 256 values.
+    // Division is slow; the reciprocal's error is mended by one correction, exact for all 256
+    // values.
     constexpr float kReciprocal = 1.0f / 255.0f;
     const float quotient = value * kReciprocal;
     y[i] = __builtin_fmaf(__builtin_fmaf(-quotient, 255.0f, value), kReciprocal, quotient);

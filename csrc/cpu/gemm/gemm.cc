@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // How a product is cut into strips and who computes which. Two ways, chosen by shape alone:
 //
-//   direct  operands are read where they lie. For the sizes of most networks, whose weights stay in the
+//   direct  operands are read where they lie. For the sizes of most networks, whose weights stay in
+//   the
 //           second cache, copying them first would cost more than it saves.
-//   packed  B block by block into panels that all members share, A into panels of each member's own.
+//   packed  B block by block into panels that all members share, A into panels of each member's
+//   own.
 #include "csrc/ops/gemm.h"
 
 #include <algorithm>
@@ -16,10 +18,11 @@ namespace {
 
 // Bounds on geometry that hold at every level, so that scratch does not depend on the level.
 constexpr index_t kMaxTileRows = 14, kMaxTileCols = 32, kMaxDepth = 512;
-// Columns of B packed at a time, and groups of rows of A: 168 x 256 floats, a part of the second cache.
+// Columns of B packed at a time, and groups of rows of A: 168 x 256 floats, a part of the second
+// cache.
 constexpr index_t kPackedCols = 4096, kPackedGroups = 12;
-// B is read in place up to 2 MiB, and while no more rows than this would share the cost of packing it,
-// or while a panel of it stays in half of the first cache anyway.
+// B is read in place up to 2 MiB, and while no more rows than this would share the cost of packing
+// it, or while a panel of it stays in half of the first cache anyway.
 constexpr index_t kDirectFloats = index_t{1} << 19, kDirectRows = 512, kDirectDepth = 192;
 // Rows this many floats apart fall into the same set of a first cache.
 constexpr index_t kAliasingFloats = 1024;
@@ -73,8 +76,8 @@ void finish(const GemmArgs& args, index_t row, index_t rows, index_t column, ind
   }
 }
 
-// The part of panels x groups tiles, panel by panel, that falls to a member. A last panel of at most
-// half the width counts half.
+// The part of panels x groups tiles, panel by panel, that falls to a member. A last panel of at
+// most half the width counts half.
 Range share_tiles(const GemmArgs& args, const Plan& plan, const Team& team) {
   const index_t last_width = args.n() - (plan.panels - 1) * plan.geometry.cols;
   const index_t last_weight = 2 * last_width <= plan.geometry.cols ? 1 : 2;
@@ -83,7 +86,8 @@ Range share_tiles(const GemmArgs& args, const Plan& plan, const Team& team) {
   const auto tile_at = [&](index_t cost) {
     return cost <= full ? cost / 2 : full / 2 + (cost - full) / last_weight;
   };
-  return {tile_at(total * team.rank() / team.size()), tile_at(total * (team.rank() + 1) / team.size())};
+  return {tile_at(total * team.rank() / team.size()),
+          tile_at(total * (team.rank() + 1) / team.size())};
 }
 
 void gemm_direct(const GemmArgs& args, const Plan& plan, Team& team) {
@@ -124,13 +128,17 @@ index_t panel_size(const GemmArgs& args, const Plan& plan) {
   return plan.geometry.cols * std::min(plan.geometry.depth, args.k());
 }
 
-void pack_b(const GemmArgs& args, const Plan& plan, const Block& block, index_t column, Range panels,
-            float* packed) {
+void pack_b(const GemmArgs& args, const Plan& plan, const Block& block, index_t column,
+            Range panels, float* packed) {
   const index_t width = plan.geometry.cols;
   for (index_t i = panels.begin; i < panels.end; ++i) {
     const index_t j = column + i * width;
-    GemmPack pack{nullptr, args.b.stride, block.depth, std::min(width, args.n() - j),
-                  packed + i * panel_size(args, plan), width};
+    GemmPack pack{nullptr,
+                  args.b.stride,
+                  block.depth,
+                  std::min(width, args.n() - j),
+                  packed + i * panel_size(args, plan),
+                  width};
     if (args.transpose_b) {
       pack.source = args.b.row(j) + block.p;
       kernels().gemm_pack_transpose_f32(pack);
@@ -162,7 +170,8 @@ void pack_a(const GemmArgs& args, const Plan& plan, const Block& block, index_t 
 
 void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
   float* const packed_b = args.scratch;
-  float* const packed_a = args.scratch + kMaxDepth * round_up(std::min(args.n(), kPackedCols), kMaxTileCols) +
+  float* const packed_a = args.scratch +
+                          kMaxDepth * round_up(std::min(args.n(), kPackedCols), kMaxTileCols) +
                           team.rank() * kMaxDepth * kPackedGroups * kMaxTileRows;
   const index_t width = plan.geometry.cols;
   const index_t block_cols = std::min(kPackedCols, args.n());

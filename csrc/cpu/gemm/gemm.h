@@ -21,8 +21,8 @@ struct GemmGeometry {
 // fused multiply-adds over k in ascending order, whatever tile it falls in.
 //
 // A is walked in groups of group_rows (<= geometry.rows) rows; element (i, p) of group g is at
-// a[g * a_group + i * a_row + p * a_k], and one of a_row, a_k is 1. Row p of B starts at b + p * b_k.
-// Exactly n columns of B, C and bias are touched.
+// a[g * a_group + i * a_row + p * a_k], and one of a_row, a_k is 1. Row p of B starts at b + p *
+// b_k. Exactly n columns of B, C and bias are touched.
 struct GemmStrip {
   index_t m, n, k;
   const float* a;

@@ -4,8 +4,8 @@
 namespace fastdnn::cpu {
 namespace {
 
-// A tile of kTileRows x kTileVectors accumulators, the vectors of a row of B and one broadcast fill the
-// register file: 14x2 of 32 registers for AVX-512, 6x2 of 16 for AVX2.
+// A tile of kTileRows x kTileVectors accumulators, the vectors of a row of B and one broadcast fill
+// the register file: 14x2 of 32 registers for AVX-512, 6x2 of 16 for AVX2.
 #if defined(__AVX512F__)
 inline constexpr int kTileRows = 14, kTileVectors = 2;
 inline constexpr bool kMaskedLoadsAreFree = false;
@@ -116,8 +116,7 @@ inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
 
 // One instance per tile height, chosen once per group of rows.
 template <int kRows, int kVectors, Walk kWalk, bool kMasked>
-inline void gemm_tile_of_height(int rows, const GemmStrip& s, const float* a, float* c,
-                                Tail last) {
+inline void gemm_tile_of_height(int rows, const GemmStrip& s, const float* a, float* c, Tail last) {
   if constexpr (kRows > 1) {
     if (rows < kRows) {
       return gemm_tile_of_height<kRows - 1, kVectors, kWalk, kMasked>(rows, s, a, c, last);
@@ -188,12 +187,14 @@ void gemm_pack_transpose_f32(const GemmPack& pack) {
         block[i] = i < columns ? load(pack.source + (j + i) * pack.stride + p, depth) : zero();
       }
       transpose(block);
-      for (index_t i = 0; i < depth; ++i) store(pack.panel + (p + i) * pack.width + j, block[i], columns);
+      for (index_t i = 0; i < depth; ++i)
+        store(pack.panel + (p + i) * pack.width + j, block[i], columns);
     }
   }
 }
 
-// Twelve independent chains keep two FMA units of latency 4 busy: a measure of the machine, not of us.
+// Twelve independent chains keep two FMA units of latency 4 busy: a measure of the machine, not of
+// us.
 void fma_peak_f32(index_t rounds, float* result, double* flops) {
   F32 acc[12];
   for (int i = 0; i < 12; ++i) acc[i] = set1(static_cast<float>(i));
