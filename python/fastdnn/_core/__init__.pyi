@@ -8,21 +8,6 @@ import numpy.typing
 import typing
 from . import testing
 __all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'activation', 'activation_backward', 'activation_needs_input', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'cpu_features', 'dense_backward', 'dropout', 'dropout_backward', 'first_nonfinite', 'gemm', 'isa_level', 'log_softmax', 'loss', 'max_abs', 'mean', 'metric_rows', 'num_threads', 'optimizer_update', 'random_bits', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'row_sums', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_of_squares', 'supported_isa_levels', 'testing']
-class OptimizerConfig:
-    """
-    An optimizer's name and hyper-parameters, checked.
-    """
-    def __init__(self, name: str, **kwargs) -> None:
-        ...
-    def options(self) -> dict:
-        ...
-    def slot_initial_value(self, slot: typing.SupportsInt | typing.SupportsIndex) -> float:
-        ...
-    def slot_names(self) -> list[str]:
-        ...
-    @property
-    def name(self) -> str:
-        ...
 class Graph:
     """
     What a network computes; see csrc/program/graph.h.
@@ -83,6 +68,21 @@ class Network:
         ...
     @property
     def slot_names(self) -> list[str]:
+        ...
+class OptimizerConfig:
+    """
+    An optimizer's name and hyper-parameters, checked.
+    """
+    def __init__(self, name: str, **kwargs) -> None:
+        ...
+    def options(self) -> dict:
+        ...
+    def slot_initial_value(self, slot: typing.SupportsInt | typing.SupportsIndex) -> float:
+        ...
+    def slot_names(self) -> list[str]:
+        ...
+    @property
+    def name(self) -> str:
         ...
 def activation(x: numpy.ndarray, name: str, alpha: typing.SupportsFloat | typing.SupportsIndex | None = None, out: typing.Any = None) -> numpy.ndarray:
     ...
