@@ -140,6 +140,22 @@ def test_same_bits_for_any_number_of_threads(level, threads):
         _core.testing.set_isa_level(before)
 
 
+def test_wide_products_have_the_same_bits_for_any_number_of_threads(rng):
+    """Few rows and more columns than are packed at a time: members own columns, block by block."""
+    a = rng.standard_normal((100, 512)).astype(np.float32)
+    b = rng.standard_normal((512, 8096)).astype(np.float32)
+    before = _core.num_threads()
+    try:
+        _core.set_num_threads(1)
+        expected = ops.gemm(a, b)
+        for count in (2, 3, 8):
+            _core.set_num_threads(count)
+            for _ in range(5):
+                np.testing.assert_array_equal(ops.gemm(a, b), expected)
+    finally:
+        _core.set_num_threads(before)
+
+
 def test_peak_is_measured(isa):
     assert _core.testing.fma_peak(1, 1.0) > 0.1
 
@@ -193,6 +209,20 @@ def test_bad_input(arguments, message):
 
 
 def test_out_must_not_be_an_input():
-    a = np.ones((3, 3), np.float32)
+    a, out = np.ones((3, 3), np.float32), np.ones((3, 3), np.float32)
     with pytest.raises(ValueError, match="shares memory"):
         ops.gemm(a, a, out=a)
+    with pytest.raises(ValueError, match="shares memory"):
+        ops.gemm(a, a, bias=out[0], out=out)
+
+
+def test_bias_must_be_an_array():
+    a = np.ones((3, 3), np.float32)
+    with pytest.raises(ValueError, match="bias: expected a NumPy array"):
+        ops.gemm(a, a, bias=[np.float32(1)] * 3)
+
+
+def test_unaligned_arrays_are_refused():
+    a = np.frombuffer(bytes(25), np.float32, 6, 1).reshape(2, 3)
+    with pytest.raises(ValueError, match="expected an aligned one"):
+        ops.gemm(a, np.ones((3, 2), np.float32))

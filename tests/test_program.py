@@ -1,5 +1,7 @@
 """Graphs beyond chains: shared weights, many readers of a tensor, many inputs and outputs."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -195,3 +197,54 @@ def test_views_outlive_their_network():
     weights[...] = 1.0
     assert weights.sum() == 6.0
     assert (slot == 0.0).all()
+
+
+def test_nodes_that_reach_no_output_are_left_out():
+    graph, x = _chain()
+    kernel = graph.add_parameter("dense/kernel", (3, 2), True)
+    unused = graph.add_parameter("unused/kernel", (3, 5), True)
+    graph.add_dense(x, unused, None)
+    graph.add_output(graph.add_dense(x, kernel, None))
+    network = _core.Network(graph)
+    network.compile("mean_squared_error", {}, [], "adam", {"learning_rate": 0.1})
+    x, y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
+    network.train([x], [y], None, None, 0, 1, 4, 1.0)
+    assert (network.parameter(kernel) > 0).all()
+    assert (network.parameter(unused) == 0).all()
+
+
+def test_sizes_beyond_any_memory_are_refused():
+    with pytest.raises(ValueError, match="more than 2\\^40 elements"):
+        _core.Graph().add_parameter("dense/kernel", (2**60, 1), True)
+
+
+@pytest.mark.parametrize("iterations", [-5, 2**53])
+def test_iterations_have_bounds(iterations):
+    network, _ = _network()
+    with pytest.raises(ValueError, match=r"expected 0 to 2\^53"):
+        network.iterations = iterations
+
+
+def test_compile_waits_for_a_step_of_another_thread():
+    network, _ = _network()
+    rate = {"learning_rate": 1e-3}
+    x, y = np.ones((512, 3), np.float32), np.ones((512, 2), np.float32)
+    network.compile("mean_squared_error", {}, [], "sgd", rate)
+    problems = []
+
+    def train():
+        for _ in range(200):
+            try:
+                network.train([x], [y], None, None, 0, 8, 64, 1.0)
+            except ValueError as error:
+                problems.append(str(error))
+
+    threads = [threading.Thread(target=train) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    for i in range(100):
+        loss = "mean_squared_error" if i % 2 else "sparse_categorical_crossentropy"
+        network.compile(loss, {"from_logits": 1} if i % 2 == 0 else {}, [], "sgd", rate)
+    for thread in threads:
+        thread.join()
+    assert all("target: " in problem for problem in problems)

@@ -30,6 +30,11 @@ template <typename T>
 void check_layout(const char* op, const char* name, const py::array& array) {
   const bool type = py::isinstance<py::array_t<T>>(array);
   const bool contiguous = (array.flags() & py::array::c_style) != 0;
+  const bool aligned = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+  check(!type || !contiguous || aligned, op, name,
+        ": received an array at an address that is no "
+        "multiple of its items' size; expected an aligned one; use ",
+        name, ".copy()");
   if (type && contiguous) return;
   const std::string wanted = py::str(py::dtype::of<T>());
   fail(op, name, ": received a ", contiguous ? "" : "non-contiguous ", describe(array),

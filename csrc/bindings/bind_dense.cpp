@@ -37,9 +37,9 @@ py::tuple dense_backward_arrays(const py::array& x, const py::array& kernel, con
   args.dbias = dbias.mutable_data();
   {
     py::gil_scoped_release release;
-    const int threads = ThreadPool::instance().num_threads();
+    const int threads = ThreadPool::instance().threads_for(dense_backward_cost(args));
     args.scratch = thread_scratch(dense_backward_scratch_size(args, threads));
-    run_on_cpu(dense_backward_cost(args), [&](Context& context) { dense_backward(args, context); });
+    run_on_threads(threads, [&](Context& context) { dense_backward(args, context); });
   }
   return py::make_tuple(dx, dkernel, dbias);
 }

@@ -13,8 +13,10 @@ namespace {
 
 void run(GemmArgs& args) {
   py::gil_scoped_release release;
-  args.scratch = thread_scratch(gemm_scratch_size(args, ThreadPool::instance().num_threads()));
-  run_on_cpu(gemm_cost(args), [&](Context& context) { gemm(args, context); });
+  // Asked once: somebody may change the number of threads meanwhile, and scratch depends on it.
+  const int threads = ThreadPool::instance().threads_for(gemm_cost(args));
+  args.scratch = thread_scratch(gemm_scratch_size(args, threads));
+  run_on_threads(threads, [&](Context& context) { gemm(args, context); });
 }
 
 py::array gemm_array(const py::array& a, const py::array& b, bool transpose_a, bool transpose_b,
@@ -39,13 +41,16 @@ py::array gemm_array(const py::array& a, const py::array& b, bool transpose_a, b
         "; expected equal inner extents, not ", k, " and ", b_k);
   check(beta == 0.0f || !out.is_none(), op, "received beta=", beta,
         " without out; expected out, the matrix that beta scales");
+  py::array bias_array;
   if (!bias.is_none()) {
-    args.bias = vector(op, "bias", py::array(bias), n).data;
+    check(py::isinstance<py::array>(bias), op, "bias: expected a NumPy array");
+    bias_array = py::reinterpret_borrow<py::array>(bias);
+    args.bias = vector(op, "bias", bias_array, n).data;
   }
   py::array c = output(op, out, {m, n});
   args.c = writable_rows(op, "out", c);
   args.c.rows = m;  // an array without columns has no rows of its own
-  check_no_overlap(op, c, {&a, &b});
+  check_no_overlap(op, c, {&a, &b, &bias_array});
   run(args);
   return c;
 }

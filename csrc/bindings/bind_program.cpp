@@ -50,7 +50,7 @@ void add_inputs(Feed& feed, const Graph& graph, const std::vector<py::array>& in
   }
 }
 
-// Labels are checked where they are used: a wrong one would write outside of a row.
+// Only the labels that this call uses.
 void check_labels_of(const Feed& feed, const std::int32_t* labels, index_t classes,
                      const Slice& slice) {
   const index_t end = std::min(feed.rows, slice.first + slice.batches * slice.batch_size);
@@ -100,12 +100,19 @@ Slice make_slice(index_t first, index_t batches, index_t batch_size, double max_
   return {first, batches, batch_size, max_seconds};
 }
 
+// The network for this caller alone. Waits without the GIL, so that who has it can go on.
+std::unique_lock<std::mutex> lock(Network& network) {
+  py::gil_scoped_release release;
+  return network.lock();
+}
+
 using Result = std::pair<index_t, py::array_t<double>>;
 
 Result run_scored(Network& network, Mode mode, const std::vector<py::array>& inputs,
                   const std::vector<py::array>& targets,
                   const std::optional<py::array>& sample_weight,
                   const std::optional<py::array>& order, const Slice& slice) {
+  const auto locked = lock(network);
   check(network.compiled(), "network", "expected compile() before training or evaluation");
   Feed feed;
   add_inputs(feed, network.graph(), inputs);
@@ -124,6 +131,7 @@ Result run_scored(Network& network, Mode mode, const std::vector<py::array>& inp
 
 index_t predict(Network& network, const std::vector<py::array>& inputs,
                 std::vector<py::array> outputs, const Slice& slice) {
+  const auto locked = lock(network);
   Feed feed;
   add_inputs(feed, network.graph(), inputs);
   const auto& tensors = network.graph().outputs();
@@ -201,6 +209,7 @@ void compile(Network& network, const std::string& loss,
   spec.optimizer = optimizer_config(optimizer, hyper);
   const auto rate = hyper.find("learning_rate");
   check(rate != hyper.end(), "compile", "expected a learning_rate among the hyper-parameters");
+  const auto locked = lock(network);
   network.compile(spec, rate->second);
 }
 
@@ -273,9 +282,21 @@ void register_program(py::module_& m) {
           arg("name"), arg("parameter_id"))
       .def("compile", &compile, arg("loss"), arg("loss_options"), arg("metrics"), arg("optimizer"),
            arg("hyper"))
-      .def_property("learning_rate", &Network::learning_rate, &Network::set_learning_rate)
-      .def_property("iterations", &Network::iterations, &Network::set_iterations)
-      .def_property("seed", &Network::seed, &Network::set_seed)
+      .def_property("learning_rate", &Network::learning_rate,
+                    [](Network& n, double value) {
+                      const auto locked = lock(n);
+                      n.set_learning_rate(value);
+                    })
+      .def_property("iterations", &Network::iterations,
+                    [](Network& n, std::int64_t value) {
+                      const auto locked = lock(n);
+                      n.set_iterations(value);
+                    })
+      .def_property("seed", &Network::seed,
+                    [](Network& n, std::uint64_t value) {
+                      const auto locked = lock(n);
+                      n.set_seed(value);
+                    })
       .def(
           "train",
           [](Network& n, const std::vector<py::array>& inputs,

@@ -20,14 +20,19 @@ struct Context {
   cuda::Stream* stream = nullptr;  // set when device is kCuda
 };
 
-// Runs op(context) on the CPU by a team suited to work of about `microseconds` on one thread.
+// Runs op(context) on the CPU by a team of at most `threads`.
 template <typename Op>
-void run_on_cpu(double microseconds, Op&& op) {
-  ThreadPool& pool = ThreadPool::instance();
-  pool.run(pool.threads_for(microseconds), [&](Team& team) {
+void run_on_threads(int threads, Op&& op) {
+  ThreadPool::instance().run(threads, [&](Team& team) {
     Context context{Device::kCpu, &team, nullptr};
     op(context);
   });
+}
+
+// The same by a team suited to work of about `microseconds` on one thread.
+template <typename Op>
+void run_on_cpu(double microseconds, Op&& op) {
+  run_on_threads(ThreadPool::instance().threads_for(microseconds), op);
 }
 
 }  // namespace fastdnn

@@ -2,6 +2,7 @@
 // The data of one call, and how a batch of it gets into a program's buffers.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -27,7 +28,10 @@ struct Feed {
   const float* sample_weight = nullptr;     // one per row, or null for 1
   std::vector<MatrixView> outputs;          // where predictions go, one per output
 
-  index_t row(index_t position) const { return order != nullptr ? order[position] : position; }
+  // In range even if somebody changes the order, which was checked, while it is in use.
+  index_t row(index_t position) const {
+    return order != nullptr ? std::clamp<index_t>(order[position], 0, rows - 1) : position;
+  }
 };
 
 // Copies rows begin, begin + 1, ... of the order into `to`, as many as `to` has; a member's share.

@@ -13,6 +13,10 @@ ParameterId Graph::add_parameter(std::string name, std::vector<index_t> shape, b
   const bool good = (shape.size() == 1 || shape.size() == 2) &&
                     std::all_of(shape.begin(), shape.end(), [](index_t n) { return n >= 1; });
   check(good, "graph", "parameter '", name, "': expected one or two extents of at least 1");
+  // A bound far above any memory, so that no size computed from it overflows.
+  constexpr index_t kMostElements = index_t{1} << 40;
+  check(shape[0] <= kMostElements / (shape.back() + 2 * kRowPad), "graph", "parameter '", name,
+        "': received extents of more than 2^40 elements");
   for (const Parameter& p : parameters_) {
     check(p.name != name, "graph", "received the parameter '", name,
           "' twice; expected distinct names; give the layers different names");
@@ -78,20 +82,6 @@ const Node* Graph::producer(TensorId tensor) const {
     if (node.output == tensor) return &node;
   }
   return nullptr;
-}
-
-int Graph::readers(TensorId tensor) const {
-  const auto reads = [tensor](const Node& node) { return node.input == tensor; };
-  return static_cast<int>(std::count_if(nodes_.begin(), nodes_.end(), reads) +
-                          std::count(outputs_.begin(), outputs_.end(), tensor));
-}
-
-int Graph::parameter_uses(ParameterId parameter) const {
-  int uses = 0;
-  for (const Node& node : nodes_) {
-    for (ParameterId used : parameters_of(node.operation)) uses += used == parameter;
-  }
-  return uses;
 }
 
 TensorId Graph::add_node(Operation operation, TensorId x, index_t width) {

@@ -71,11 +71,6 @@ class Graph {
 
   // The node that computes a tensor, or null for an input.
   const Node* producer(TensorId tensor) const;
-  // How many nodes and outputs read a tensor.
-  int readers(TensorId tensor) const;
-  // The parameters a node uses, with their number of nodes in the whole graph given by
-  // parameter_uses.
-  int parameter_uses(ParameterId parameter) const;
 
  private:
   TensorId add_node(Operation operation, TensorId x, index_t width);

@@ -36,6 +36,7 @@ class Lowering {
   Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage, Mode mode,
            LoweredProgram& out)
       : graph_(graph), spec_(spec), storage_(storage), mode_(mode), out_(out) {
+    find_live_nodes();
     const auto tensors = static_cast<std::size_t>(graph.tensor_count());
     values_.resize(tensors);
     gradients_.resize(tensors);
@@ -45,7 +46,7 @@ class Lowering {
     for (std::size_t i = 0; i < graph.parameters().size(); ++i) {
       weight_resources_.push_back(program().new_resource());
       gradient_resources_.push_back(program().new_resource());
-      uses_left_.push_back(graph.parameter_uses(static_cast<ParameterId>(i)));
+      uses_left_.push_back(uses(static_cast<ParameterId>(i)));
       gradient_started_.push_back(false);
     }
     scratch_ = program().new_resource();
@@ -54,16 +55,15 @@ class Lowering {
 
   void run() {
     for (std::size_t i = 0; i < graph_.inputs().size(); ++i) gather_input(i);
-    for (const Node& node : graph_.nodes()) find_gradient_path(node);
-    for (const Node& node : graph_.nodes()) forward(node);
+    for (const Node* node : live_) find_gradient_path(*node);
+    for (const Node* node : live_) forward(*node);
     if (mode_ == Mode::kPredict) {
       for (std::size_t i = 0; i < graph_.outputs().size(); ++i) scatter_output(i);
       return;
     }
     for (std::size_t i = 0; i < graph_.outputs().size(); ++i) lower_loss(i);
     if (!training()) return;
-    for (auto node = graph_.nodes().rbegin(); node != graph_.nodes().rend(); ++node)
-      backward(*node);
+    for (auto node = live_.rbegin(); node != live_.rend(); ++node) backward(**node);
   }
 
  private:
@@ -89,6 +89,35 @@ class Lowering {
   // Element-wise work of `cols` columns a row.
   void add_cost(index_t cols, double nanoseconds_per_element = 0.3) {
     out_.microseconds += 1e-3 * nanoseconds_per_element * static_cast<double>(cols * out_.capacity);
+  }
+
+  // --- The part of the graph that an output depends on ---
+
+  void find_live_nodes() {
+    std::vector<bool> wanted(static_cast<std::size_t>(graph_.tensor_count()));
+    for (TensorId output : graph_.outputs()) wanted[static_cast<std::size_t>(output)] = true;
+    for (auto node = graph_.nodes().rbegin(); node != graph_.nodes().rend(); ++node) {
+      if (!wanted[static_cast<std::size_t>(node->output)]) continue;
+      wanted[static_cast<std::size_t>(node->input)] = true;
+      live_.insert(live_.begin(), &*node);
+    }
+  }
+
+  // How many nodes and outputs read a tensor.
+  int readers(TensorId tensor) const {
+    const auto reads = [tensor](const Node* node) { return node->input == tensor; };
+    const auto& outputs = graph_.outputs();
+    return static_cast<int>(std::count_if(live_.begin(), live_.end(), reads) +
+                            std::count(outputs.begin(), outputs.end(), tensor));
+  }
+
+  // How many nodes use a parameter.
+  int uses(ParameterId parameter) const {
+    int count = 0;
+    for (const Node* node : live_) {
+      for (ParameterId used : parameters_of(node->operation)) count += used == parameter;
+    }
+    return count;
   }
 
   // --- Inputs and outputs ---
@@ -130,7 +159,7 @@ class Lowering {
   // The tensor that the loss of an output is computed from: the logits when a softmax or sigmoid
   // under its cross-entropy is differentiated together with it, else the output itself.
   TensorId loss_input(TensorId output) const {
-    if (mode_ == Mode::kPredict || graph_.readers(output) > 1) return output;
+    if (mode_ == Mode::kPredict || readers(output) > 1) return output;
     const Node* last = graph_.producer(output);
     if (last == nullptr) return output;
     const bool softmax_loss = spec_.loss.kind == Loss::kSparseCategoricalCrossentropy ||
@@ -157,8 +186,9 @@ class Lowering {
 
   // The activation that can be applied while a product of `node` is still in the cache.
   const Node* activation_to_fuse(const Node& node) const {
-    if (graph_.readers(node.output) != 1) return nullptr;
-    for (const Node& next : graph_.nodes()) {
+    if (readers(node.output) != 1) return nullptr;
+    for (const Node* candidate : live_) {
+      const Node& next = *candidate;
       const auto* activation = as<Elementwise>(next.operation);
       if (next.input != node.output || activation == nullptr || is_fused_into_loss(next)) continue;
       if (training() && activation_needs_input(activation->kind)) continue;
@@ -319,6 +349,7 @@ class Lowering {
     add_cost(graph_.width(output), 2.0);
     LoweredProgram* out = &out_;
 
+    const auto last_label = static_cast<std::int32_t>(graph_.width(output) - 1);
     std::vector<Resource> target_writes{labels_resource, row_weights.resource};
     if (targets) target_writes.push_back(targets.resource);
     program().append({}, target_writes, [=](const StepState& state, Context& context) {
@@ -328,7 +359,11 @@ class Lowering {
         const index_t from = feed.row(state.begin + row);
         row_weights.view.data[row] =
             feed.sample_weight != nullptr ? feed.sample_weight[from] : 1.0f;
-        if (sparse) (*labels)[static_cast<std::size_t>(row)] = feed.labels[i][from];
+        if (sparse) {
+          // Checked before, and in range even if somebody changes them meanwhile.
+          (*labels)[static_cast<std::size_t>(row)] =
+              std::clamp(feed.labels[i][from], 0, last_label);
+        }
       }
       if (targets)
         gather_rows(feed, feed.targets[i], state.begin, targets.of(state.rows), *context.team);
@@ -419,12 +454,12 @@ class Lowering {
   // Where the gradient of a node's input goes: over the gradient of its output if nobody else needs
   // either, else a buffer of its own.
   Buffer gradient_of_input(const Node& node, const Buffer& dy) {
-    if (graph_.readers(node.input) == 1) return gradient(node.input) = dy;
+    if (readers(node.input) == 1) return gradient(node.input) = dy;
     return new_buffer(graph_.width(node.input));
   }
   // Adds it to what other readers of the input contributed.
   void deliver_gradient(const Node& node, const Buffer& dx) {
-    if (graph_.readers(node.input) == 1) return;
+    if (readers(node.input) == 1) return;
     if (!gradient(node.input)) {
       gradient(node.input) = dx;
     } else {
@@ -514,6 +549,13 @@ class Lowering {
       writes.push_back(gradient_of(id));
       return storage_.gradients->flat(id);
     };
+    if (norm.gamma != kNone && norm.beta != kNone && parameter(norm.gamma).trainable &&
+        parameter(norm.beta).trainable) {
+      check(gradient_started_[static_cast<std::size_t>(norm.gamma)] ==
+                gradient_started_[static_cast<std::size_t>(norm.beta)],
+            "batch_normalization",
+            "received gamma or beta shared without the other; expected both");
+    }
     float* const dgamma = target(norm.gamma);
     float* const dbeta = target(norm.beta);
     program().append(reads, writes, [=](const StepState& state, Context& context) {
@@ -544,7 +586,7 @@ class Lowering {
   // dx = dz W^T, multiplied by the derivative of the activation that made x where nobody else reads
   // x.
   void lower_input_gradient(const Node& node, const Dense& dense, const Buffer& dz) {
-    const bool shared = graph_.readers(node.input) > 1;
+    const bool shared = readers(node.input) > 1;
     const bool first = !gradient(node.input);
     if (first) gradient(node.input) = new_buffer(graph_.width(node.input));
     const Buffer dx = gradient(node.input);
@@ -583,7 +625,7 @@ class Lowering {
     const Buffer x = value(node.input);
     const OptimizerConfig& optimizer = spec_.optimizer;
     const bool straight = mode_ == Mode::kTrain && optimizer.kind == Optimizer::kSgd &&
-                          optimizer.momentum == 0.0 && graph_.parameter_uses(dense.kernel) == 1;
+                          optimizer.momentum == 0.0 && uses(dense.kernel) == 1;
     GemmArgs args;
     args.a = x.view;
     args.transpose_a = true;
@@ -650,6 +692,7 @@ class Lowering {
   const Mode mode_;
   LoweredProgram& out_;
 
+  std::vector<const Node*> live_;  // in the graph's order
   // By tensor.
   std::vector<Buffer> values_, gradients_;
   std::vector<bool> needs_gradient_;
@@ -668,7 +711,9 @@ class Lowering {
 
 void LoweredProgram::prepare(int threads) {
   index_t wanted = 0;
-  for (const GemmArgs& args : products) wanted = std::max(wanted, gemm_scratch_size(args, threads));
+  for (const GemmArgs& args : products) {
+    if (gemm_uses_scratch(args)) wanted = std::max(wanted, gemm_scratch_size(args, threads));
+  }
   if (wanted > scratch.size()) scratch = AlignedBuffer<float>(wanted);
 }
 

@@ -23,7 +23,6 @@ Network::Network(Graph graph) : graph_(std::move(graph)), weights_(graph_), grad
 }
 
 void Network::compile(const TrainingSpec& spec, double learning_rate) {
-  std::lock_guard lock(running_);
   check_optimizer(spec.optimizer);
   prepare_step(spec.optimizer, learning_rate, 1);
   const bool sparse = spec.loss.kind == Loss::kSparseCategoricalCrossentropy;
@@ -54,6 +53,12 @@ void Network::set_learning_rate(double value) {
   learning_rate_ = value;
 }
 
+void Network::set_iterations(std::int64_t value) {
+  check(value >= 0 && value < (std::int64_t{1} << 53), "network", "received iterations=", value,
+        "; expected 0 to 2^53");
+  iterations_ = value;
+}
+
 LoweredProgram& Network::program(Mode mode, index_t capacity) {
   const auto found = programs_.find({mode, capacity});
   if (found != programs_.end()) return *found->second;
@@ -63,7 +68,6 @@ LoweredProgram& Network::program(Mode mode, index_t capacity) {
 }
 
 index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* totals) {
-  std::lock_guard lock(running_);
   if (slice.first >= feed.rows || slice.batches == 0) return 0;
   const index_t size = std::min(slice.batch_size, feed.rows);
   const index_t batches = std::min(slice.batches, ceil_div(feed.rows - slice.first, size));

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A graph with its weights: trains, evaluates and predicts. One call at a time; others wait.
+// A graph with its weights: trains, evaluates and predicts. Several threads may share a network if
+// each holds lock() during whatever it does with it.
 #pragma once
 
 #include <map>
@@ -22,6 +23,9 @@ struct Slice {
 
 class Network {
  public:
+  // For one caller at a time.
+  std::unique_lock<std::mutex> lock() { return std::unique_lock(running_); }
+
   // Weights are zero. Throws InvalidArgument if the graph has no output.
   explicit Network(Graph graph);
 
@@ -38,7 +42,7 @@ class Network {
   double learning_rate() const { return learning_rate_; }
   void set_learning_rate(double value);  // throws if the optimizer does not accept it
   std::int64_t iterations() const { return iterations_; }
-  void set_iterations(std::int64_t value) { iterations_ = value; }
+  void set_iterations(std::int64_t value);  // throws unless 0 <= value < 2^53
   std::uint64_t seed() const { return seed_; }
   void set_seed(std::uint64_t value) { seed_ = value; }
   std::shared_ptr<std::vector<ParameterArena>> slots() const { return slots_; }

@@ -117,7 +117,7 @@ def from_bytes(content: bytes, where: str = "load_model") -> "Model":
         )
     try:
         return _restore(where, tensors, texts)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(
             f"[{where}] the file's metadata is damaged: {type(error).__name__} {error}"
         ) from error
@@ -133,8 +133,8 @@ def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any])
             "expected 'Sequential'"
         )
     model = Sequential.unbuilt_from_config(architecture["config"])
-    model.seed = _count("seed", training["seed"])
-    model._passes = _count("passes", training["passes"])
+    model.seed = _count("seed", training["seed"], 2**64)
+    model._passes = _count("passes", training["passes"], 2**32)
     row = model._declared_row()
     if row is None:
         raise ValueError(f"[{where}] the file's architecture has no Input")
@@ -152,7 +152,8 @@ def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any])
     if not slots and not training["iterations"]:
         return model
     output = model._output_row(row)
-    assert model._compiled is not None, "only compiled models have made steps"
+    if model._compiled is None:
+        raise ValueError(f"[{where}] the file has steps or slots of an optimizer, but names none")
     model._compile_network(model._compiled.plan(output[-1]))
     binding = model._current_binding()
     views = {
@@ -162,7 +163,7 @@ def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any])
     _check_tensors(where, slots, {name: view.shape for name, view in views.items()})
     for name, view in views.items():
         view[...] = slots[name]
-    binding.network.iterations = _count("iterations", training["iterations"])
+    binding.network.iterations = _count("iterations", training["iterations"], 2**53)
     model._compiled.optimizer.iterations = binding.network.iterations
     return model
 
@@ -307,7 +308,9 @@ def _is_slot(name: str) -> bool:
     return name.startswith(_SLOT_PREFIX) and name.count("/") == 3
 
 
-def _count(name: str, value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < 2**64:
-        raise ValueError(f"[load_model] {name}: received {value!r}; expected a whole number")
+def _count(name: str, value: Any, limit: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < limit:
+        raise ValueError(
+            f"[load_model] {name}: received {value!r}; expected a whole number below {limit}"
+        )
     return value

@@ -188,7 +188,9 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
       block.depth = std::min(plan.geometry.depth, args.k() - block.p);
       block.first = block.p == 0;
       block.last = block.p + block.depth == args.k();
-      if (by_rows && (!block.first || column > 0)) team.barrier();  // done with the panels before
+      // Everybody is done with the panels before. Those of a member's own columns move only from
+      // one block of columns to the next.
+      if (by_rows ? !block.first || column > 0 : block.first && column > 0) team.barrier();
       pack_b(args, plan, block, column, by_rows ? team.share(all_panels) : panels, packed_b);
       if (by_rows) team.barrier();
       for (index_t group = groups.begin; group < groups.end; group += kPackedGroups) {
