@@ -1,5 +1,6 @@
 import math
 
+import numpy as np
 import pytest
 
 import fastdnn as fd
@@ -136,3 +137,19 @@ def test_metrics_must_take_the_targets_of_the_loss():
 def test_numbers_out_of_range(create, message):
     with pytest.raises(ValueError, match=message):
         create()
+
+
+def test_freezing_before_compile_keeps_the_optimizers_state():
+    optimizer = fd.optimizers.Adam(0.01)
+    model = fd.Sequential([fd.Input((3,)), fd.layers.Dense(4), fd.layers.Dense(1)])
+    model.compile(optimizer, "mse")
+    x, y = np.ones((8, 3), np.float32), np.ones((8, 1), np.float32)
+    model.fit(x, y, batch_size=4, epochs=5, verbose=0)
+    model.layers[0].trainable = False
+    model.compile(optimizer, "mse")
+    model.fit(x, y, batch_size=4, verbose=0)
+    assert optimizer.iterations == 12
+    model.compile(optimizer, "mse")
+    model.layers[0].trainable = True
+    model.fit(x, y, batch_size=4, verbose=0)
+    assert optimizer.iterations == 14

@@ -1,6 +1,9 @@
 """Graphs beyond chains: shared weights, many readers of a tensor, many inputs and outputs."""
 
+import os
+import signal
 import threading
+import warnings
 
 import numpy as np
 import pytest
@@ -248,3 +251,30 @@ def test_compile_waits_for_a_step_of_another_thread():
     for thread in threads:
         thread.join()
     assert all("target: " in problem for problem in problems)
+
+
+def test_a_child_of_a_fork_is_not_locked_out():
+    network, _ = _network()
+    network.compile("mean_squared_error", {}, [], "sgd", {"learning_rate": 1e-3})
+    x, y = np.ones((4096, 3), np.float32), np.ones((4096, 2), np.float32)
+    stop = threading.Event()
+
+    def train():
+        while not stop.is_set():
+            network.train([x], [y], None, None, 0, 512, 8, 1.0)
+
+    thread = threading.Thread(target=train)
+    thread.start()
+    codes = []
+    for _ in range(5):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads: the point
+            child = os.fork()
+        if child == 0:
+            signal.alarm(20)
+            network.evaluate([x], [y], None, 0, 1, 8, 1.0)
+            os._exit(0)
+        codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+    stop.set()
+    thread.join()
+    assert codes == [0] * 5

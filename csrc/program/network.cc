@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "csrc/program/network.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <bit>
@@ -19,6 +21,7 @@ constexpr double kWaitsPerStep = 3;
 }  // namespace
 
 Network::Network(Graph graph) : graph_(std::move(graph)), weights_(graph_), gradients_(graph_) {
+  process_ = getpid();
   check(!graph_.outputs().empty(), "network", "received a graph without output; add at least one");
 }
 
@@ -46,6 +49,17 @@ void Network::compile(const TrainingSpec& spec, double learning_rate) {
   learning_rate_ = learning_rate;
   iterations_ = 0;
   compiled_ = true;
+}
+
+std::unique_lock<std::mutex> Network::lock() {
+  if (process_ != getpid()) {
+    // Whoever held the lock at the fork is not in this process. Its mutex is given up, not
+    // destroyed.
+    static_cast<void>(running_.release());
+    running_ = std::make_unique<std::mutex>();
+    process_ = getpid();
+  }
+  return std::unique_lock(*running_);
 }
 
 void Network::set_learning_rate(double value) {

@@ -23,8 +23,8 @@ struct Slice {
 
 class Network {
  public:
-  // For one caller at a time.
-  std::unique_lock<std::mutex> lock() { return std::unique_lock(running_); }
+  // For one caller at a time. The child of a fork starts unlocked.
+  std::unique_lock<std::mutex> lock();
 
   // Weights are zero. Throws InvalidArgument if the graph has no output.
   explicit Network(Graph graph);
@@ -63,7 +63,8 @@ class Network {
   std::int64_t iterations_ = 0;
   std::uint64_t seed_ = 0;
 
-  std::mutex running_;
+  std::unique_ptr<std::mutex> running_ = std::make_unique<std::mutex>();
+  std::int64_t process_;  // that running_ belongs to
   std::map<std::pair<Mode, index_t>, std::unique_ptr<LoweredProgram>> programs_;
 };
 

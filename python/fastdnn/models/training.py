@@ -83,8 +83,11 @@ class Trainer:
         >>> model.compile(optimizer=fd.optimizers.SGD(0.1), loss="mse", metrics=["mae"])
         """
         compiled = Compiled.parse(optimizer, loss, metrics, weighted_metrics)
-        if self._binding is not None and compiled.optimizer is not self.optimizer:
-            self._binding.compiled = False  # what it holds is not the new optimizer's
+        if self._binding is not None:
+            if compiled.optimizer is self.optimizer:
+                self._current_binding()  # if layers were frozen, the state moves along now
+            else:
+                self._binding.compiled = False  # what it holds is not the new optimizer's
         self._compiled, self._plan = compiled, None
 
     @property
@@ -368,9 +371,12 @@ class Trainer:
 
     def _compile_network(self, plan: MetricPlan) -> None:
         """Compile the native network if it is not compiled for this loss and these metrics."""
+        before = self._binding
         binding = self._current_binding()
         if not binding.compiled or self._plan is None or plan.native != self._plan.native:
-            self._compile_binding(binding, plan, binding)
+            # Freezing a layer may just have made the binding anew: the state is in the one before.
+            old = binding if binding.compiled or before is None else before
+            self._compile_binding(binding, plan, old)
         self._plan = plan
 
     def _compile_binding(self, binding: Binding, plan: MetricPlan, old: Binding) -> None:
