@@ -1,5 +1,7 @@
 import hashlib
 import signal
+import subprocess
+import sys
 import threading
 import time
 
@@ -335,3 +337,20 @@ def test_a_callback_that_fails_leaves_a_usable_model(rng):
         _fit(model, x, y, callbacks=[Fail()], verbose=1)
     assert model._binding.network.iterations == 3
     _fit(model, x, y)
+
+
+def test_the_process_ends_while_a_daemon_thread_trains():
+    """Python unwinds daemon threads at exit; that must not end in an abort."""
+    script = """
+import threading, time
+import numpy as np
+import fastdnn as fd
+model = fd.Sequential([fd.Input((4,)), fd.layers.Dense(8), fd.layers.Dense(1)])
+model.compile("sgd", "mse")
+x, y = np.ones((1000, 4), np.float32), np.ones((1000, 1), np.float32)
+train = lambda: model.fit(x, y, epochs=10**6, verbose=0)
+threading.Thread(target=train, daemon=True).start()
+time.sleep(0.5)
+"""
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
+    assert (run.returncode, run.stderr) == (0, "")

@@ -43,7 +43,7 @@ def _write_idx(path, array):
 
 
 @pytest.fixture
-def workplace(tmp_path, monkeypatch):
+def readme_folder(tmp_path, monkeypatch):
     """An empty folder to run in, with a Python and images where README.md expects them."""
     monkeypatch.chdir(tmp_path)
     python = tmp_path / ".venv" / "bin" / "python"
@@ -74,15 +74,15 @@ def _run(command, folder):
     return run.stdout
 
 
-def test_python_blocks(workplace):
+def test_python_blocks(readme_folder):
     code = "".join(code for language, _, code in _blocks() if language == "python")
     assert code
-    _run([sys.executable, "-c", code], workplace)
+    _run([sys.executable, "-c", code], readme_folder)
 
 
-def test_shell_blocks(workplace):
+def test_shell_blocks(readme_folder):
     blocks = [code for language, run, code in _blocks() if language == "sh" and run]
     assert blocks
     for code in blocks:
-        local = code.replace("FASTDNN_DATA=../shared/data", f"FASTDNN_DATA={workplace}")
-        assert _run(["bash", "-euc", local], workplace)
+        local = code.replace("FASTDNN_DATA=../shared/data", f"FASTDNN_DATA={readme_folder}")
+        assert _run(["bash", "-euc", local], readme_folder)

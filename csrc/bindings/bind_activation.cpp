@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "csrc/bindings/arrays.h"
+#include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
 #include "csrc/ops/activation.h"
 
@@ -20,7 +21,7 @@ py::array activation_array(const py::array& x, const std::string& name, std::opt
   check_same_or_apart(op, y, {&x});
   args.y = writable_rows(op, "out", y);
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     run_on_cpu(args.x.size() * kNanosecondsPerElement * 1e-3,
                [&](Context& context) { activation(args, context); });
   }
@@ -40,7 +41,7 @@ py::array activation_backward_array(const py::array& saved, const py::array& dy,
   check_same_or_apart(op, dx, {&saved, &dy});
   args.dx = writable_rows(op, "out", dx);
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     run_on_cpu(args.dy.size() * kNanosecondsPerElement * 1e-3,
                [&](Context& context) { activation_backward(args, context); });
   }

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "csrc/bindings/arrays.h"
+#include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
 #include "csrc/ops/batch_norm.h"
 
@@ -70,7 +71,7 @@ py::tuple batch_norm_arrays(const py::array& x, const Optional& gamma, const Opt
   args.mean = mean.mutable_data();
   args.inv_std = inv_std.mutable_data();
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     run_on_cpu(args.x.size() * kTrainingNanosecondsPerElement * 1e-3,
                [&](Context& context) { batch_norm(args, context); });
   }
@@ -96,7 +97,7 @@ py::tuple batch_norm_inference_arrays(const py::array& x, const Optional& gamma,
   py::array_t<float> inv_std(cols);
   args.inv_std = inv_std.mutable_data();
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     run_on_cpu(args.x.size() * kInferenceNanosecondsPerElement * 1e-3,
                [&](Context& context) { batch_norm_inference(args, context); });
   }
@@ -128,7 +129,7 @@ py::tuple batch_norm_backward_arrays(const py::array& dy, const py::array& x, co
   args.dbeta = writable_data<float>(op, "dbeta", dbeta);
   args.accumulate = accumulate;
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     run_on_cpu(args.x.size() * kTrainingNanosecondsPerElement * 1e-3,
                [&](Context& context) { batch_norm_backward(args, context); });
   }

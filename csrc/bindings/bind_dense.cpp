@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "csrc/bindings/arrays.h"
+#include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
 #include "csrc/core/thread_pool.h"
 #include "csrc/ops/activation.h"
@@ -36,7 +37,7 @@ py::tuple dense_backward_arrays(const py::array& x, const py::array& kernel, con
   args.dkernel = {dkernel.mutable_data(), in, out, out};
   args.dbias = dbias.mutable_data();
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     const int threads = ThreadPool::instance().threads_for(dense_backward_cost(args));
     args.scratch = thread_scratch(dense_backward_scratch_size(args, threads));
     run_on_threads(threads, [&](Context& context) { dense_backward(args, context); });

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "csrc/bindings/arrays.h"
+#include "csrc/bindings/gil.h"
 #include "csrc/bindings/random_key.h"
 #include "csrc/bindings/register.h"
 #include "csrc/ops/dropout.h"
@@ -21,7 +22,7 @@ py::array dropout_with(const char* op, const char* name, const py::array& x, flo
   py::array y = output(op, out, shape_of(x));
   const Args args{view, writable_rows(op, "out", y), rate, key, 0};
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     run_on_cpu(view.size() * kNanosecondsPerElement * 1e-3,
                [&](Context& context) { apply(args, context); });
   }

@@ -2,6 +2,7 @@
 #include <optional>
 
 #include "csrc/bindings/arrays.h"
+#include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
 #include "csrc/core/thread_pool.h"
 #include "csrc/ops/activation.h"
@@ -12,7 +13,7 @@ namespace fastdnn::bindings {
 namespace {
 
 void run(GemmArgs& args) {
-  py::gil_scoped_release release;
+  const GilRelease release;
   // Asked once: somebody may change the number of threads meanwhile, and scratch depends on it.
   const int threads = ThreadPool::instance().threads_for(gemm_cost(args));
   args.scratch = thread_scratch(gemm_scratch_size(args, threads));

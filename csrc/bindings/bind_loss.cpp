@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "csrc/bindings/arrays.h"
+#include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
 #include "csrc/ops/loss.h"
 
@@ -74,7 +75,7 @@ py::tuple loss_arrays(const std::string& op_name, const std::string& name, const
   args.row_losses = writable_data<float>(op, "out", loss_out);
   args.gradient = writable_rows(op, "out", gradient_out);
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     run_on_cpu(static_cast<double>(args.outputs.size()) * kNanosecondsPerElement * 1e-3,
                [&](Context& context) { loss(args, context); });
   }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "csrc/bindings/arrays.h"
+#include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
 #include "csrc/ops/loss.h"
 #include "csrc/ops/metric.h"
@@ -33,7 +34,7 @@ py::array metric_rows(const std::string& op_name, const std::string& name, const
   args.row_values = writable_data<float>(op, "out", values);
   check_no_overlap(op, values, {&y_true, &y_pred});
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     run_on_cpu(static_cast<double>(args.outputs.size()) * kNanosecondsPerElement * 1e-3,
                [&](Context& context) { metric(args, context); });
   }

@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "csrc/bindings/arrays.h"
+#include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
 #include "csrc/cpu/registry.h"
 #include "csrc/ops/optimizer.h"
@@ -66,7 +67,7 @@ void optimizer_update_arrays(const OptimizerConfig& config, const py::array& wei
   }
   args.gradient = static_cast<const float*>(gradient.data());
   args.size = weights.size();
-  py::gil_scoped_release release;
+  const GilRelease release;
   run_on_cpu(args.size * kNanosecondsPerElement * 1e-3,
              [&](Context& context) { optimizer_update(args, context); });
 }

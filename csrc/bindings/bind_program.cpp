@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "csrc/bindings/arrays.h"
+#include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
 #include "csrc/program/network.h"
 
@@ -102,7 +103,7 @@ Slice make_slice(index_t first, index_t batches, index_t batch_size, double max_
 
 // The network for this caller alone. Waits without the GIL, so that who has it can go on.
 std::unique_lock<std::mutex> lock(Network& network) {
-  py::gil_scoped_release release;
+  const GilRelease release;
   return network.lock();
 }
 
@@ -123,7 +124,7 @@ Result run_scored(Network& network, Mode mode, const std::vector<py::array>& inp
   Totals totals(totals_size(network.spec(), network.graph().outputs().size()), 0.0);
   index_t done = 0;
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     done = network.run(mode, feed, slice, &totals);
   }
   return {done, py::array_t<double>(static_cast<py::ssize_t>(totals.size()), totals.data())};
@@ -146,7 +147,7 @@ index_t predict(Network& network, const std::vector<py::array>& inputs,
     feed.outputs.push_back(
         {writable_data<float>("network", "output", outputs[i]), feed.rows, width, width});
   }
-  py::gil_scoped_release release;
+  const GilRelease release;
   return network.run(Mode::kPredict, feed, slice, nullptr);
 }
 

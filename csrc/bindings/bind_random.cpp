@@ -2,6 +2,7 @@
 #include <cmath>
 
 #include "csrc/bindings/arrays.h"
+#include "csrc/bindings/gil.h"
 #include "csrc/bindings/random_key.h"
 #include "csrc/bindings/register.h"
 #include "csrc/ops/random.h"
@@ -31,7 +32,7 @@ py::array random_bits_array(const Shape& shape, const py::object& seed, const py
   args.y = writable_data<std::uint32_t>(op, "out", y);
   args.count = y.size();
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     run_on_cpu(args.count * kNanosecondsPerWord * 1e-3,
                [&](Context& context) { random_bits(args, context); });
   }
@@ -49,7 +50,7 @@ py::array random_uniform_array(const Shape& shape, float low, float high, const 
   args.y = writable_data<float>(op, "out", y);
   args.count = y.size();
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     run_on_cpu(args.count * kNanosecondsPerWord * 1e-3,
                [&](Context& context) { random_uniform(args, context); });
   }
@@ -66,7 +67,7 @@ py::array normal_array(const char* op, void (*draw)(const RandomNormalArgs&, Con
   args.y = writable_data<float>(op, "out", y);
   args.count = y.size();
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     run_on_cpu(args.count * kNanosecondsPerNormal * 1e-3,
                [&](Context& context) { draw(args, context); });
   }
@@ -98,7 +99,7 @@ py::array random_permutation_array(index_t n, const py::object& seed, const py::
   py::array y = output<std::int64_t>(op, out, {n});
   args.y = writable_data<std::int64_t>(op, "out", y);
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     Team alone(0, 1, nullptr);
     Context context{Device::kCpu, &alone, nullptr};
     random_permutation(args, context);

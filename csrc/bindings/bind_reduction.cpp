@@ -2,6 +2,7 @@
 #include <vector>
 
 #include "csrc/bindings/arrays.h"
+#include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
 #include "csrc/ops/reduction.h"
 
@@ -22,7 +23,7 @@ py::array column_sums_array(const py::array& x, const py::object& out) {
   py::array sums = output(op, out, {args.x.cols});
   args.sums = writable_data<float>(op, "out", sums);
   check_no_overlap(op, sums, {&x});
-  py::gil_scoped_release release;
+  const GilRelease release;
   run_on_cpu(microseconds(args.x.size()), [&](Context& context) { column_sums(args, context); });
   return sums;
 }
@@ -34,7 +35,7 @@ py::array row_sums_array(const py::array& x, const py::object& out) {
   py::array sums = output(op, out, {args.x.rows});
   args.sums = writable_data<float>(op, "out", sums);
   check_no_overlap(op, sums, {&x});
-  py::gil_scoped_release release;
+  const GilRelease release;
   run_on_cpu(microseconds(args.x.size()), [&](Context& context) { row_sums(args, context); });
   return sums;
 }
@@ -45,7 +46,7 @@ double reduced(const char* op, Reduction kind, const py::array& x) {
   double result = 0.0;
   std::vector<double> partials(static_cast<std::size_t>(reduce_partials(size)));
   const ReduceArgs args{kind, static_cast<const float*>(x.data()), size, partials.data(), &result};
-  py::gil_scoped_release release;
+  const GilRelease release;
   run_on_cpu(microseconds(size), [&](Context& context) { reduce(args, context); });
   return result;
 }

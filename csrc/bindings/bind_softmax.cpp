@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "csrc/bindings/arrays.h"
+#include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
 #include "csrc/ops/softmax.h"
 
@@ -18,7 +19,7 @@ py::array apply(const char* op, SoftmaxOp run, const py::array& x, const py::obj
   check_same_or_apart(op, y, {&x});
   args.y = writable_rows(op, "out", y);
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     run_on_cpu(args.x.size() * kNanosecondsPerElement * 1e-3,
                [&](Context& context) { run(args, context); });
   }
@@ -43,7 +44,7 @@ py::array softmax_backward_array(const py::array& y, const py::array& dy, const 
   check_same_or_apart(op, dx, {&y, &dy});
   args.dx = writable_rows(op, "out", dx);
   {
-    py::gil_scoped_release release;
+    const GilRelease release;
     run_on_cpu(args.dy.size() * kNanosecondsPerElement * 1e-3,
                [&](Context& context) { softmax_backward(args, context); });
   }

@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "csrc/bindings/arrays.h"
+#include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
 #include "csrc/core/thread_pool.h"
 #include "csrc/cpu/registry.h"
@@ -26,7 +27,7 @@ void math_array(const std::string& name, const py::array& x, py::array& out) {
   const MatrixView to = writable_rows("math", "out", out);
   check(shape_of(x) == shape_of(out), "math", "expected x and out of equal shapes");
   const cpu::MathFunction function = parse_math_function(name);
-  py::gil_scoped_release release;
+  const GilRelease release;
   cpu::kernels().math_f32(function, from.data, to.data, from.size());
 }
 
@@ -97,7 +98,7 @@ void register_testing(py::module_& parent) {
   m.def("set_isa_level",
         [](const std::string& name) { cpu::set_isa_level(parse_isa_level(name)); });
   m.def("kernel_names", &cpu::kernel_names);
-  m.def("fma_peak", &fma_peak, py::call_guard<py::gil_scoped_release>(), py::arg("threads"),
+  m.def("fma_peak", &fma_peak, py::call_guard<GilRelease>(), py::arg("threads"),
         py::arg("milliseconds") = 50.0);
   m.def("activation_columns", &activation_columns);
   m.def("activation_backward_columns", &activation_backward_columns);
