@@ -56,6 +56,10 @@ void register_activation(py::module_& m) {
         arg("alpha") = py::none(), arg("out") = py::none());
   m.def("activation_backward", &activation_backward_array, arg("y_or_x").noconvert(),
         arg("dy").noconvert(), arg("name"), arg("alpha") = py::none(), arg("out") = py::none());
+  m.def(
+      "activation_default_alpha",
+      [](const std::string& name) { return activation_default_alpha(parse_activation(name)); },
+      arg("name"));
   m.def("activation_needs_input",
         [](const std::string& name) { return activation_needs_input(parse_activation(name)); });
 }

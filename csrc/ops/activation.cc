@@ -10,14 +10,14 @@ struct Entry {
   Activation kind;
   const char* name;
   bool needs_input = false;
-  std::optional<float> default_alpha = std::nullopt;
+  std::optional<double> default_alpha = std::nullopt;
 };
 
 constexpr Entry kActivations[] = {
     {.kind = Activation::kLinear, .name = "linear"},
     {.kind = Activation::kRelu, .name = "relu"},
-    {.kind = Activation::kLeakyRelu, .name = "leaky_relu", .default_alpha = 0.2f},
-    {.kind = Activation::kElu, .name = "elu", .default_alpha = 1.0f},
+    {.kind = Activation::kLeakyRelu, .name = "leaky_relu", .default_alpha = 0.2},
+    {.kind = Activation::kElu, .name = "elu", .default_alpha = 1.0},
     {.kind = Activation::kSelu, .name = "selu"},
     {.kind = Activation::kSigmoid, .name = "sigmoid"},
     {.kind = Activation::kTanh, .name = "tanh"},
@@ -58,9 +58,11 @@ Activation parse_activation(const std::string& name) {
   fail("activation", "received '", name, "'; expected one of ", names);
 }
 
+double activation_default_alpha(Activation kind) { return entry(kind).default_alpha.value_or(0.0); }
+
 float activation_alpha(Activation kind, std::optional<float> alpha) {
   const Entry& e = entry(kind);
-  if (!alpha) return e.default_alpha.value_or(0.0f);
+  if (!alpha) return static_cast<float>(activation_default_alpha(kind));
   check(e.default_alpha.has_value(), "activation", "received alpha=", *alpha, " for '", e.name,
         "', which has no parameter; leave alpha out");
   check(*alpha >= 0.0f, "activation", "received alpha=", *alpha, " for '", e.name,

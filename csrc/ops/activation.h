@@ -33,6 +33,9 @@ const char* activation_name(Activation kind);
 // Throws InvalidArgument that lists the valid names.
 Activation parse_activation(const std::string& name);
 
+// The default parameter of an activation, 0 where it has none.
+double activation_default_alpha(Activation kind);
+
 // The parameter of the function: `alpha`, or Keras's default if it is absent. Throws
 // InvalidArgument if the function has none, or unless alpha >= 0, without which the sign of y would
 // not tell the branch taken.

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from fastdnn import ops
+from fastdnn import _core, ops
 from fastdnn.configuration import unknown_name
 
 Array = npt.NDArray[np.float32]
@@ -119,7 +119,10 @@ _FUNCTIONS: tuple[Callable[..., Array], ...] = (
 )  # fmt: skip
 NAMES = tuple(function.__name__ for function in _FUNCTIONS)
 _ALIASES = {"swish": "silu"}
-_DEFAULT_ALPHA = {"leaky_relu": 0.2, "elu": 1.0}
+
+
+def _default_alpha(name: str) -> float:
+    return 0.0 if name == "softmax" else _core.activation_default_alpha(name)
 
 
 def get(identifier: Any, where: str = "activations.get") -> Nonlinearity:
@@ -155,7 +158,7 @@ def get(identifier: Any, where: str = "activations.get") -> Nonlinearity:
     name = _ALIASES.get(identifier.lower(), identifier.lower())
     if name not in NAMES:
         raise ValueError(unknown_name(where, "activation", identifier, NAMES))
-    return Nonlinearity(name, _DEFAULT_ALPHA.get(name, 0.0))
+    return Nonlinearity(name, _default_alpha(name))
 
 
 def serialize(nonlinearity: Nonlinearity) -> str | dict[str, Any]:
@@ -164,6 +167,6 @@ def serialize(nonlinearity: Nonlinearity) -> str | dict[str, Any]:
     >>> serialize(Nonlinearity("relu")), serialize(Nonlinearity("leaky_relu", 0.1))
     ('relu', {'name': 'leaky_relu', 'alpha': 0.1})
     """
-    if nonlinearity.alpha == _DEFAULT_ALPHA.get(nonlinearity.name, 0.0):
+    if nonlinearity.alpha == _default_alpha(nonlinearity.name):
         return nonlinearity.name
     return nonlinearity._asdict()

@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 from . import testing
-__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'activation', 'activation_backward', 'activation_needs_input', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'cpu_features', 'dense_backward', 'dropout', 'dropout_backward', 'first_nonfinite', 'gemm', 'isa_level', 'log_softmax', 'loss', 'max_abs', 'mean', 'metric_rows', 'num_threads', 'optimizer_update', 'random_bits', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'row_sums', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_of_squares', 'supported_isa_levels', 'testing']
+__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'activation', 'activation_backward', 'activation_default_alpha', 'activation_needs_input', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'cpu_features', 'dense_backward', 'dropout', 'dropout_backward', 'first_nonfinite', 'gemm', 'isa_level', 'log_softmax', 'loss', 'max_abs', 'mean', 'metric_rows', 'num_threads', 'optimizer_update', 'random_bits', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'row_sums', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_of_squares', 'supported_isa_levels', 'testing']
 class Graph:
     """
     What a network computes; see csrc/program/graph.h.
@@ -87,6 +87,8 @@ class OptimizerConfig:
 def activation(x: numpy.ndarray, name: str, alpha: typing.SupportsFloat | typing.SupportsIndex | None = None, out: typing.Any = None) -> numpy.ndarray:
     ...
 def activation_backward(y_or_x: numpy.ndarray, dy: numpy.ndarray, name: str, alpha: typing.SupportsFloat | typing.SupportsIndex | None = None, out: typing.Any = None) -> numpy.ndarray:
+    ...
+def activation_default_alpha(name: str) -> float:
     ...
 def activation_needs_input(arg0: str) -> bool:
     ...
