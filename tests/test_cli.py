@@ -410,11 +410,16 @@ class TestTrain:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            # Shells ignore SIGINT for what they run in the background, and children inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
-        for _ in range(3):  # the two lines of introduction, and the first epoch's
-            process.stdout.readline()
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=20)
+        try:
+            for _ in range(3):  # the two lines of introduction, and the first epoch's
+                process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
         assert process.returncode == 130 and errors.endswith("fastdnn: interrupted\n")
         assert "Traceback" not in errors and list(folder.iterdir()) == []
 

@@ -303,6 +303,15 @@ def test_max_seconds(rng):
     assert history.epoch
 
 
+@pytest.fixture
+def ctrl_c():
+    """Python's own handler of SIGINT, which shells take from what they run in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
 def test_ctrl_c_stops_a_fit_and_leaves_a_usable_model(rng):
     x, y = _data(rng, 20_000)
     model = _classifier()
@@ -316,7 +325,7 @@ def test_ctrl_c_stops_a_fit_and_leaves_a_usable_model(rng):
     timer = threading.Timer(0.3, interrupt)
     timer.start()
     with pytest.raises(KeyboardInterrupt):
-        _fit(model, x, y, epochs=10**6)
+        _fit(model, x, y, epochs=10**6, max_seconds=30)
     # One slice of 0.05 s and a step; generous, as machines that test are busy.
     assert time.perf_counter() - sent[0] < 0.1 + 0.4
     timer.join()
