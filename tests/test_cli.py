@@ -405,13 +405,17 @@ class TestTrain:
         assert done.code == 0 and "the training diverged; try a smaller --learning-rate" in done.err
 
     def test_ctrl_c(self, folder):
+        # Shells ignore SIGINT for what they run in the background, and children inherit that.
+        script = (
+            "import signal, sys; signal.signal(signal.SIGINT, signal.default_int_handler); "
+            "from fastdnn.cli import main; "
+            "sys.exit(main(['train', 'digits', '--epochs', '1000000']))"
+        )
         process = subprocess.Popen(
-            [sys.executable, "-m", "fastdnn", "train", "digits", "--epochs", "1000000"],
+            [sys.executable, "-c", script],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            # Shells ignore SIGINT for what they run in the background, and children inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         try:
             for _ in range(3):  # the two lines of introduction, and the first epoch's

@@ -164,7 +164,9 @@ def _assert_trained_alike(ours, theirs, parameters, start):
 @pytest.mark.parametrize("loss, options, last", LOSSES)
 @pytest.mark.parametrize("weighted", [False, True])
 def test_losses(isa, rng, loss, options, last, weighted):
-    rows = 50  # three batches of 16 and one of 2
+    # Three batches of 16 and one of 7. With two rows the gradient through batch normalization is a
+    # difference of equals, and float32 keeps little of it.
+    rows = 55
     ours, theirs, parameters = _pair(rng, _deep, last)
     *data, weight = _rows(rng, loss, rows)
     data.append(weight if weighted else None)
@@ -174,7 +176,7 @@ def test_losses(isa, rng, loss, options, last, weighted):
         a = ours.evaluate(*data, first, batches, 16, 10.0)
         b = theirs.evaluate(*data, first, batches, 16, 10.0)
         assert a[0] == b[0] == batches
-        # Fifty losses, each of a network of three products in float32.
+        # Fifty-five losses, each of a network of three products in float32.
         np.testing.assert_allclose(a[1], b[1], rtol=2000 * EPSILON, atol=1e-5)
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     order = rng.permutation(rows)
