@@ -6,6 +6,7 @@ model's seed and the weight's place in the model (see `fastdnn.random`).
 """
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ Shape = tuple[int, ...]
 _TRUNCATED_STDDEV = 0.87962566103423978
 
 
-class Initializer(Configurable):
+class Initializer(Configurable, ABC):
     """Base of the initializers: `initializer(shape)` returns a new float32 array."""
 
     seed: int | None = None
@@ -33,9 +34,9 @@ class Initializer(Configurable):
             return self.draw(tuple(shape), next_seed(), WEIGHT_STREAM)
         return self.draw(tuple(shape), self.seed, WEIGHT_STREAM)
 
+    @abstractmethod
     def draw(self, shape: Shape, seed: int, stream: int) -> Array:
         """Return the array drawn with this key of the generator."""
-        raise NotImplementedError
 
 
 class Zeros(Initializer):

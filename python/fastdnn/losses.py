@@ -5,12 +5,13 @@ The native core computes them, one number a row; `fit` shows
 last layer under its cross-entropy is differentiated from the logits.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 from fastdnn.configuration import Configurable, lookup, table
 
 
-class Loss(Configurable):
+class Loss(Configurable, ABC):
     """Base of the losses: a native name, options, and the kind of targets it wants.
 
     Attributes:
@@ -26,9 +27,9 @@ class Loss(Configurable):
         self.name = name
 
     @property
+    @abstractmethod
     def native_name(self) -> str:
         """The loss's name in the native core."""
-        raise NotImplementedError
 
     def options(self) -> dict[str, float]:
         """Return the options the native core takes."""

@@ -2,6 +2,7 @@
 
 import math
 import weakref
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 
 
-class Layer(Configurable):
+class Layer(Configurable, ABC):
     """Base of the layers: declares weights, and adds operations to the native graph.
 
     A subclass says what it is in three methods: `build` declares weights, `output_shape`
@@ -53,9 +54,9 @@ class Layer(Configurable):
         """Return the shape of an output row for an input row of this shape."""
         return input_shape
 
+    @abstractmethod
     def lower(self, lowering: "Lowering", x: int) -> int:
         """Add the layer's operations on tensor `x` and return the output's id."""
-        raise NotImplementedError
 
     def add_weight(
         self, name: str, shape: Shape, initializer: initializers.Initializer, trainable: bool = True

@@ -1,6 +1,7 @@
 """A model: layers in one native network, their weights, files."""
 
 import os
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -35,17 +36,17 @@ class Model(Trainer, Configurable):
         self.seed = next_seed()
         self._layers: list[Layer] = []
 
+    @abstractmethod
     def declare(self, shape: Shape) -> Shape:
         """Declare every layer's weights for input rows of this shape; return the output's."""
-        raise NotImplementedError
 
+    @abstractmethod
     def lower(self, lowering: Lowering, shape: Shape) -> None:
         """Add all operations to the native graph."""
-        raise NotImplementedError
 
+    @abstractmethod
     def row_shapes(self) -> list[Shape | None]:
         """Return the shape of a row of every layer's output, None where it is not known yet."""
-        raise NotImplementedError
 
     def build(self, input_shape: Sequence[int | None] | None = None) -> None:
         """Give the weights their initial values.

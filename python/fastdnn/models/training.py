@@ -1,6 +1,7 @@
 """compile, fit, evaluate, predict."""
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
@@ -29,7 +30,7 @@ from fastdnn.optimizers import Optimizer
 _LARGE_BATCH, _SMALL_BATCH = 1024, 32
 
 
-class Trainer:
+class Trainer(ABC):
     """The half of a model that trains; it checks everything before it changes anything."""
 
     name: str
@@ -45,17 +46,21 @@ class Trainer:
         self._passes = 0  # over training data, in the life of the model
 
     # What a model provides.
+    @abstractmethod
     def _build(self, shape: Shape) -> None:
-        raise NotImplementedError
+        """Create the native network for rows of this shape."""
 
+    @abstractmethod
     def _current_binding(self) -> Binding:
-        raise NotImplementedError
+        """Return the native network that fits the layers as they are."""
 
+    @abstractmethod
     def _declared_row(self) -> Shape | None:
-        raise NotImplementedError
+        """Return the shape of an input row, None where it is not known yet."""
 
+    @abstractmethod
     def _output_row(self, shape: Shape) -> Shape:
-        raise NotImplementedError
+        """Return the shape of an output row for an input row of this shape."""
 
     def compile(
         self,
