@@ -10,6 +10,7 @@ from fastdnn import _core, ops
 KERNELS = [
     "gemm_geometry_f32",
     "gemm_strip_f32",
+    "gemm_add_part_f32",
     "gemm_pack_copy_f32",
     "gemm_pack_transpose_f32",
     "fma_peak_f32",

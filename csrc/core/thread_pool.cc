@@ -27,9 +27,11 @@ namespace fastdnn {
 namespace {
 
 constexpr int kMaxThreads = 256;
-// A waiting thread spins, then also yields its CPU, then sleeps.
+// A waiting thread spins, then also yields its CPU, then sleeps: soon between jobs, late within
+// one, because the scheduler likes to wake a thread where the one that woke it still runs.
 constexpr auto kSpin = std::chrono::microseconds(4);
-constexpr auto kYield = std::chrono::microseconds(100);
+constexpr auto kPatienceBetweenJobs = std::chrono::microseconds(100);
+constexpr auto kPatienceInJob = std::chrono::microseconds(10'000);
 
 inline void pause_cpu() {
 #if defined(__x86_64__)
@@ -103,7 +105,7 @@ void Signal::raise() {
   if (sleepers_.load(std::memory_order_seq_cst) != 0) wake_all(count_);
 }
 
-std::uint32_t Signal::wait_past(std::uint32_t old) {
+std::uint32_t Signal::wait_past(std::uint32_t old, std::chrono::microseconds patience) {
   std::uint32_t now = count();
   if (now != old) return now;
   const auto start = std::chrono::steady_clock::now();
@@ -113,7 +115,7 @@ std::uint32_t Signal::wait_past(std::uint32_t old) {
       pause_cpu();
     }
     const auto waited = std::chrono::steady_clock::now() - start;
-    if (waited > kYield) break;
+    if (waited > patience) break;
     if (waited > kSpin) sched_yield();
   }
   sleepers_.fetch_add(1, std::memory_order_seq_cst);
@@ -129,13 +131,17 @@ void Barrier::wait() {
     phase_.raise();
     return;
   }
-  phase_.wait_past(phase);
+  phase_.wait_past(phase, kPatienceInJob);
 }
 
 // The threads and the job they share. Never destroyed, because its threads never end; the child of
 // a fork forgets it.
 struct ThreadPool::Crew {
-  std::deque<Signal> starts;  // starts[i] begins a job for the thread of rank i + 1
+  struct Thread {
+    Signal start;  // of a job
+    pthread_t handle;
+  };
+  std::deque<Thread> threads;  // threads[i] has rank i + 1
   Function function = nullptr;
   void* context = nullptr;
   int size = 0;
@@ -143,9 +149,14 @@ struct ThreadPool::Crew {
   alignas(kAlignment) std::atomic<int> unfinished{0};
   Signal done;
 
+  struct Placement {
+    int callers_cpu = -1, team_size = 0;
+    bool operator==(const Placement&) const = default;
+  } placement;
+
   [[noreturn]] void work(int rank, Signal& start) {
     for (std::uint32_t seen = 0;;) {
-      seen = start.wait_past(seen);
+      seen = start.wait_past(seen, kPatienceBetweenJobs);
       Team team(rank, size, barrier);
       function(context, team);
       if (unfinished.fetch_sub(1, std::memory_order_acq_rel) == 1) done.raise();
@@ -154,20 +165,40 @@ struct ThreadPool::Crew {
 
   // Starts threads until there are `count`, or fewer if the system refuses; returns how many.
   int grow(int count) noexcept {
-    if (static_cast<int>(starts.size()) >= count) return static_cast<int>(starts.size());
+    if (static_cast<int>(threads.size()) >= count) return static_cast<int>(threads.size());
     const SignalsBlocked blocked;
-    while (static_cast<int>(starts.size()) < count) {
-      const std::size_t before = starts.size();
+    while (static_cast<int>(threads.size()) < count) {
+      const std::size_t before = threads.size();
       try {
-        Signal& start = starts.emplace_back();
-        const int rank = static_cast<int>(starts.size());
-        std::thread([this, rank, &start] { work(rank, start); }).detach();
+        Thread& added = threads.emplace_back();
+        const int rank = static_cast<int>(threads.size());
+        std::thread thread([this, rank, &added] { work(rank, added.start); });
+        added.handle = thread.native_handle();
+        thread.detach();
       } catch (const std::exception&) {
-        if (starts.size() > before) starts.pop_back();
+        if (threads.size() > before) threads.pop_back();
         break;
       }
     }
-    return static_cast<int>(starts.size());
+    placement = {};
+    return static_cast<int>(threads.size());
+  }
+
+  // Keeps the threads off the CPU that the caller runs on, if there are enough of others. Left to
+  // itself, the scheduler often wakes a thread beside the caller, and takes tens of milliseconds to
+  // see that the two share a CPU while another one is idle.
+  void place(int team_size) {
+#if defined(__linux__)
+    const Placement wanted{sched_getcpu(), team_size};
+    if (wanted == placement) return;
+    placement = wanted;
+    cpu_set_t cpus;
+    if (wanted.callers_cpu < 0 || sched_getaffinity(0, sizeof cpus, &cpus) != 0) return;
+    if (CPU_COUNT(&cpus) >= team_size) CPU_CLR(wanted.callers_cpu, &cpus);
+    for (const Thread& thread : threads) pthread_setaffinity_np(thread.handle, sizeof cpus, &cpus);
+#else
+    static_cast<void>(team_size);
+#endif
   }
 
   void run(int team_size, Function job, void* job_context) {
@@ -178,10 +209,11 @@ struct ThreadPool::Crew {
     barrier = &meeting;
     unfinished.store(team_size - 1, std::memory_order_relaxed);
     const std::uint32_t before = done.count();
-    for (int i = 0; i + 1 < team_size; ++i) starts[static_cast<std::size_t>(i)].raise();
+    place(team_size);
+    for (int i = 0; i + 1 < team_size; ++i) threads[static_cast<std::size_t>(i)].start.raise();
     Team team(0, team_size, &meeting);
     job(job_context, team);
-    done.wait_past(before);
+    done.wait_past(before, kPatienceInJob);
   }
 };
 

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <type_traits>
 
 #include "csrc/core/types.h"
@@ -20,8 +21,8 @@ class alignas(kAlignment) Signal {
  public:
   std::uint32_t count() const { return count_.load(std::memory_order_acquire); }
   void raise();
-  // Returns the count once it differs from `old`.
-  std::uint32_t wait_past(std::uint32_t old);
+  // Returns the count once it differs from `old`. Sleeps after so much time.
+  std::uint32_t wait_past(std::uint32_t old, std::chrono::microseconds patience);
 
  private:
   std::atomic<std::uint32_t> count_{0};
@@ -44,7 +45,13 @@ struct Range {
   index_t begin = 0;
   index_t end = 0;
   bool empty() const { return begin >= end; }
+  index_t size() const { return end - begin; }
 };
+
+// Part `i` of `parts` almost equal parts of 0 .. count.
+inline Range share(index_t count, index_t i, index_t parts) {
+  return {count * i / parts, count * (i + 1) / parts};
+}
 
 // One thread's view of the team it belongs to.
 class Team {
@@ -60,7 +67,7 @@ class Team {
   }
 
   // This member's contiguous part of `count` units.
-  Range share(index_t count) const { return {count * rank_ / size_, count * (rank_ + 1) / size_}; }
+  Range share(index_t count) const { return fastdnn::share(count, rank_, size_); }
 
  private:
   int rank_;

@@ -12,6 +12,8 @@ namespace {
 // Rows of shuffled data come from anywhere in memory: asking for them this many rows ahead hides
 // most of its latency.
 constexpr index_t kRowsAhead = 4;
+// Columns from which on members share a row rather than the rows.
+constexpr index_t kWideRow = 256;
 
 // Copies a row, and asks for another one line by line.
 void copy_row(const float* from, const float* ahead, index_t width, float* to) {
@@ -28,16 +30,24 @@ void copy_row(const float* from, const float* ahead, index_t width, float* to) {
 
 void gather_rows(const Feed& feed, const Source& source, index_t begin, MatrixView to,
                  const Team& team) {
-  const Range mine = team.share(to.rows);
-  for (index_t i = mine.begin; i < mine.end; ++i) {
-    const index_t row = feed.row(begin + i);
-    const index_t ahead = feed.row(begin + std::min(i + kRowsAhead, mine.end - 1));
+  // Wide rows are split by columns: a product in two parts then finds its part of them in the cache
+  // of the member that multiplies by it.
+  const bool by_columns = source.width >= kWideRow;
+  const Range blocks = team.share(ceil_div(source.width, kRowPad));
+  const Range columns{blocks.begin * kRowPad, std::min(blocks.end * kRowPad, source.width)};
+  const Range mine_of_row = by_columns ? columns : Range{0, source.width};
+  const Range rows = by_columns ? Range{0, to.rows} : team.share(to.rows);
+  const index_t first = mine_of_row.begin, width = mine_of_row.size();
+  if (width <= 0) return;
+  for (index_t i = rows.begin; i < rows.end; ++i) {
+    const index_t from = feed.row(begin + i) * source.width + first;
+    const index_t ahead =
+        feed.row(begin + std::min(i + kRowsAhead, rows.end - 1)) * source.width + first;
     if (source.bytes != nullptr) {
-      __builtin_prefetch(source.bytes + ahead * source.width, 0, 2);
-      cpu::kernels().bytes_to_unit_f32(source.bytes + row * source.width, source.width, to.row(i));
+      __builtin_prefetch(source.bytes + ahead, 0, 2);
+      cpu::kernels().bytes_to_unit_f32(source.bytes + from, width, to.row(i) + first);
     } else {
-      copy_row(source.floats + row * source.width, source.floats + ahead * source.width,
-               source.width, to.row(i));
+      copy_row(source.floats + from, source.floats + ahead, width, to.row(i) + first);
     }
   }
 }

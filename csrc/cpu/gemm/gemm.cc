@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// How a product is cut into strips and who computes which. Two ways, chosen by shape alone:
+// How a product is cut into strips and who computes which, all chosen by shape alone:
 //
-//   direct  operands are read where they lie. For the sizes of most networks, whose weights stay in
-//   the
-//           second cache, copying them first would cost more than it saves.
-//   packed  B block by block into panels that all members share, A into panels of each member's
-//   own.
+// - direct: operands are read where they lie. For the sizes of most networks, whose weights stay in
+//   the second cache, copying them first would cost more than it saves.
+// - direct in two parts: C = A1 B1 + A2 B2 where A = (A1 A2). A member that multiplies by its own
+//   rows of the weights finds them in its own cache, where it left them when it updated them.
+// - packed: B is copied block by block into panels that all members share, A into panels of each
+//   member's own: what a tile reads lies in one piece.
 #include "csrc/ops/gemm.h"
 
 #include <algorithm>
@@ -17,15 +18,17 @@ namespace fastdnn::cpu {
 namespace {
 
 // Bounds on geometry that hold at every level, so that scratch does not depend on the level.
-constexpr index_t kMaxTileRows = 14, kMaxTileCols = 32, kMaxDepth = 512;
-// Columns of B packed at a time, and groups of rows of A: 168 x 256 floats, a part of the second
-// cache.
-constexpr index_t kPackedCols = 4096, kPackedGroups = 12;
+constexpr index_t kMaxTileRows = 9, kMaxTileCols = 48, kMaxDepth = 200;
+// What is packed at a time: columns of B, rows of A (168 x 1056 floats are a third of a second
+// cache), and of both this many steps of at most kMaxDepth along k.
+constexpr index_t kPackedCols = 2016, kPackedRows = 168, kPackedSteps = 6;
 // B is read in place up to 2 MiB, and while no more rows than this would share the cost of packing
 // it, or while a panel of it stays in half of the first cache anyway.
 constexpr index_t kDirectFloats = index_t{1} << 19, kDirectRows = 512, kDirectDepth = 192;
 // Rows this many floats apart fall into the same set of a first cache.
 constexpr index_t kAliasingFloats = 1024;
+// A product in parts pays where k is this long, and exchanging C is cheap beside exchanging B.
+constexpr index_t kPartDepth = 256, kPartRows = 512;
 
 struct Plan {
   GemmGeometry geometry;
@@ -34,33 +37,44 @@ struct Plan {
   index_t group_rows;  // rows of all groups but the last
 };
 
-Plan plan_tiles(const GemmArgs& args) {
+Plan plan_tiles(const GemmArgs& args, bool packed) {
   Plan plan;
   kernels().gemm_geometry_f32(&plan.geometry);
   plan.panels = ceil_div(args.n(), plan.geometry.cols);
   plan.groups = ceil_div(args.m(), plan.geometry.rows);
-  // 50 rows are 13 + 13 + 13 + 11, not 14 + 14 + 14 + 8: low tiles waste multiply-adds.
-  plan.group_rows = ceil_div(args.m(), plan.groups);
+  // 10 rows are 5 + 5, not 9 + 1: low tiles waste multiply-adds. Panels have the width that the
+  // kernels know.
+  plan.group_rows = packed ? plan.geometry.rows : ceil_div(args.m(), plan.groups);
   plan.groups = ceil_div(args.m(), plan.group_rows);
   return plan;
 }
 
 bool reads_in_place(const GemmArgs& args) {
+  if (args.k() == 0) return true;
   if (args.m() == 1) return !args.transpose_b;
   if (args.transpose_b || args.k() * args.b.stride > kDirectFloats) return false;
   if (args.m() > kDirectRows && args.k() > kDirectDepth) return false;
   const bool aliasing_b = args.b.stride % kAliasingFloats == 0 && args.k() > 8;
-  const bool aliasing_a = args.a.stride % kAliasingFloats == 0 && args.a.rows > 8;
+  const bool aliasing_a = args.transpose_a && args.a.stride % kAliasingFloats == 0 && args.k() > 8;
   return !aliasing_a && !aliasing_b;
 }
 
-// Sets what a strip does with the sums of block `first` .. `last` of k.
-void set_epilogue(const GemmArgs& args, bool first, bool last, index_t column, GemmStrip* strip) {
+bool multiplies_in_parts(const GemmArgs& args) {
+  return reads_in_place(args) && !args.transpose_a && args.k() >= kPartDepth &&
+         args.k() >= 2 * args.n() && args.m() > 1 && args.m() <= kPartRows;
+}
+
+float floor_of(const GemmArgs& args) {
   const bool relu = args.saved.empty() && args.activation == Activation::kRelu;
+  return relu ? 0.0f : -std::numeric_limits<float>::infinity();
+}
+
+// Sets what a strip does with the sums of the first .. last steps of k.
+void set_epilogue(const GemmArgs& args, bool first, bool last, index_t column, GemmStrip* strip) {
   strip->alpha = args.alpha;
   strip->beta = first ? args.beta : 1.0f;
   strip->bias = last && args.bias != nullptr ? args.bias + column : nullptr;
-  strip->floor = last && relu ? 0.0f : -std::numeric_limits<float>::infinity();
+  strip->floor = last ? floor_of(args) : -std::numeric_limits<float>::infinity();
 }
 
 // What the kernel's own epilogue cannot do, on a piece of C that is still in the first cache.
@@ -76,169 +90,262 @@ void finish(const GemmArgs& args, index_t row, index_t rows, index_t column, ind
   }
 }
 
-// The part of panels x groups tiles, panel by panel, that falls to a member. A last panel of at
-// most half the width counts half.
-Range share_tiles(const GemmArgs& args, const Plan& plan, const Team& team) {
-  const index_t last_width = args.n() - (plan.panels - 1) * plan.geometry.cols;
-  const index_t last_weight = 2 * last_width <= plan.geometry.cols ? 1 : 2;
-  const index_t full = 2 * (plan.panels - 1) * plan.groups;
-  const index_t total = full + last_weight * plan.groups;
-  const auto tile_at = [&](index_t cost) {
-    return cost <= full ? cost / 2 : full / 2 + (cost - full) / last_weight;
-  };
-  return {tile_at(total * team.rank() / team.size()),
-          tile_at(total * (team.rank() + 1) / team.size())};
+// k is cut into equal steps whose panel of B stays in the first cache, and those into blocks that
+// are packed at once: C stays in the second cache while it is summed over the steps of a block.
+struct Steps {
+  index_t depth;      // of every step but the last
+  index_t per_block;  // steps
+};
+
+Steps cut_depth(index_t k, index_t most) {
+  const index_t steps = std::max<index_t>(1, ceil_div(k, most));
+  const index_t blocks = ceil_div(steps, kPackedSteps);
+  return {ceil_div(k, steps), ceil_div(steps, blocks)};
 }
 
-void gemm_direct(const GemmArgs& args, const Plan& plan, Team& team) {
-  const Range mine = share_tiles(args, plan, team);
+// A strip of these rows of C, with op(A) and op(B) in place; its columns and depth are still open.
+GemmStrip strip_in_place(const GemmArgs& args, const Plan& plan, Range rows) {
   GemmStrip strip{};
-  strip.k = args.k();
+  strip.m = rows.size();
   strip.group_rows = plan.group_rows;
   strip.a_row = args.transpose_a ? 1 : args.a.stride;
   strip.a_k = args.transpose_a ? args.a.stride : 1;
   strip.a_group = plan.group_rows * strip.a_row;
+  strip.a = args.a.data + rows.begin * strip.a_row;
   strip.b_k = args.b.stride;
+  strip.c = args.c.row(rows.begin);
   strip.c_row = args.c.stride;
-  for (index_t tile = mine.begin; tile < mine.end;) {
-    const index_t panel = tile / plan.groups, group = tile % plan.groups;
-    const index_t groups = std::min(plan.groups - group, mine.end - tile);
-    const index_t row = group * plan.group_rows, column = panel * plan.geometry.cols;
-    strip.m = std::min(groups * plan.group_rows, args.m() - row);
-    strip.n = std::min(plan.geometry.cols, args.n() - column);
-    strip.a = args.a.data + row * strip.a_row;
-    strip.b = args.b.data + column;
-    strip.c = args.c.row(row) + column;
-    set_epilogue(args, true, true, column, &strip);
+  return strip;
+}
+
+Range rows_of(const GemmArgs& args, const Plan& plan, Range groups) {
+  return {groups.begin * plan.group_rows, std::min(groups.end * plan.group_rows, args.m())};
+}
+
+// One panel of C, in some groups of rows.
+void multiply_direct(const GemmArgs& args, const Plan& plan, index_t panel, Range groups) {
+  const Range rows = rows_of(args, plan, groups);
+  const index_t column = panel * plan.geometry.cols;
+  GemmStrip strip = strip_in_place(args, plan, rows);
+  strip.n = std::min(plan.geometry.cols, args.n() - column);
+  strip.b = args.b.data + column;
+  strip.c += column;
+  const index_t depth = cut_depth(args.k(), plan.geometry.depth).depth;
+  index_t p = 0;
+  do {
+    strip.k = std::min(depth, args.k() - p);
+    set_epilogue(args, p == 0, p + strip.k == args.k(), column, &strip);
     kernels().gemm_strip_f32(strip);
-    finish(args, row, strip.m, column, strip.n);
+    strip.a += strip.k * strip.a_k;
+    strip.b += strip.k * strip.b_k;
+    p += strip.k;
+  } while (p < args.k());
+  finish(args, rows.begin, strip.m, column, strip.n);
+}
+
+// The part `share` of the tiles, panel by panel.
+void multiply_tiles(const GemmArgs& args, const Plan& plan, Range share) {
+  for (index_t tile = share.begin; tile < share.end;) {
+    const index_t panel = tile / plan.groups, group = tile % plan.groups;
+    const index_t groups = std::min(plan.groups - group, share.end - tile);
+    multiply_direct(args, plan, panel, {group, group + groups});
     tile += groups;
   }
 }
 
-// One block of k: op(A)[rows, p .. p + depth) and op(B)[p .. p + depth, columns).
-struct Block {
-  index_t p, depth;
-  bool first, last;
-};
-
-// Floats from one panel to the next, the same for all blocks: a member that is ahead must not write
-// where another one still reads.
-index_t panel_size(const GemmArgs& args, const Plan& plan) {
-  return plan.geometry.cols * std::min(plan.geometry.depth, args.k());
+void gemm_direct(const GemmArgs& args, const Plan& plan, Team& team) {
+  if (args.m() > args.n()) {
+    const Range groups = team.share(plan.groups);
+    for (index_t panel = 0; panel < plan.panels && !groups.empty(); ++panel) {
+      multiply_direct(args, plan, panel, groups);
+    }
+    return;
+  }
+  // A last panel of at most half the width counts half.
+  const index_t last_width = args.n() - (plan.panels - 1) * plan.geometry.cols;
+  const index_t last_weight = 2 * last_width <= plan.geometry.cols ? 1 : 2;
+  const index_t full = 2 * (plan.panels - 1) * plan.groups;
+  const Range costs = team.share(full + last_weight * plan.groups);
+  const auto tile_at = [&](index_t cost) {
+    return cost <= full ? cost / 2 : full / 2 + (cost - full) / last_weight;
+  };
+  multiply_tiles(args, plan, {tile_at(costs.begin), tile_at(costs.end)});
 }
 
-void pack_b(const GemmArgs& args, const Plan& plan, const Block& block, index_t column,
-            Range panels, float* packed) {
-  const index_t width = plan.geometry.cols;
-  for (index_t i = panels.begin; i < panels.end; ++i) {
-    const index_t j = column + i * width;
-    GemmPack pack{nullptr,
-                  args.b.stride,
-                  block.depth,
-                  std::min(width, args.n() - j),
-                  packed + i * panel_size(args, plan),
-                  width};
-    if (args.transpose_b) {
-      pack.source = args.b.row(j) + block.p;
-      kernels().gemm_pack_transpose_f32(pack);
-    } else {
-      pack.source = args.b.row(block.p) + j;
-      kernels().gemm_pack_copy_f32(pack);
-    }
+void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
+  const index_t middle = args.k() / 2 / kRowPad * kRowPad;
+  GemmArgs first = args;
+  first.bias = nullptr;
+  first.activation = Activation::kLinear;
+  first.saved = {};
+  first.a.cols = first.b.rows = middle;
+  GemmArgs second = first;
+  second.a = {args.a.data + middle, args.a.rows, args.k() - middle, args.a.stride};
+  second.b = {args.b.row(middle), args.k() - middle, args.b.cols, args.b.stride};
+  second.c = {args.scratch, args.m(), args.n(), round_up(args.n(), kRowPad)};
+  second.beta = 0.0f;
+  const index_t tiles = plan.panels * plan.groups;
+  const Range mine = team.share(2 * tiles);
+  multiply_tiles(first, plan, {mine.begin, std::min(mine.end, tiles)});
+  multiply_tiles(second, plan, {std::max(mine.begin, tiles) - tiles, mine.end - tiles});
+  team.barrier();
+  const Range rows = team.share(args.m());
+  if (rows.empty()) return;
+  kernels().gemm_add_part_f32({rows.size(), args.n(), second.c.row(rows.begin), second.c.stride,
+                               args.c.row(rows.begin), args.c.stride, args.bias, floor_of(args)});
+  finish(args, rows.begin, rows.size(), 0, args.n());
+}
+
+// Bounds at any level on the scratch for packed B, and for the packed A of one member.
+index_t block_depth_bound(const GemmArgs& args) {
+  return std::min(args.k() + kPackedSteps, kMaxDepth * kPackedSteps);
+}
+
+index_t shared_scratch_size(const GemmArgs& args) {
+  return block_depth_bound(args) * round_up(std::min(args.n(), kPackedCols), kMaxTileCols);
+}
+
+index_t member_scratch_size(const GemmArgs& args) {
+  return block_depth_bound(args) * (kPackedRows + kMaxTileRows);
+}
+
+// A block of both operands: steps of k, and columns of op(B).
+struct Block {
+  Range k, columns;
+};
+
+void pack_b(const GemmArgs& args, const Block& block, Range panels, const GemmPack& layout) {
+  GemmPack pack = layout;
+  const index_t column = block.columns.begin + panels.begin * pack.width;
+  pack.count = std::min(panels.size() * pack.width, block.columns.end - column);
+  pack.panels += panels.begin * pack.panel_size;
+  pack.k = block.k.size();
+  pack.stride = args.b.stride;
+  if (args.transpose_b) {
+    pack.source = args.b.row(column) + block.k.begin;
+    kernels().gemm_pack_transpose_f32(pack);
+  } else {
+    pack.source = args.b.row(block.k.begin) + column;
+    kernels().gemm_pack_copy_f32(pack);
   }
 }
 
-void pack_a(const GemmArgs& args, const Plan& plan, const Block& block, index_t row, index_t rows,
-            float* packed) {
-  for (index_t i = 0; i < rows; i += plan.group_rows) {
-    GemmPack pack{nullptr,
-                  args.a.stride,
-                  block.depth,
-                  std::min(plan.group_rows, rows - i),
-                  packed + i * block.depth,
-                  plan.group_rows};
-    if (args.transpose_a) {
-      pack.source = args.a.row(block.p) + row + i;
-      kernels().gemm_pack_copy_f32(pack);
-    } else {
-      pack.source = args.a.row(row + i) + block.p;
-      kernels().gemm_pack_transpose_f32(pack);
-    }
+// A short A is soon read again from the first cache, where its rows do not evict each other.
+bool packs_a(const GemmArgs& args, const Plan& plan) {
+  return args.transpose_a || args.k() > plan.geometry.depth || args.a.stride % kAliasingFloats == 0;
+}
+
+// Packs a block of op(A) and lets the strip read it there.
+void pack_a(const GemmArgs& args, const Block& block, Range rows, float* panels, GemmStrip* strip) {
+  GemmPack pack{};
+  pack.stride = args.a.stride;
+  pack.k = block.k.size();
+  pack.count = rows.size();
+  pack.panels = panels;
+  pack.width = strip->group_rows;
+  pack.panel_size = pack.k * pack.width;
+  if (args.transpose_a) {
+    pack.source = args.a.row(block.k.begin) + rows.begin;
+    kernels().gemm_pack_copy_f32(pack);
+  } else {
+    pack.source = args.a.row(rows.begin) + block.k.begin;
+    kernels().gemm_pack_transpose_f32(pack);
+  }
+  strip->a = panels;
+  strip->a_row = 1;
+  strip->a_k = pack.width;
+  strip->a_group = pack.panel_size;
+}
+
+// Adds to C the product of a strip's rows and one packed panel, step by step.
+void multiply_panel(const GemmArgs& args, const Block& block, Range rows, index_t panel,
+                    index_t depth, const GemmPack& packed_b, GemmStrip strip) {
+  const index_t column = block.columns.begin + panel * packed_b.width;
+  const index_t groups = ceil_div(strip.m, strip.group_rows);
+  strip.n = std::min(packed_b.width, block.columns.end - column);
+  strip.b = packed_b.panels + panel * packed_b.panel_size;
+  strip.b_k = packed_b.width;
+  strip.c += column;
+  for (index_t p = block.k.begin; p < block.k.end; p += strip.k) {
+    strip.k = std::min(depth, block.k.end - p);
+    // All groups together ask for the panel of the next step.
+    strip.ahead = strip.b + strip.k * packed_b.width;
+    strip.ahead_lines = ceil_div(strip.k * packed_b.width, groups * kRowPad);
+    const bool last = p + strip.k == args.k();
+    set_epilogue(args, p == 0, last, column, &strip);
+    kernels().gemm_strip_f32(strip);
+    if (last) finish(args, rows.begin, strip.m, column, strip.n);
+    strip.a += strip.k * strip.a_k;
+    strip.b += strip.k * strip.b_k;
   }
 }
 
 void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
-  float* const packed_b = args.scratch;
-  float* const packed_a = args.scratch +
-                          kMaxDepth * round_up(std::min(args.n(), kPackedCols), kMaxTileCols) +
-                          team.rank() * kMaxDepth * kPackedGroups * kMaxTileRows;
-  const index_t width = plan.geometry.cols;
-  const index_t block_cols = std::min(kPackedCols, args.n());
+  const Steps steps = cut_depth(args.k(), plan.geometry.depth);
+  const index_t block_depth = steps.depth * steps.per_block;
+  GemmPack packed_b{};
+  packed_b.width = plan.geometry.cols;
+  packed_b.panel_size = block_depth * packed_b.width;
+  packed_b.panels = args.scratch;
+  float* const packed_a =
+      args.scratch + shared_scratch_size(args) + team.rank() * member_scratch_size(args);
   // Rows fall to members, unless there are too few of them: then columns do. Each member then packs
   // the panels of its own columns, and nobody waits.
   const bool by_rows = plan.groups >= 8 * team.size() || plan.panels < team.size();
   const Range groups = by_rows ? team.share(plan.groups) : Range{0, plan.groups};
-  for (index_t column = 0; column < args.n(); column += block_cols) {
-    const index_t columns = std::min(block_cols, args.n() - column);
-    const index_t all_panels = ceil_div(columns, width);
-    const Range panels = by_rows ? Range{0, all_panels} : team.share(all_panels);
-    Block block{0, 0, true, false};
-    do {
-      block.depth = std::min(plan.geometry.depth, args.k() - block.p);
-      block.first = block.p == 0;
-      block.last = block.p + block.depth == args.k();
+  const index_t row_blocks = ceil_div(groups.size() * plan.group_rows, kPackedRows);
+  for (index_t column = 0; column < args.n(); column += kPackedCols) {
+    for (index_t p = 0; p < args.k(); p += block_depth) {
+      const Block block{{p, std::min(p + block_depth, args.k())},
+                        {column, std::min(column + kPackedCols, args.n())}};
+      const index_t all_panels = ceil_div(block.columns.size(), packed_b.width);
+      const Range own = team.share(all_panels);
       // Everybody is done with the panels before. Those of a member's own columns move only from
       // one block of columns to the next.
-      if (by_rows ? !block.first || column > 0 : block.first && column > 0) team.barrier();
-      pack_b(args, plan, block, column, by_rows ? team.share(all_panels) : panels, packed_b);
+      if (by_rows ? column > 0 || p > 0 : column > 0 && p == 0) team.barrier();
+      pack_b(args, block, own, packed_b);
       if (by_rows) team.barrier();
-      for (index_t group = groups.begin; group < groups.end; group += kPackedGroups) {
-        const index_t last_group = std::min(group + kPackedGroups, groups.end);
-        const index_t row = group * plan.group_rows;
-        const index_t rows = std::min(last_group * plan.group_rows, args.m()) - row;
-        pack_a(args, plan, block, row, rows, packed_a);
+      const Range panels = by_rows ? Range{0, all_panels} : own;
+      for (index_t i = 0; i < row_blocks; ++i) {
+        const Range part = share(groups.size(), i, row_blocks);
+        const Range rows =
+            rows_of(args, plan, {groups.begin + part.begin, groups.begin + part.end});
+        GemmStrip strip = strip_in_place(args, plan, rows);
+        if (packs_a(args, plan)) {
+          pack_a(args, block, rows, packed_a, &strip);
+        } else {
+          strip.a += p * strip.a_k;
+        }
         for (index_t panel = panels.begin; panel < panels.end; ++panel) {
-          const index_t j = column + panel * width;
-          GemmStrip strip{};
-          strip.m = rows;
-          strip.n = std::min(width, args.n() - j);
-          strip.k = block.depth;
-          strip.a = packed_a;
-          strip.a_group = plan.group_rows * block.depth;
-          strip.group_rows = plan.group_rows;
-          strip.a_row = 1;
-          strip.a_k = plan.group_rows;
-          strip.b = packed_b + panel * panel_size(args, plan);
-          strip.b_k = width;
-          strip.c = args.c.row(row) + j;
-          strip.c_row = args.c.stride;
-          set_epilogue(args, block.first, block.last, j, &strip);
-          kernels().gemm_strip_f32(strip);
-          if (block.last) finish(args, row, rows, j, strip.n);
+          multiply_panel(args, block, rows, panel, steps.depth, packed_b, strip);
         }
       }
-      block.p += block.depth;
-    } while (block.p < args.k());
+    }
   }
 }
 
 }  // namespace
 
-bool gemm_uses_scratch(const GemmArgs& args) { return !reads_in_place(args); }
+bool gemm_uses_scratch(const GemmArgs& args) {
+  return !reads_in_place(args) || multiplies_in_parts(args);
+}
 
 index_t gemm_scratch_size(const GemmArgs& args, int threads) {
-  return kMaxDepth * (round_up(std::min(args.n(), kPackedCols), kMaxTileCols) +
-                      threads * kPackedGroups * kMaxTileRows);
+  // Also for fewer rows than these: the last batch of an epoch is multiplied in its own way.
+  const index_t parts = std::min(args.m(), kPartRows) * round_up(args.n(), kRowPad);
+  return std::max(parts, shared_scratch_size(args) + threads * member_scratch_size(args));
 }
 
 void gemm(const GemmArgs& args, Team& team) {
   if (args.c.size() == 0) return;
-  const Plan plan = plan_tiles(args);
-  if (reads_in_place(args)) {
-    gemm_direct(args, plan, team);
-  } else {
+  const bool packed = !reads_in_place(args);
+  const Plan plan = plan_tiles(args, packed);
+  if (packed) {
     gemm_packed(args, plan, team);
+  } else if (multiplies_in_parts(args)) {
+    gemm_in_parts(args, plan, team);
+  } else {
+    gemm_direct(args, plan, team);
   }
 }
 

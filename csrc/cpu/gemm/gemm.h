@@ -21,8 +21,8 @@ struct GemmGeometry {
 // fused multiply-adds over k in ascending order, whatever tile it falls in.
 //
 // A is walked in groups of group_rows (<= geometry.rows) rows; element (i, p) of group g is at
-// a[g * a_group + i * a_row + p * a_k], and one of a_row, a_k is 1. Row p of B starts at b + p *
-// b_k. Exactly n columns of B, C and bias are touched.
+// a[g * a_group + i * a_row + p * a_k], and one of a_row, a_k is 1. Row p of B starts at
+// b + p * b_k. Exactly n columns of B, C and bias are touched.
 struct GemmStrip {
   index_t m, n, k;
   const float* a;
@@ -34,18 +34,34 @@ struct GemmStrip {
   float alpha, beta;
   const float* bias;  // n values, or null
   float floor;        // 0 for ReLU, -infinity for none
+  // What the second cache is asked for while the groups are computed: `ahead_lines` cache lines for
+  // each group, one after the other.
+  const float* ahead;
+  index_t ahead_lines;
 };
 
-// Copies part of a matrix into a panel whose rows run along k.
+// The other part of a sum over k: C = max(floor, C + sums + bias), all m x n.
+struct GemmPart {
+  index_t m, n;
+  const float* sums;
+  index_t sums_row;
+  float* c;
+  index_t c_row;
+  const float* bias;  // n values, or null
+  float floor;        // 0 for ReLU, -infinity for none
+};
+
+// Copies a matrix into panels whose rows run along k, panel_size floats apart; panel i takes
+// columns (or rows, when transposing) i * width to (i + 1) * width of the source.
 //   copy:       panel[p * width + j] = source[p * stride + j]
 //   transpose:  panel[p * width + j] = source[j * stride + p]
-// for 0 <= p < k and 0 <= j < count <= width; the rest of the panel is left as it is.
+// for 0 <= p < k and 0 <= j < count; what lies beyond count in the last panel is left as it is.
 struct GemmPack {
   const float* source;
   index_t stride;
   index_t k, count;
-  float* panel;
-  index_t width;
+  float* panels;
+  index_t width, panel_size;
 };
 
 }  // namespace fastdnn::cpu

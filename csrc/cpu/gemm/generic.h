@@ -5,27 +5,40 @@ namespace fastdnn::cpu {
 namespace {
 
 // A tile of kTileRows x kTileVectors accumulators, the vectors of a row of B and one broadcast fill
-// the register file: 14x2 of 32 registers for AVX-512, 6x2 of 16 for AVX2.
+// the register file: 9x3 of 32 registers for AVX-512, 4x3 of 16 for AVX2. Taller and narrower tiles
+// read more per multiply-add, which costs power and so lowers the clock.
 #if defined(__AVX512F__)
-inline constexpr int kTileRows = 14, kTileVectors = 2;
+inline constexpr int kTileRows = 9, kTileVectors = 3;
 inline constexpr bool kMaskedLoadsAreFree = false;
-inline constexpr index_t kDepth = 512;
 #elif defined(__AVX2__)
-inline constexpr int kTileRows = 6, kTileVectors = 2;
+inline constexpr int kTileRows = 4, kTileVectors = 3;
 inline constexpr bool kMaskedLoadsAreFree = false;
-inline constexpr index_t kDepth = 512;
 #else
 inline constexpr int kTileRows = 4, kTileVectors = 4;
 inline constexpr bool kMaskedLoadsAreFree = true;
-inline constexpr index_t kDepth = 512;
 #endif
+inline constexpr index_t kDepth = 200;
 
-// Rows of B and of a packed A that are asked for ahead of their use: B's are too far apart for the
-// processor to foresee, and in a packed A every step needs a new cache line.
-inline constexpr index_t kAheadB = 4, kAheadA = 8;
+// Steps along k by which an A whose every step is in another cache line is asked for ahead.
+inline constexpr index_t kAheadA = 8;
 
-// How element (i, p) of A is addressed: the stride that is 1 is known at compile time.
-enum class Walk { kAlongK, kAcrossK };
+// How the operands are walked, as far as it is known at compile time.
+enum class Walk {
+  kAlongK,   // a_k is 1
+  kAcrossK,  // a_row is 1
+  kPanels,   // both operands are packed into panels as wide as a tile
+};
+
+alignas(64) inline constexpr float kNoBias[kTileVectors * kLanes] = {};
+
+template <int kVectors>
+inline void prefetch_tile(const float* c, index_t rows, index_t c_row) {
+#pragma GCC unroll 16
+  for (index_t i = 0; i < rows; ++i) {
+#pragma GCC unroll 8
+    for (int v = 0; v < kVectors; ++v) prefetch_to_write(c + i * c_row + v * kLanes);
+  }
+}
 
 template <int kRows, int kVectors, Walk kWalk, bool kMasked>
 inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
@@ -35,50 +48,39 @@ inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) acc[i][v] = zero();
   }
-  const index_t a_row = s.a_row, a_k = s.a_k, b_k = s.b_k;
+  constexpr bool kAlongK = kWalk == Walk::kAlongK, kPanels = kWalk == Walk::kPanels;
+  const index_t a_row = s.a_row;
+  const index_t a_k = kAlongK ? 1 : kPanels ? kTileRows : s.a_k;
+  const index_t b_k = kPanels ? kTileVectors * kLanes : s.b_k;
   const float* b = s.b;
   // Along k, a pointer for every fourth row and three multiples of the stride address all rows.
-  constexpr int kPointers = kWalk == Walk::kAlongK ? (kRows + 3) / 4 : 1;
+  constexpr int kPointers = kAlongK ? (kRows + 3) / 4 : 1;
   const float* rows[kPointers];
 #pragma GCC unroll 4
   for (int i = 0; i < kPointers; ++i) rows[i] = a + 4 * i * a_row;
   const index_t a_row3 = 3 * a_row;
-#pragma GCC unroll 16
-  for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) prefetch_to_write(c + i * s.c_row + v * kLanes);
-  }
-  const auto multiply_add = [&](const float* bp) {
-#pragma GCC unroll 8
-    for (int v = 0; v < kVectors; ++v) prefetch(bp + kAheadB * b_k + v * kLanes);
+  prefetch_tile<kVectors>(c + s.group_rows * s.c_row, kRows, s.c_row);
+  for (index_t p = s.k; p > 0; --p) {
     if constexpr (kWalk == Walk::kAcrossK) prefetch(rows[0] + kAheadA * a_k);
     F32 bv[kVectors];
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) {
-      bv[v] = kMasked && v == kVectors - 1 ? load(bp + v * kLanes, last) : load(bp + v * kLanes);
+      bv[v] = kMasked && v == kVectors - 1 ? load(b + v * kLanes, last) : load(b + v * kLanes);
     }
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i) {
-      const float* ap;
-      if constexpr (kWalk == Walk::kAlongK) {
+      const float* ap = rows[0] + i;
+      if constexpr (kAlongK) {
         const int r = i % 4;
         ap = rows[i / 4] + (r == 0 ? 0 : r == 1 ? a_row : r == 2 ? 2 * a_row : a_row3);
-      } else {
-        ap = rows[0] + i;
       }
       const F32 ai = set1(*ap);
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) acc[i][v] = fma(ai, bv[v], acc[i][v]);
     }
-  };
-  const auto advance = [&] {
 #pragma GCC unroll 4
-    for (int i = 0; i < kPointers; ++i) rows[i] += kWalk == Walk::kAlongK ? 1 : a_k;
+    for (int i = 0; i < kPointers; ++i) rows[i] += a_k;
     b += b_k;
-  };
-  for (index_t p = s.k; p > 0; --p) {
-    multiply_add(b);
-    advance();
   }
   const auto read = [&](const float* from, int v) {
     return kMasked && v == kVectors - 1 ? load(from, last) : load(from);
@@ -87,30 +89,33 @@ inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
     if (kMasked && v == kVectors - 1) return store(to, value, last);
     store(to, value);
   };
-  const F32 alpha = set1(s.alpha);
-  if (s.beta == 1.0f && s.bias == nullptr && s.floor < 0.0f) {
-    // Blocks of k after the first, and weights that a gradient is added to.
+  // Read what a store might alias before the first one.
+  const index_t c_row = s.c_row;
+  const F32 alpha = set1(s.alpha), beta = set1(s.beta), floor = set1(s.floor);
+  const float* const bias = s.bias != nullptr ? s.bias : kNoBias;
+  const auto combine = [&](auto with_old) {
+    float* out = c;
 #pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
+    for (int i = 0; i < kRows; ++i, out += c_row) {
 #pragma GCC unroll 8
       for (int v = 0; v < kVectors; ++v) {
-        float* out = c + i * s.c_row + v * kLanes;
-        write(out, fma(alpha, acc[i][v], read(out, v)), v);
+        float* to = out + v * kLanes;
+        write(to, with_old(acc[i][v], to, v), v);
       }
     }
-    return;
-  }
-  const F32 beta = set1(s.beta), floor = set1(s.floor);
-#pragma GCC unroll 8
-  for (int v = 0; v < kVectors; ++v) {
-    const F32 bias = s.bias != nullptr ? read(s.bias + v * kLanes, v) : zero();
-#pragma GCC unroll 16
-    for (int i = 0; i < kRows; ++i) {
-      float* out = c + i * s.c_row + v * kLanes;
-      const F32 old = s.beta != 0.0f ? beta * read(out, v) : zero();
-      // max returns its second operand when one is NaN: NaN passes through ReLU.
-      write(out, max(floor, fma(alpha, acc[i][v], old) + bias), v);
-    }
+  };
+  // max returns its second operand when one is NaN: NaN passes through ReLU.
+  if (s.beta == 0.0f) {
+    combine([&](F32 sum, const float*, int v) {
+      return max(floor, fma(alpha, sum, zero()) + read(bias + v * kLanes, v));
+    });
+  } else if (s.beta == 1.0f && s.bias == nullptr && s.floor < 0.0f) {
+    // Steps along k after the first, and weights that a gradient is added to.
+    combine([&](F32 sum, const float* old, int v) { return fma(alpha, sum, read(old, v)); });
+  } else {
+    combine([&](F32 sum, const float* old, int v) {
+      return max(floor, fma(alpha, sum, beta * read(old, v)) + read(bias + v * kLanes, v));
+    });
   }
 }
 
@@ -129,8 +134,12 @@ template <int kVectors, Walk kWalk, bool kMasked>
 void gemm_groups(const GemmStrip& s) {
   const Tail last = tail(s.n - (kVectors - 1) * kLanes);
   const float* a = s.a;
+  const float* ahead = s.ahead;
   float* c = s.c;
+  prefetch_tile<kVectors>(c, s.group_rows < s.m ? s.group_rows : s.m, s.c_row);
   for (index_t left = s.m; left > 0; left -= s.group_rows) {
+    for (index_t i = 0; i < s.ahead_lines; ++i) prefetch_second_cache(ahead + 16 * i);
+    ahead += 16 * s.ahead_lines;
     const index_t rows = left < s.group_rows ? left : s.group_rows;
     gemm_tile_of_height<kTileRows, kVectors, kWalk, kMasked>(static_cast<int>(rows), s, a, c, last);
     a += s.a_group;
@@ -164,31 +173,64 @@ void gemm_geometry_f32(GemmGeometry* geometry) {
 
 void gemm_strip_f32(const GemmStrip& strip) {
   if (strip.a_k == 1) return gemm_of_width<kTileVectors, Walk::kAlongK>(strip);
+  if (strip.a_k == kTileRows && strip.b_k == kTileVectors * kLanes) {
+    return gemm_of_width<kTileVectors, Walk::kPanels>(strip);
+  }
   gemm_of_width<kTileVectors, Walk::kAcrossK>(strip);
 }
 
+void gemm_add_part_f32(const GemmPart& part) {
+  const F32 floor = set1(part.floor);
+  for (index_t i = 0; i < part.m; ++i) {
+    float* c = part.c + i * part.c_row;
+    const float* sums = part.sums + i * part.sums_row;
+    for (index_t j = 0; j < part.n; j += kLanes) {
+      const index_t count = part.n - j;
+      F32 value = load(c + j, count) + load(sums + j, count);
+      if (part.bias != nullptr) value = value + load(part.bias + j, count);
+      store(c + j, max(floor, value), count);
+    }
+  }
+}
+
+// Eight rows at a time: each is read on from where the panel before ended, which the processor
+// foresees, and a panel grows by whole cache lines.
 void gemm_pack_copy_f32(const GemmPack& pack) {
-  for (index_t p = 0; p < pack.k; ++p) {
-    const float* from = pack.source + p * pack.stride;
-    float* to = pack.panel + p * pack.width;
-    for (index_t j = 0; j < pack.count; j += kLanes) {
-      store(to + j, load(from + j, pack.count - j), pack.count - j);
+  constexpr index_t kRows = 8;
+  for (index_t p = 0; p < pack.k; p += kRows) {
+    const index_t end = p + kRows < pack.k ? p + kRows : pack.k;
+    float* panel = pack.panels;
+    for (index_t j = 0; j < pack.count; j += pack.width, panel += pack.panel_size) {
+      const index_t columns = pack.count - j < pack.width ? pack.count - j : pack.width;
+      for (index_t row = p; row < end; ++row) {
+        const float* from = pack.source + row * pack.stride + j;
+        float* to = panel + row * pack.width;
+        for (index_t i = 0; i < columns; i += kLanes) {
+          store(to + i, load(from + i, columns - i), columns - i);
+        }
+      }
     }
   }
 }
 
 void gemm_pack_transpose_f32(const GemmPack& pack) {
-  for (index_t j = 0; j < pack.count; j += kLanes) {
-    const index_t columns = pack.count - j < kLanes ? pack.count - j : kLanes;
-    for (index_t p = 0; p < pack.k; p += kLanes) {
-      const index_t depth = pack.k - p < kLanes ? pack.k - p : kLanes;
-      F32 block[kLanes];
-      for (index_t i = 0; i < kLanes; ++i) {
-        block[i] = i < columns ? load(pack.source + (j + i) * pack.stride + p, depth) : zero();
+  float* panel = pack.panels;
+  for (index_t first = 0; first < pack.count; first += pack.width, panel += pack.panel_size) {
+    const index_t count = pack.count - first < pack.width ? pack.count - first : pack.width;
+    for (index_t j = 0; j < count; j += kLanes) {
+      const index_t rows = count - j < kLanes ? count - j : kLanes;
+      for (index_t p = 0; p < pack.k; p += kLanes) {
+        const index_t depth = pack.k - p < kLanes ? pack.k - p : kLanes;
+        F32 block[kLanes];
+        for (index_t i = 0; i < kLanes; ++i) {
+          block[i] =
+              i < rows ? load(pack.source + (first + j + i) * pack.stride + p, depth) : zero();
+        }
+        transpose(block);
+        for (index_t i = 0; i < depth; ++i) {
+          store(panel + (p + i) * pack.width + j, block[i], rows);
+        }
       }
-      transpose(block);
-      for (index_t i = 0; i < depth; ++i)
-        store(pack.panel + (p + i) * pack.width + j, block[i], columns);
     }
   }
 }

@@ -31,6 +31,7 @@ inline __mmask16 count_mask(index_t count) {
 }
 
 inline void prefetch(const float* p) { __builtin_prefetch(p); }
+inline void prefetch_second_cache(const float* p) { __builtin_prefetch(p, 0, 2); }
 inline void prefetch_to_write(const float* p) { __builtin_prefetch(p, 1); }
 
 inline F32 set1(float x) { return {_mm512_set1_ps(x)}; }

@@ -28,6 +28,7 @@ struct Mask {
 
 // Asks for the cache line at p, to be read or written soon.
 inline void prefetch(const float* p) { __builtin_prefetch(p); }
+inline void prefetch_second_cache(const float* p) { __builtin_prefetch(p, 0, 2); }
 inline void prefetch_to_write(const float* p) { __builtin_prefetch(p, 1); }
 
 inline F32 set1(float x) { return {x}; }

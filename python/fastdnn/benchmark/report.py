@@ -87,9 +87,12 @@ def format_machine(machine: dict[str, Any]) -> str:
         f"{machine['cpu']}, {machine['cpus']} CPUs, {machine['system']}",
         f"fastdnn kernels: {machine['isa_level']}; threads: up to {machine['threads']}",
         versions,
+        "medians of turns taken one after the other, with quartiles in (); ratios pair neighbours",
     ]
     if machine["load"] is not None and machine["load"] > 0.5:
-        lines.append(f"CAUTION: other programs kept {machine['load']} CPUs busy; trust no time")
+        lines.append(
+            f"CAUTION: the load of the last minute is {machine['load']}; if that was not you, wait"
+        )
     return "\n".join(lines)
 
 

@@ -46,13 +46,13 @@ class Effort:
     Args:
         rounds: The turns of each contender.
         least_seconds: The shortest turn; what is faster is repeated within it.
-        pause: Seconds before each turn. OpenBLAS's and OpenMP's threads keep a processor busy for
-            up to 26 ms after their last work, at the cost of whoever comes next.
+        pause: Seconds before each turn. The threads of OpenBLAS and OpenMP keep a processor busy
+            for up to 0.1 s after their last work, at the cost of whoever comes next.
     """
 
     rounds: int = 11
     least_seconds: float = 0.02
-    pause: float = 0.04
+    pause: float = 0.15
 
 
 @dataclass(frozen=True)
