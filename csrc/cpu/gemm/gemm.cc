@@ -118,6 +118,18 @@ GemmStrip strip_in_place(const GemmArgs& args, const Plan& plan, Range rows) {
   return strip;
 }
 
+// Spreads what a tile asks for, `ahead_lines` and a tile of C, over its steps along k: no more at a
+// time than the misses that a first cache keeps track of.
+void set_pace(const Plan& plan, index_t ahead_lines, GemmStrip* strip) {
+  constexpr index_t kMisses = 16, kLeastPace = 16;
+  const index_t lines = strip->group_rows * ceil_div(plan.geometry.cols, kRowPad) + ahead_lines;
+  const index_t most = std::max<index_t>(1, strip->k / kLeastPace);
+  const index_t paces = std::min(ceil_div(lines, kMisses), most);
+  strip->pace = std::max<index_t>(1, ceil_div(strip->k, paces));
+  strip->pace_rows = ceil_div(strip->group_rows, paces);
+  strip->ahead_lines = ceil_div(ahead_lines, paces);
+}
+
 Range rows_of(const GemmArgs& args, const Plan& plan, Range groups) {
   return {groups.begin * plan.group_rows, std::min(groups.end * plan.group_rows, args.m())};
 }
@@ -134,6 +146,7 @@ void multiply_direct(const GemmArgs& args, const Plan& plan, index_t panel, Rang
   index_t p = 0;
   do {
     strip.k = std::min(depth, args.k() - p);
+    set_pace(plan, 0, &strip);
     set_epilogue(args, p == 0, p + strip.k == args.k(), column, &strip);
     kernels().gemm_strip_f32(strip);
     strip.a += strip.k * strip.a_k;
@@ -258,8 +271,8 @@ void pack_a(const GemmArgs& args, const Block& block, Range rows, float* panels,
 }
 
 // Adds to C the product of a strip's rows and one packed panel, step by step.
-void multiply_panel(const GemmArgs& args, const Block& block, Range rows, index_t panel,
-                    index_t depth, const GemmPack& packed_b, GemmStrip strip) {
+void multiply_panel(const GemmArgs& args, const Plan& plan, const Block& block, Range rows,
+                    index_t panel, index_t depth, const GemmPack& packed_b, GemmStrip strip) {
   const index_t column = block.columns.begin + panel * packed_b.width;
   const index_t groups = ceil_div(strip.m, strip.group_rows);
   strip.n = std::min(packed_b.width, block.columns.end - column);
@@ -270,7 +283,8 @@ void multiply_panel(const GemmArgs& args, const Block& block, Range rows, index_
     strip.k = std::min(depth, block.k.end - p);
     // All groups together ask for the panel of the next step.
     strip.ahead = strip.b + strip.k * packed_b.width;
-    strip.ahead_lines = ceil_div(strip.k * packed_b.width, groups * kRowPad);
+    strip.ahead_group = ceil_div(strip.k * packed_b.width, groups);
+    set_pace(plan, ceil_div(strip.ahead_group, kRowPad), &strip);
     const bool last = p + strip.k == args.k();
     set_epilogue(args, p == 0, last, column, &strip);
     kernels().gemm_strip_f32(strip);
@@ -317,7 +331,7 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
           strip.a += p * strip.a_k;
         }
         for (index_t panel = panels.begin; panel < panels.end; ++panel) {
-          multiply_panel(args, block, rows, panel, steps.depth, packed_b, strip);
+          multiply_panel(args, plan, block, rows, panel, steps.depth, packed_b, strip);
         }
       }
     }

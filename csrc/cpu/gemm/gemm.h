@@ -34,10 +34,12 @@ struct GemmStrip {
   float alpha, beta;
   const float* bias;  // n values, or null
   float floor;        // 0 for ReLU, -infinity for none
-  // What the second cache is asked for while the groups are computed: `ahead_lines` cache lines for
-  // each group, one after the other.
+  // Before every `pace` steps along k a tile asks for `pace_rows` rows of the tile below it, and
+  // for `ahead_lines` cache lines in the second cache, from `ahead` on; the next group of rows
+  // starts `ahead_group` floats further.
+  index_t pace, pace_rows;
   const float* ahead;
-  index_t ahead_lines;
+  index_t ahead_lines, ahead_group;
 };
 
 // The other part of a sum over k: C = max(floor, C + sums + bias), all m x n.

@@ -41,7 +41,7 @@ inline void prefetch_tile(const float* c, index_t rows, index_t c_row) {
 }
 
 template <int kRows, int kVectors, Walk kWalk, bool kMasked>
-inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
+inline void gemm_tile(const GemmStrip& s, const float* a, const float* ahead, float* c, Tail last) {
   F32 acc[kRows][kVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
@@ -59,8 +59,7 @@ inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
 #pragma GCC unroll 4
   for (int i = 0; i < kPointers; ++i) rows[i] = a + 4 * i * a_row;
   const index_t a_row3 = 3 * a_row;
-  prefetch_tile<kVectors>(c + s.group_rows * s.c_row, kRows, s.c_row);
-  for (index_t p = s.k; p > 0; --p) {
+  const auto multiply_add = [&] {
     if constexpr (kWalk == Walk::kAcrossK) prefetch(rows[0] + kAheadA * a_k);
     F32 bv[kVectors];
 #pragma GCC unroll 8
@@ -81,6 +80,15 @@ inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
 #pragma GCC unroll 4
     for (int i = 0; i < kPointers; ++i) rows[i] += a_k;
     b += b_k;
+  };
+  // What comes next is asked for little by little, so that it never keeps A waiting: some rows of
+  // the tile below and some memory ahead, then some steps.
+  const float* below = c + s.group_rows * s.c_row;
+  for (index_t left = s.k; left > 0; left -= s.pace) {
+    prefetch_tile<kVectors>(below, s.pace_rows, s.c_row);
+    below += s.pace_rows * s.c_row;
+    for (index_t i = 0; i < s.ahead_lines; ++i, ahead += 16) prefetch_second_cache(ahead);
+    for (index_t p = left < s.pace ? left : s.pace; p > 0; --p) multiply_add();
   }
   const auto read = [&](const float* from, int v) {
     return kMasked && v == kVectors - 1 ? load(from, last) : load(from);
@@ -121,13 +129,14 @@ inline void gemm_tile(const GemmStrip& s, const float* a, float* c, Tail last) {
 
 // One instance per tile height, chosen once per group of rows.
 template <int kRows, int kVectors, Walk kWalk, bool kMasked>
-inline void gemm_tile_of_height(int rows, const GemmStrip& s, const float* a, float* c, Tail last) {
+inline void gemm_tile_of_height(int rows, const GemmStrip& s, const float* a, const float* ahead,
+                                float* c, Tail last) {
   if constexpr (kRows > 1) {
     if (rows < kRows) {
-      return gemm_tile_of_height<kRows - 1, kVectors, kWalk, kMasked>(rows, s, a, c, last);
+      return gemm_tile_of_height<kRows - 1, kVectors, kWalk, kMasked>(rows, s, a, ahead, c, last);
     }
   }
-  gemm_tile<kRows, kVectors, kWalk, kMasked>(s, a, c, last);
+  gemm_tile<kRows, kVectors, kWalk, kMasked>(s, a, ahead, c, last);
 }
 
 template <int kVectors, Walk kWalk, bool kMasked>
@@ -138,11 +147,11 @@ void gemm_groups(const GemmStrip& s) {
   float* c = s.c;
   prefetch_tile<kVectors>(c, s.group_rows < s.m ? s.group_rows : s.m, s.c_row);
   for (index_t left = s.m; left > 0; left -= s.group_rows) {
-    for (index_t i = 0; i < s.ahead_lines; ++i) prefetch_second_cache(ahead + 16 * i);
-    ahead += 16 * s.ahead_lines;
     const index_t rows = left < s.group_rows ? left : s.group_rows;
-    gemm_tile_of_height<kTileRows, kVectors, kWalk, kMasked>(static_cast<int>(rows), s, a, c, last);
+    gemm_tile_of_height<kTileRows, kVectors, kWalk, kMasked>(static_cast<int>(rows), s, a, ahead, c,
+                                                             last);
     a += s.a_group;
+    ahead += s.ahead_group;
     c += s.group_rows * s.c_row;
   }
 }
