@@ -67,12 +67,12 @@ def _dense(graph, x, name, inputs, outputs, trainable=True, bias=True):
     return graph.add_dense(x, kernel, bias)
 
 
-def _norm(graph, x, name, width, scale=True, center=True):
+def _norm(graph, x, name, width, scale=True, center=True, frozen=False):
     gamma = graph.add_parameter(f"{name}/gamma", (width,), True) if scale else None
     beta = graph.add_parameter(f"{name}/beta", (width,), True) if center else None
     mean = graph.add_parameter(f"{name}/moving_mean", (width,), False)
     variance = graph.add_parameter(f"{name}/moving_variance", (width,), False)
-    return graph.add_batch_normalization(x, gamma, beta, mean, variance, 0.9, 1e-3)
+    return graph.add_batch_normalization(x, gamma, beta, mean, variance, 0.9, 1e-3, frozen)
 
 
 def _deep(graph, last, hidden="tanh", dropout=0.0):
@@ -261,6 +261,23 @@ def test_frozen_parameters_stay(rng):
         _train(network, [*data, None], None, 40, 2)
     _assert_trained_alike(ours, theirs, parameters, start)
     for index in (0, 1, 4, 5):
+        np.testing.assert_array_equal(ours.parameter(index), start[index])
+
+
+def test_frozen_batch_normalization_uses_the_moving_statistics(rng):
+    def describe(graph):
+        x = graph.add_input(WIDTH)
+        x = _norm(graph, _dense(graph, x, "a", WIDTH, 8), "n", 8, frozen=True)
+        graph.add_output(_dense(graph, x, "b", 8, OUTPUTS))
+
+    ours, theirs, parameters = _pair(rng, describe)
+    *data, _ = _rows(rng, "mean_squared_error", 40)
+    start = [theirs.parameter(i).copy() for i in range(parameters)]
+    for network in (ours, theirs):
+        network.compile("mean_squared_error", {}, [], "sgd", SGD)
+        _train(network, [*data, None], None, 40, 2)
+    _assert_trained_alike(ours, theirs, parameters, start)
+    for index in (4, 5):
         np.testing.assert_array_equal(ours.parameter(index), start[index])
 
 

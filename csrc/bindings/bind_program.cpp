@@ -231,12 +231,13 @@ void register_graph(py::module_& m) {
           "add_batch_normalization",
           [](Graph& g, TensorId x, std::optional<ParameterId> gamma,
              std::optional<ParameterId> beta, ParameterId moving_mean, ParameterId moving_variance,
-             float momentum, float epsilon) {
-            return g.add_batch_normalization(x, {gamma.value_or(kNone), beta.value_or(kNone),
-                                                 moving_mean, moving_variance, momentum, epsilon});
+             float momentum, float epsilon, bool frozen) {
+            return g.add_batch_normalization(
+                x, {gamma.value_or(kNone), beta.value_or(kNone), moving_mean, moving_variance,
+                    momentum, epsilon, frozen});
           },
           arg("x"), arg("gamma"), arg("beta"), arg("moving_mean"), arg("moving_variance"),
-          arg("momentum"), arg("epsilon"))
+          arg("momentum"), arg("epsilon"), arg("frozen"))
       .def("add_dropout", &Graph::add_dropout, arg("x"), arg("rate"), arg("stream"))
       .def("add_output", &Graph::add_output, arg("x"));
 }

@@ -37,6 +37,7 @@ struct BatchNormalization {
   ParameterId gamma, beta;  // each may be kNone
   ParameterId moving_mean, moving_variance;
   float momentum, epsilon;
+  bool frozen;  // normalizes with the moving statistics, and leaves them, in training too
 };
 struct Dropout {
   float rate;

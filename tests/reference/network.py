@@ -111,7 +111,8 @@ class Activation:
 
 
 class BatchNormalization:
-    def __init__(self, x, gamma, beta, moving_mean, moving_variance, momentum, epsilon):
+    def __init__(self, x, gamma, beta, moving_mean, moving_variance, momentum, epsilon, frozen):
+        self.frozen = frozen
         self.x, self.gamma, self.beta = x, gamma, beta
         self.moving_mean, self.moving_variance = moving_mean, moving_variance
         self.momentum, self.epsilon = momentum, epsilon
@@ -119,7 +120,7 @@ class BatchNormalization:
     def forward(self, net, x, training):
         moving_mean = net.values[self.moving_mean]
         moving_variance = net.values[self.moving_variance]
-        if training:
+        if training and not self.frozen:
             mean, variance = x.mean(axis=0), x.var(axis=0)
             for moving, now in ((moving_mean, mean), (moving_variance, variance)):
                 moving[:] = self.momentum * moving + (1.0 - self.momentum) * now
@@ -136,6 +137,8 @@ class BatchNormalization:
         net.add_gradient(self.beta, dy.sum(axis=0))
         gamma = 1.0 if self.gamma is None else net.values[self.gamma]
         d = dy * gamma
+        if self.frozen:
+            return self.scale * d
         return self.scale * (d - d.mean(axis=0) - self.normal * (d * self.normal).mean(axis=0))
 
 

@@ -17,7 +17,8 @@ class BatchNormalization(Layer):
 
     While training, mean and (biased) variance are those of the batch, and the moving ones
     follow: `moving = momentum * moving + (1 - momentum) * batch`. Evaluation and prediction
-    use the moving ones (Ioffe and Szegedy 2015).
+    use the moving ones (Ioffe and Szegedy 2015), and so does training while the layer is frozen
+    (`trainable = False`), which then leaves them as they are.
 
     Args:
         axis: the axis of the features: the last.

@@ -44,6 +44,7 @@ class Lowering:
             self._parameter(layer.moving_variance),
             layer.momentum,
             layer.epsilon,
+            not layer.trainable,
         )
 
     def dropout(self, x: int, rate: float, seed: int | None) -> int:

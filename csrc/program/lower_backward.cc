@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// Backward: how gradients travel, and how they change the weights.
+#include <algorithm>
+
+#include "csrc/core/check.h"
+#include "csrc/ops/activation.h"
+#include "csrc/ops/batch_norm.h"
+#include "csrc/ops/dropout.h"
+#include "csrc/ops/reduction.h"
+#include "csrc/ops/softmax.h"
+#include "csrc/program/lowering.h"
+
+namespace fastdnn::program {
+
+void Lowering::backward(const Node& node) {
+  if (!needs_gradient(node.output)) return;
+  if (is_fused_into_loss(node)) return;  // the loss wrote the gradient of its input
+  std::visit([&](const auto& operation) { backward(node, operation); }, node.operation);
+}
+
+Buffer Lowering::gradient_of_input(const Node& node, const Buffer& dy) {
+  if (readers(node.input) == 1) return gradient(node.input) = dy;
+  return new_buffer(graph_.width(node.input));
+}
+
+void Lowering::deliver_gradient(const Node& node, const Buffer& dx) {
+  if (readers(node.input) == 1) return;
+  if (!gradient(node.input)) {
+    gradient(node.input) = dx;
+  } else {
+    append_sum(dx, gradient(node.input));
+  }
+}
+
+void Lowering::append_sum(Buffer from, Buffer to) {
+  add_cost(to.view.cols);
+  program().append({from.resource, to.resource}, {to.resource},
+                   [=](const StepState& state, Context& context) {
+                     const Range mine = context.team->share(state.rows);
+                     for (index_t row = mine.begin; row < mine.end; ++row) {
+                       const float* x = from.view.row(row);
+                       float* y = to.view.row(row);
+                       for (index_t j = 0; j < to.view.cols; ++j) y[j] += x[j];
+                     }
+                   });
+}
+
+void Lowering::backward(const Node& node, const Elementwise& activation) {
+  const Node* before = graph_.producer(node.input);
+  if (before != nullptr && fused_activation_[static_cast<std::size_t>(before->output)] == &node) {
+    // Belongs to the product before it, whose backward pass sees the gradient of this output.
+    gradient(node.input) = gradient(node.output);
+    if (through_activation_[static_cast<std::size_t>(node.output)]) return;
+  }
+  if (!needs_gradient(node.input)) return;
+  const Buffer saved =
+      activation_needs_input(activation.kind) ? value(node.input) : value(node.output);
+  const Buffer dy = gradient(node.output), dx = gradient_of_input(node, dy);
+  add_cost(dy.view.cols);
+  program().append({saved.resource, dy.resource}, {dx.resource},
+                   [=](const StepState& state, Context& context) {
+                     activation_backward({activation.kind, activation.alpha, saved.of(state.rows),
+                                          dy.of(state.rows), dx.of(state.rows)},
+                                         context);
+                   });
+  deliver_gradient(node, dx);
+}
+
+void Lowering::backward(const Node& node, const Softmax&) {
+  if (!needs_gradient(node.input)) return;
+  const Buffer y = value(node.output), dy = gradient(node.output), dx = gradient_of_input(node, dy);
+  add_cost(dy.view.cols);
+  program().append(
+      {y.resource, dy.resource}, {dx.resource}, [=](const StepState& state, Context& context) {
+        softmax_backward({y.of(state.rows), dy.of(state.rows), dx.of(state.rows)}, context);
+      });
+  deliver_gradient(node, dx);
+}
+
+void Lowering::backward(const Node& node, const Dropout& dropout) {
+  if (!needs_gradient(node.input)) return;
+  const Buffer dy = gradient(node.output), dx = gradient_of_input(node, dy);
+  add_cost(dy.view.cols, 0.5);
+  program().append({dy.resource}, {dx.resource}, [=](const StepState& state, Context& context) {
+    dropout_backward({.dy = dy.of(state.rows),
+                      .dx = dx.of(state.rows),
+                      .rate = dropout.rate,
+                      .key = {state.seed, dropout.stream, state.iteration}},
+                     context);
+  });
+  deliver_gradient(node, dx);
+}
+
+void Lowering::backward(const Node& node, const BatchNormalization& norm) {
+  const auto found = std::find_if(statistics_.begin(), statistics_.end(),
+                                  [&](const auto& s) { return s.first == node.output; });
+  const Buffer statistics = found->second;
+  const Buffer x = value(node.input), dy = gradient(node.output);
+  const bool wants_dx = needs_gradient(node.input);
+  const Buffer dx = wants_dx ? gradient_of_input(node, dy) : Buffer{};
+  add_cost(dy.view.cols, 0.8);
+  std::vector<Resource> reads{x.resource, dy.resource, statistics.resource}, writes;
+  if (dx) writes.push_back(dx.resource);
+  const float* mean = statistics.view.row(0);
+  if (norm.frozen) {
+    mean = storage_.weights->flat(norm.moving_mean);
+    reads.push_back(weight(norm.moving_mean));
+  }
+  const float* gamma = nullptr;
+  if (norm.gamma != kNone) {
+    gamma = storage_.weights->flat(norm.gamma);
+    reads.push_back(weight(norm.gamma));
+  }
+  bool accumulate = false;
+  const auto target = [&](ParameterId id) -> float* {
+    if (id == kNone || !parameter(id).trainable) return nullptr;
+    accumulate = start_gradient(id);
+    writes.push_back(gradient_of(id));
+    return storage_.gradients->flat(id);
+  };
+  if (norm.gamma != kNone && norm.beta != kNone && parameter(norm.gamma).trainable &&
+      parameter(norm.beta).trainable) {
+    check(gradient_started_[static_cast<std::size_t>(norm.gamma)] ==
+              gradient_started_[static_cast<std::size_t>(norm.beta)],
+          "batch_normalization", "received gamma or beta shared without the other; expected both");
+  }
+  float* const dgamma = target(norm.gamma);
+  float* const dbeta = target(norm.beta);
+  program().append(reads, writes, [=](const StepState& state, Context& context) {
+    batch_norm_backward({.x = x.of(state.rows),
+                         .dy = dy.of(state.rows),
+                         .dx = dx ? dx.of(state.rows) : MatrixView{},
+                         .gamma = gamma,
+                         .mean = mean,
+                         .inv_std = statistics.view.row(1),
+                         .dgamma = dgamma,
+                         .dbeta = dbeta,
+                         .training = !norm.frozen,
+                         .accumulate = accumulate},
+                        context);
+  });
+  if (dx) deliver_gradient(node, dx);
+  finish_gradient(norm.gamma);
+  finish_gradient(norm.beta);
+}
+
+void Lowering::backward(const Node& node, const Dense& dense) {
+  // The gradient of the input comes first: it reads the kernel that the update then changes.
+  const Buffer dz = gradient(node.output);
+  if (needs_gradient(node.input)) lower_input_gradient(node, dense, dz);
+  if (parameter(dense.kernel).trainable) lower_kernel_gradient(node, dense, dz);
+  if (dense.bias != kNone && parameter(dense.bias).trainable) lower_bias_gradient(dense, dz);
+}
+
+void Lowering::lower_input_gradient(const Node& node, const Dense& dense, const Buffer& dz) {
+  const bool shared = readers(node.input) > 1;
+  const bool first = !gradient(node.input);
+  if (first) gradient(node.input) = new_buffer(graph_.width(node.input));
+  const Buffer dx = gradient(node.input);
+  GemmArgs args;
+  args.a = dz.view;
+  args.b = storage_.weights->view(dense.kernel);
+  args.transpose_b = true;
+  args.c = dx.view;
+  args.beta = first ? 0.0f : 1.0f;
+  std::vector<Resource> reads{dz.resource, weight(dense.kernel)};
+  if (!first) reads.push_back(dx.resource);
+  Buffer saved;
+  const Node* before = graph_.producer(node.input);
+  const auto* activation = before != nullptr ? as<Elementwise>(before->operation) : nullptr;
+  if (activation != nullptr && !shared && !activation_needs_input(activation->kind)) {
+    const Node* product = graph_.producer(before->input);
+    if (product != nullptr &&
+        fused_activation_[static_cast<std::size_t>(product->output)] == before) {
+      saved = value(node.input);
+      args.activation = activation->kind;
+      args.activation_alpha = activation->alpha;
+      args.saved = saved.view;
+      reads.push_back(saved.resource);
+      through_activation_[static_cast<std::size_t>(node.input)] = true;
+    }
+  }
+  append_product(std::move(reads), {dx.resource}, args, [=](GemmArgs& a, const StepState& state) {
+    a.a = dz.of(state.rows);
+    a.c = dx.of(state.rows);
+    if (saved) a.saved = saved.of(state.rows);
+  });
+}
+
+void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const Buffer& dz) {
+  const Buffer x = value(node.input);
+  const OptimizerConfig& optimizer = spec_.optimizer;
+  const bool straight = mode_ == Mode::kTrain && optimizer.kind == Optimizer::kSgd &&
+                        optimizer.momentum == 0.0 && uses(dense.kernel) == 1;
+  GemmArgs args;
+  args.a = x.view;
+  args.transpose_a = true;
+  args.b = dz.view;
+  std::vector<Resource> reads{x.resource, dz.resource}, writes;
+  if (straight) {
+    args.c = storage_.weights->view(dense.kernel);
+    args.beta = 1.0f;
+    writes.push_back(weight(dense.kernel));
+  } else {
+    args.c = storage_.gradients->view(dense.kernel);
+    args.beta = start_gradient(dense.kernel) ? 1.0f : 0.0f;
+    writes.push_back(gradient_of(dense.kernel));
+  }
+  append_product(std::move(reads), std::move(writes), args,
+                 [=](GemmArgs& a, const StepState& state) {
+                   a.a = x.of(state.rows);
+                   a.b = dz.of(state.rows);
+                   if (straight) a.alpha = -state.optimizer.learning_rate;
+                 });
+  if (!straight) finish_gradient(dense.kernel);
+}
+
+void Lowering::lower_bias_gradient(const Dense& dense, const Buffer& dz) {
+  float* const db = storage_.gradients->flat(dense.bias);
+  const bool accumulate = start_gradient(dense.bias);
+  add_cost(dz.view.cols, 0.1);
+  program().append(
+      {dz.resource}, {gradient_of(dense.bias)}, [=](const StepState& state, Context& context) {
+        column_sums({.x = dz.of(state.rows), .sums = db, .accumulate = accumulate}, context);
+      });
+  finish_gradient(dense.bias);
+}
+
+bool Lowering::start_gradient(ParameterId id) {
+  const bool started = gradient_started_[static_cast<std::size_t>(id)];
+  gradient_started_[static_cast<std::size_t>(id)] = true;
+  return started;
+}
+
+void Lowering::finish_gradient(ParameterId id) {
+  if (id == kNone || !parameter(id).trainable) return;
+  if (--uses_left_[static_cast<std::size_t>(id)] > 0 || mode_ != Mode::kTrain) return;
+  OptimizerUpdateArgs args;
+  args.weights = storage_.weights->flat(id);
+  args.gradient = storage_.gradients->flat(id);
+  args.size = storage_.weights->flat_size(id);
+  for (std::size_t i = 0; i < storage_.slots->size(); ++i)
+    args.slots[i] = (*storage_.slots)[i].flat(id);
+  out_.microseconds += 0.4e-3 * static_cast<double>(args.size);
+  program().append({gradient_of(id)}, {weight(id)}, [=](const StepState& state, Context& context) {
+    OptimizerUpdateArgs now = args;
+    now.step = state.optimizer;
+    optimizer_update(now, context);
+  });
+}
+
+}  // namespace fastdnn::program

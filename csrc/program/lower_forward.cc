@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: Apache-2.0
+// Forward: which activations join the product before them, and what each node computes.
+#include <algorithm>
+
+#include "csrc/ops/activation.h"
+#include "csrc/ops/batch_norm.h"
+#include "csrc/ops/dropout.h"
+#include "csrc/ops/softmax.h"
+#include "csrc/program/lowering.h"
+
+namespace fastdnn::program {
+
+void Lowering::find_gradient_path(const Node& node) {
+  const auto ids = parameters_of(node.operation);
+  const bool trains =
+      std::any_of(ids.begin(), ids.end(), [&](ParameterId id) { return parameter(id).trainable; });
+  needs_gradient_[static_cast<std::size_t>(node.output)] =
+      training() && (trains || needs_gradient_[static_cast<std::size_t>(node.input)]);
+}
+
+TensorId Lowering::loss_input(TensorId output) const {
+  if (mode_ == Mode::kPredict || readers(output) > 1) return output;
+  const Node* last = graph_.producer(output);
+  if (last == nullptr) return output;
+  const bool softmax_loss = spec_.loss.kind == Loss::kSparseCategoricalCrossentropy ||
+                            spec_.loss.kind == Loss::kCategoricalCrossentropy;
+  if (softmax_loss && as<Softmax>(last->operation)) return last->input;
+  const auto* activation = as<Elementwise>(last->operation);
+  const bool sigmoid = activation != nullptr && activation->kind == Activation::kSigmoid;
+  if (spec_.loss.kind == Loss::kBinaryCrossentropy && sigmoid) return last->input;
+  return output;
+}
+
+bool Lowering::is_fused_into_loss(const Node& node) const {
+  const auto& outputs = graph_.outputs();
+  return std::find(outputs.begin(), outputs.end(), node.output) != outputs.end() &&
+         loss_input(node.output) == node.input;
+}
+
+bool Lowering::metrics_need_outputs() const {
+  return std::any_of(spec_.metrics.begin(), spec_.metrics.end(), [](Metric metric) {
+    return metric != Metric::kSparseCategoricalAccuracy && metric != Metric::kCategoricalAccuracy;
+  });
+}
+
+const Node* Lowering::activation_to_fuse(const Node& node) const {
+  if (readers(node.output) != 1) return nullptr;
+  for (const Node* candidate : live_) {
+    const Node& next = *candidate;
+    const auto* activation = as<Elementwise>(next.operation);
+    if (next.input != node.output || activation == nullptr || is_fused_into_loss(next)) continue;
+    if (training() && activation_needs_input(activation->kind)) continue;
+    return &next;
+  }
+  return nullptr;
+}
+
+void Lowering::forward(const Node& node) {
+  if (value(node.output)) return;  // computed together with its input
+  if (is_fused_into_loss(node) && !metrics_need_outputs()) return;
+  std::visit([&](const auto& operation) { forward(node, operation); }, node.operation);
+}
+
+void Lowering::forward(const Node& node, const Dense& dense) {
+  const Node* activation = activation_to_fuse(node);
+  const TensorId result = activation != nullptr ? activation->output : node.output;
+  fused_activation_[static_cast<std::size_t>(node.output)] = activation;
+  const Buffer x = value(node.input), y = value(result) = new_buffer(graph_.width(result));
+  if (activation != nullptr) value(node.output) = y;
+  GemmArgs args;
+  args.a = x.view;
+  args.b = storage_.weights->view(dense.kernel);
+  args.c = y.view;
+  std::vector<Resource> reads{x.resource, weight(dense.kernel)};
+  if (dense.bias != kNone) {
+    args.bias = storage_.weights->flat(dense.bias);
+    reads.push_back(weight(dense.bias));
+  }
+  if (activation != nullptr) {
+    args.activation = std::get<Elementwise>(activation->operation).kind;
+    args.activation_alpha = std::get<Elementwise>(activation->operation).alpha;
+  }
+  append_product(std::move(reads), {y.resource}, args, [=](GemmArgs& a, const StepState& state) {
+    a.a = x.of(state.rows);
+    a.c = y.of(state.rows);
+  });
+}
+
+void Lowering::forward(const Node& node, const Elementwise& activation) {
+  const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
+  add_cost(x.view.cols);
+  program().append({x.resource}, {y.resource}, [=](const StepState& state, Context& context) {
+    fastdnn::activation({activation.kind, activation.alpha, x.of(state.rows), y.of(state.rows)},
+                        context);
+  });
+}
+
+void Lowering::forward(const Node& node, const Softmax&) {
+  const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
+  add_cost(x.view.cols, 1.0);
+  program().append({x.resource}, {y.resource}, [=](const StepState& state, Context& context) {
+    softmax({x.of(state.rows), y.of(state.rows)}, context);
+  });
+}
+
+void Lowering::forward(const Node& node, const BatchNormalization& norm) {
+  const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
+  add_cost(x.view.cols, 0.6);
+  const ParameterArena& weights = *storage_.weights;
+  const auto data = [&](ParameterId id) { return id == kNone ? nullptr : weights.flat(id); };
+  float* const gamma = data(norm.gamma);
+  float* const beta = data(norm.beta);
+  float* const moving_mean = data(norm.moving_mean);
+  float* const moving_variance = data(norm.moving_variance);
+  std::vector<Resource> reads{x.resource};
+  for (ParameterId id : {norm.gamma, norm.beta}) {
+    if (id != kNone) reads.push_back(weight(id));
+  }
+  Buffer statistics;  // mean, inv_std
+  std::vector<Resource> writes{y.resource};
+  if (training()) {
+    statistics = new_buffer(x.view.cols, 2);
+    statistics_.push_back({node.output, statistics});
+    writes.push_back(statistics.resource);
+  }
+  if (!training() || norm.frozen) {
+    reads.push_back(weight(norm.moving_mean));
+    reads.push_back(weight(norm.moving_variance));
+    program().append(reads, writes, [=](const StepState& state, Context& context) {
+      batch_norm_inference({.x = x.of(state.rows),
+                            .y = y.of(state.rows),
+                            .gamma = gamma,
+                            .beta = beta,
+                            .moving_mean = moving_mean,
+                            .moving_variance = moving_variance,
+                            .inv_std = statistics ? statistics.view.row(1) : nullptr,
+                            .epsilon = norm.epsilon},
+                           context);
+    });
+    return;
+  }
+  // Gradients alone must not move the statistics.
+  const bool moves = mode_ == Mode::kTrain;
+  if (moves) {
+    writes.push_back(weight(norm.moving_mean));
+    writes.push_back(weight(norm.moving_variance));
+  }
+  program().append(reads, writes, [=](const StepState& state, Context& context) {
+    batch_norm({.x = x.of(state.rows),
+                .y = y.of(state.rows),
+                .gamma = gamma,
+                .beta = beta,
+                .mean = statistics.view.row(0),
+                .inv_std = statistics.view.row(1),
+                .moving_mean = moves ? moving_mean : nullptr,
+                .moving_variance = moves ? moving_variance : nullptr,
+                .momentum = norm.momentum,
+                .epsilon = norm.epsilon},
+               context);
+  });
+}
+
+void Lowering::forward(const Node& node, const Dropout& dropout) {
+  if (!training() || dropout.rate == 0.0f) {
+    value(node.output) = value(node.input);
+    return;
+  }
+  const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
+  add_cost(x.view.cols, 0.5);
+  program().append({x.resource}, {y.resource}, [=](const StepState& state, Context& context) {
+    fastdnn::dropout({.x = x.of(state.rows),
+                      .y = y.of(state.rows),
+                      .rate = dropout.rate,
+                      .key = {state.seed, dropout.stream, state.iteration}},
+                     context);
+  });
+}
+
+void Lowering::append_product(std::vector<Resource> reads, std::vector<Resource> writes,
+                              const GemmArgs& full, SetExtents set) {
+  out_.products.push_back(full);
+  out_.microseconds += gemm_cost(full);
+  // Two products of one phase must not share scratch.
+  if (gemm_uses_scratch(full)) writes.push_back(scratch_);
+  LoweredProgram* out = &out_;
+  program().append(std::move(reads), std::move(writes),
+                   [=](const StepState& state, Context& context) {
+                     GemmArgs args = full;
+                     args.scratch = out->scratch.data();
+                     set(args, state);
+                     gemm(args, context);
+                   });
+}
+
+}  // namespace fastdnn::program

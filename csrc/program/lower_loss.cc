@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// The loss of an output, its gradient, the metrics, and the sums that are reported.
+#include <algorithm>
+#include <memory>
+
+#include "csrc/program/lowering.h"
+
+namespace fastdnn::program {
+
+void Lowering::lower_loss(std::size_t i) {
+  const TensorId output = graph_.outputs()[i];
+  const TensorId scored = loss_input(output);
+  const Buffer prediction = value(scored);
+  const Buffer result = value(output) ? value(output) : prediction;
+  const bool sparse = spec_.loss.kind == Loss::kSparseCategoricalCrossentropy;
+  const Buffer row_losses = new_buffer(out_.capacity, 1);
+  const Buffer row_weights = new_buffer(out_.capacity, 1);
+  const Buffer targets = sparse ? Buffer{} : new_buffer(graph_.width(output));
+  const Resource labels_resource = program().new_resource();
+  auto labels = std::make_shared<std::vector<std::int32_t>>(sparse ? out_.capacity : 0);
+  add_cost(graph_.width(output), 2.0);
+  LoweredProgram* out = &out_;
+
+  const auto last_label = static_cast<std::int32_t>(graph_.width(output) - 1);
+  std::vector<Resource> target_writes{labels_resource, row_weights.resource};
+  if (targets) target_writes.push_back(targets.resource);
+  program().append({}, target_writes, [=](const StepState& state, Context& context) {
+    const Feed& feed = *out->feed;
+    const Range mine = context.team->share(state.rows);
+    for (index_t row = mine.begin; row < mine.end; ++row) {
+      const index_t from = feed.row(state.begin + row);
+      row_weights.view.data[row] = feed.sample_weight != nullptr ? feed.sample_weight[from] : 1.0f;
+      if (sparse) {
+        // Checked before, and in range even if somebody changes them meanwhile.
+        (*labels)[static_cast<std::size_t>(row)] = std::clamp(feed.labels[i][from], 0, last_label);
+      }
+    }
+    if (targets)
+      gather_rows(feed, feed.targets[i], state.begin, targets.of(state.rows), *context.team);
+  });
+
+  LossArgs loss;
+  loss.kind = spec_.loss.kind;
+  loss.from_logits = spec_.loss.from_logits || scored != output;
+  loss.label_smoothing = spec_.loss.label_smoothing;
+  loss.labels = sparse ? labels->data() : nullptr;
+  loss.row_losses = row_losses.view.data;
+  std::vector<Resource> reads{prediction.resource, labels_resource, row_weights.resource};
+  if (targets) reads.push_back(targets.resource);
+  std::vector<Resource> writes{row_losses.resource};
+  const bool first_gradient = !gradient(scored);
+  Buffer dy;
+  if (training() && needs_gradient(scored)) {
+    dy = first_gradient ? gradient(scored) = new_buffer(graph_.width(scored))
+                        : new_buffer(graph_.width(scored));
+    writes.push_back(dy.resource);
+  }
+  program().append(reads, writes, [=](const StepState& state, Context& context) {
+    LossArgs args = loss;
+    args.outputs = prediction.of(state.rows);
+    if (targets) args.targets = targets.of(state.rows);
+    args.sample_weight = row_weights.view.data;
+    args.scale = 1.0f / static_cast<float>(state.rows);
+    if (dy) args.gradient = dy.of(state.rows);
+    fastdnn::loss(args, context);
+  });
+  if (dy && !first_gradient) append_sum(dy, gradient(scored));
+
+  std::vector<Buffer> metric_rows;
+  for (const Metric metric : spec_.metrics) {
+    const Buffer rows = new_buffer(out_.capacity, 1);
+    metric_rows.push_back(rows);
+    MetricArgs args;
+    args.kind = metric;
+    args.labels = loss.labels;
+    args.row_values = rows.view.data;
+    std::vector<Resource> needs{result.resource, labels_resource};
+    if (targets) needs.push_back(targets.resource);
+    program().append(needs, {rows.resource}, [=](const StepState& state, Context& context) {
+      MetricArgs now = args;
+      now.outputs = result.of(state.rows);
+      if (targets) now.targets = targets.of(state.rows);
+      fastdnn::metric(now, context);
+    });
+  }
+  append_totals(i, row_losses, row_weights, metric_rows);
+}
+
+void Lowering::append_totals(std::size_t i, Buffer losses, Buffer weights,
+                             std::vector<Buffer> metrics) {
+  std::vector<Resource> reads{losses.resource, weights.resource};
+  for (const Buffer& rows : metrics) reads.push_back(rows.resource);
+  LoweredProgram* out = &out_;
+  program().append(reads, {totals_}, [=](const StepState& state, Context& context) {
+    if (context.team->rank() != 0) return;
+    Totals& totals = *out->totals;
+    const float* w = weights.view.data;
+    for (index_t row = 0; row < state.rows; ++row) {
+      if (i == 0) {
+        totals[0] += 1.0;
+        totals[1] += w[row];
+      }
+      totals[2] += static_cast<double>(w[row]) * losses.view.data[row];
+    }
+    double* sums = totals.data() + 3 + 2 * metrics.size() * i;
+    for (const Buffer& values : metrics) {
+      for (index_t row = 0; row < state.rows; ++row) {
+        sums[0] += values.view.data[row];
+        sums[1] += static_cast<double>(w[row]) * values.view.data[row];
+      }
+      sums += 2;
+    }
+  });
+}
+
+}  // namespace fastdnn::program

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// The lowering at work: what it knows of the graph, and what it has planned so far. One instance
+// makes one program; lower.h has the function that does.
+#pragma once
+
+#include <functional>
+#include <utility>
+#include <vector>
+
+#include "csrc/program/lower.h"
+
+namespace fastdnn::program {
+
+using Resource = Program::Resource;
+
+// A planned matrix of `capacity` rows and the number by which the schedule knows it.
+struct Buffer {
+  MatrixView view;
+  Resource resource = -1;
+  explicit operator bool() const { return resource >= 0; }
+  // The part that a batch of this many rows uses.
+  MatrixView of(index_t rows) const { return {view.data, rows, view.cols, view.stride}; }
+};
+
+template <typename T, typename Variant>
+const T* as(const Variant& v) {
+  return std::get_if<T>(&v);
+}
+
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage, Mode mode,
+           LoweredProgram& out);
+
+  void run();
+
+ private:
+  bool training() const { return mode_ == Mode::kTrain || mode_ == Mode::kGradients; }
+  Program& program() { return out_.program; }
+  const Parameter& parameter(ParameterId id) const {
+    return graph_.parameters()[static_cast<std::size_t>(id)];
+  }
+  Resource weight(ParameterId id) const { return weight_resources_[static_cast<std::size_t>(id)]; }
+  Resource gradient_of(ParameterId id) const {
+    return gradient_resources_[static_cast<std::size_t>(id)];
+  }
+  Buffer& value(TensorId t) { return values_[static_cast<std::size_t>(t)]; }
+  Buffer& gradient(TensorId t) { return gradients_[static_cast<std::size_t>(t)]; }
+  Buffer new_buffer(index_t cols, index_t rows) {
+    const index_t stride = row_stride(cols);
+    out_.buffers.emplace_back(rows * stride);
+    return {{out_.buffers.back().data(), rows, cols, stride}, program().new_resource()};
+  }
+  Buffer new_buffer(index_t cols) { return new_buffer(cols, out_.capacity); }
+  // Element-wise work of `cols` columns a row.
+  void add_cost(index_t cols, double nanoseconds_per_element = 0.3) {
+    out_.microseconds += 1e-3 * nanoseconds_per_element * static_cast<double>(cols * out_.capacity);
+  }
+
+  // --- The part of the graph that an output depends on ---
+
+  void find_live_nodes();
+  // How many nodes and outputs read a tensor.
+  int readers(TensorId tensor) const;
+  // How many nodes use a parameter.
+  int uses(ParameterId parameter) const;
+
+  // --- Inputs and outputs ---
+
+  void gather_input(std::size_t i);
+  void scatter_output(std::size_t i);
+
+  // --- Forward ---
+
+  void find_gradient_path(const Node& node);
+  bool needs_gradient(TensorId t) const { return needs_gradient_[static_cast<std::size_t>(t)]; }
+  // The tensor that the loss of an output is computed from: the logits when a softmax or sigmoid
+  // under its cross-entropy is differentiated together with it, else the output itself.
+  TensorId loss_input(TensorId output) const;
+  bool is_fused_into_loss(const Node& node) const;
+  // Largest logit and largest probability are in the same place; other metrics need the output.
+  bool metrics_need_outputs() const;
+  // The activation that can be applied while a product of `node` is still in the cache.
+  const Node* activation_to_fuse(const Node& node) const;
+  void forward(const Node& node);
+  void forward(const Node& node, const Dense& dense);
+  void forward(const Node& node, const Elementwise& activation);
+  void forward(const Node& node, const Softmax&);
+  void forward(const Node& node, const BatchNormalization& norm);
+  void forward(const Node& node, const Dropout& dropout);
+
+  // --- Products ---
+
+  using SetExtents = std::function<void(GemmArgs&, const StepState&)>;
+  // `set` puts a step's extents into the arguments. Scratch is bound here.
+  void append_product(std::vector<Resource> reads, std::vector<Resource> writes,
+                      const GemmArgs& full, SetExtents set);
+
+  // --- Loss ---
+
+  void lower_loss(std::size_t i);
+  // One member adds up the rows, in their order.
+  void append_totals(std::size_t i, Buffer losses, Buffer weights, std::vector<Buffer> metrics);
+
+  // --- Backward ---
+
+  void backward(const Node& node);
+  // Where the gradient of a node's input goes: over the gradient of its output if nobody else needs
+  // either, else a buffer of its own.
+  Buffer gradient_of_input(const Node& node, const Buffer& dy);
+  // Adds it to what other readers of the input contributed.
+  void deliver_gradient(const Node& node, const Buffer& dx);
+  void append_sum(Buffer from, Buffer to);
+  void backward(const Node& node, const Elementwise& activation);
+  void backward(const Node& node, const Softmax&);
+  void backward(const Node& node, const Dropout& dropout);
+  void backward(const Node& node, const BatchNormalization& norm);
+  void backward(const Node& node, const Dense& dense);
+  // dx = dz W^T, multiplied by the derivative of the activation that made x where nobody else reads
+  // x.
+  void lower_input_gradient(const Node& node, const Dense& dense, const Buffer& dz);
+  // dW = x^T dz. Plain SGD goes straight into the weights, W -= lr x^T dz: no gradient is stored.
+  void lower_kernel_gradient(const Node& node, const Dense& dense, const Buffer& dz);
+  void lower_bias_gradient(const Dense& dense, const Buffer& dz);
+  // Whether an earlier node has written part of this gradient already.
+  bool start_gradient(ParameterId id);
+  // Updates the parameter once all of its nodes have contributed.
+  void finish_gradient(ParameterId id);
+
+  const Graph& graph_;
+  const TrainingSpec& spec_;
+  const Storage storage_;
+  const Mode mode_;
+  LoweredProgram& out_;
+  std::vector<const Node*> live_;  // in the graph's order
+  // By tensor.
+  std::vector<Buffer> values_, gradients_;
+  std::vector<bool> needs_gradient_;
+  std::vector<bool> through_activation_;       // the gradient is already that before the activation
+  std::vector<const Node*> fused_activation_;  // of the product that made the tensor
+  std::vector<std::pair<TensorId, Buffer>> statistics_;  // of batch normalization, by output
+  // By parameter.
+  std::vector<Resource> weight_resources_, gradient_resources_;
+  std::vector<int> uses_left_;
+  std::vector<bool> gradient_started_;
+  Resource scratch_, totals_;
+};
+
+}  // namespace fastdnn::program
