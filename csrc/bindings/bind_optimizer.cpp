@@ -3,6 +3,7 @@
 
 #include "csrc/bindings/arrays.h"
 #include "csrc/bindings/gil.h"
+#include "csrc/bindings/optimizer_options.h"
 #include "csrc/bindings/register.h"
 #include "csrc/cpu/registry.h"
 #include "csrc/ops/optimizer.h"
@@ -115,29 +116,6 @@ std::vector<Option> options_for(Optimizer kind) {
   return options;
 }
 
-OptimizerConfig make_config(const std::string& name, const py::kwargs& given) {
-  OptimizerConfig config;
-  config.kind = parse_optimizer(name);
-  const std::vector<Option> options = options_for(config.kind);
-  for (const auto& [key, value] : given) {
-    const auto wanted = py::cast<std::string>(key);
-    const auto option = std::find_if(options.begin(), options.end(),
-                                     [&](const Option& o) { return wanted == o.name; });
-    if (option == options.end()) {
-      std::vector<std::string> names;
-      for (const Option& o : options) names.emplace_back(o.name);
-      fail(name, "received the option '", wanted, "'; expected some of ", joined(names));
-    }
-    if (option->flag != nullptr) {
-      config.*option->flag = py::cast<bool>(value);
-    } else {
-      config.*option->real = py::cast<double>(value);
-    }
-  }
-  check_optimizer(config);
-  return config;
-}
-
 py::dict options_of(const OptimizerConfig& config) {
   py::dict values;
   for (const Option& o : options_for(config.kind)) {
@@ -171,11 +149,37 @@ void optimizer_update_block(const OptimizerConfig& config, py::array_t<float>& w
 
 }  // namespace
 
+OptimizerConfig optimizer_config(const std::string& name, const py::dict& given) {
+  OptimizerConfig config;
+  config.kind = parse_optimizer(name);
+  const std::vector<Option> options = options_for(config.kind);
+  for (const auto& [key, value] : given) {
+    const auto wanted = py::cast<std::string>(key);
+    const auto option = std::find_if(options.begin(), options.end(),
+                                     [&](const Option& o) { return wanted == o.name; });
+    if (option == options.end()) {
+      std::vector<std::string> names;
+      for (const Option& o : options) names.emplace_back(o.name);
+      fail(name, "received the option '", wanted, "'; expected some of ", joined(names));
+    }
+    if (option->flag != nullptr) {
+      config.*option->flag = py::cast<bool>(value);
+    } else {
+      config.*option->real = py::cast<double>(value);
+    }
+  }
+  check_optimizer(config);
+  return config;
+}
+
 void register_optimizer(py::module_& m) {
   using py::arg;
   py::class_<OptimizerConfig>(m, "OptimizerConfig",
                               "An optimizer's name and hyper-parameters, checked.")
-      .def(py::init(&make_config), arg("name"))
+      .def(py::init([](const std::string& name, const py::kwargs& options) {
+             return optimizer_config(name, options);
+           }),
+           arg("name"))
       .def_property_readonly(
           "name", [](const OptimizerConfig& c) { return std::string(optimizer_name(c.kind)); })
       .def("options", &options_of)

@@ -7,6 +7,7 @@
 
 #include "csrc/bindings/arrays.h"
 #include "csrc/bindings/gil.h"
+#include "csrc/bindings/optimizer_options.h"
 #include "csrc/bindings/register.h"
 #include "csrc/program/network.h"
 
@@ -151,51 +152,9 @@ index_t predict(Network& network, const std::vector<py::array>& inputs,
   return network.run(Mode::kPredict, feed, slice, nullptr);
 }
 
-OptimizerConfig optimizer_config(const std::string& name,
-                                 const std::map<std::string, double>& hyper) {
-  OptimizerConfig config;
-  config.kind = parse_optimizer(name);
-  for (const auto& [key, value] : hyper) {
-    const double v = value;
-    if (key == "learning_rate")
-      continue;
-    else if (key == "momentum")
-      config.momentum = v;
-    else if (key == "nesterov")
-      config.nesterov = v != 0;
-    else if (key == "initial_accumulator_value")
-      config.initial_accumulator_value = v;
-    else if (key == "epsilon")
-      config.epsilon = v;
-    else if (key == "rho")
-      config.rho = v;
-    else if (key == "centered")
-      config.centered = v != 0;
-    else if (key == "beta_1")
-      config.beta_1 = v;
-    else if (key == "beta_2")
-      config.beta_2 = v;
-    else if (key == "amsgrad")
-      config.amsgrad = v != 0;
-    else if (key == "learning_rate_power")
-      config.learning_rate_power = v;
-    else if (key == "l1_regularization_strength")
-      config.l1_regularization_strength = v;
-    else if (key == "l2_regularization_strength")
-      config.l2_regularization_strength = v;
-    else if (key == "l2_shrinkage_regularization_strength")
-      config.l2_shrinkage_regularization_strength = v;
-    else if (key == "beta")
-      config.beta = v;
-    else
-      fail("compile", "received the hyper-parameter '", key, "' of '", name, "', which is unknown");
-  }
-  return config;
-}
-
 void compile(Network& network, const std::string& loss,
              const std::map<std::string, double>& options, const std::vector<std::string>& metrics,
-             const std::string& optimizer, const std::map<std::string, double>& hyper) {
+             const std::string& optimizer, const py::dict& hyper) {
   TrainingSpec spec;
   spec.loss.kind = parse_loss(loss);
   for (const auto& [key, value] : options) {
@@ -207,11 +166,13 @@ void compile(Network& network, const std::string& loss,
       fail("compile", "received the option '", key, "' of '", loss, "', which is unknown");
   }
   for (const std::string& name : metrics) spec.metrics.push_back(parse_metric(name));
-  spec.optimizer = optimizer_config(optimizer, hyper);
-  const auto rate = hyper.find("learning_rate");
-  check(rate != hyper.end(), "compile", "expected a learning_rate among the hyper-parameters");
+  py::dict options_only(hyper.attr("copy")());
+  check(hyper.contains("learning_rate"), "compile",
+        "expected a learning_rate among the hyper-parameters");
+  const auto rate = options_only.attr("pop")("learning_rate").cast<double>();
+  spec.optimizer = optimizer_config(optimizer, options_only);
   const auto locked = lock(network);
-  network.compile(spec, rate->second);
+  network.compile(spec, rate);
 }
 
 void register_graph(py::module_& m) {
