@@ -74,8 +74,6 @@ class Arena {
   }
   void allocate() { buffer_ = AlignedBuffer<float>(used_); }
   float* at(index_t offset) const { return buffer_.data() + offset; }
-  float* data() const { return buffer_.data(); }
-  index_t size() const { return used_; }
 
  private:
   index_t used_ = 0;

@@ -5,6 +5,12 @@
 
 namespace fastdnn {
 
+// data + by, where there is data.
+template <typename T>
+T* offset(T* data, index_t by) {
+  return data == nullptr ? nullptr : data + by;
+}
+
 // A row-major matrix somebody else owns. Element (i, j) is data[i * stride + j]; stride >= cols.
 template <typename T>
 struct Matrix {

@@ -6,6 +6,7 @@
 // bits of a result never depend on the number of threads.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <type_traits>
@@ -68,6 +69,11 @@ class Team {
 
   // This member's contiguous part of `count` units.
   Range share(index_t count) const { return fastdnn::share(count, rank_, size_); }
+  // The same in whole cache lines of an aligned row of floats.
+  Range share_columns(index_t cols) const {
+    const Range lines = share(ceil_div(cols, kRowPad));
+    return {lines.begin * kRowPad, std::min(lines.end * kRowPad, cols)};
+  }
 
  private:
   int rank_;

@@ -2,6 +2,7 @@
 #include "csrc/ops/activation.h"
 
 #include "csrc/core/check.h"
+#include "csrc/ops/named_kinds.h"
 
 namespace fastdnn {
 namespace {
@@ -33,12 +34,7 @@ constexpr Entry kActivations[] = {
     {.kind = Activation::kExponential, .name = "exponential"},
 };
 
-const Entry& entry(Activation kind) {
-  for (const Entry& e : kActivations) {
-    if (e.kind == kind) return e;
-  }
-  fail("activation", "received the unknown kind ", static_cast<int>(kind));
-}
+const Entry& entry(Activation kind) { return entry_of("activation", kActivations, kind); }
 
 }  // namespace
 
@@ -47,15 +43,7 @@ bool activation_needs_input(Activation kind) { return entry(kind).needs_input; }
 const char* activation_name(Activation kind) { return entry(kind).name; }
 
 Activation parse_activation(const std::string& name) {
-  for (const Entry& e : kActivations) {
-    if (name == e.name) return e.kind;
-  }
-  std::string names;
-  for (const Entry& e : kActivations) {
-    names += names.empty() ? "" : ", ";
-    names += e.name;
-  }
-  fail("activation", "received '", name, "'; expected one of ", names);
+  return parse_kind("activation", kActivations, name);
 }
 
 double activation_default_alpha(Activation kind) { return entry(kind).default_alpha.value_or(0.0); }

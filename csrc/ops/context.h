@@ -12,8 +12,8 @@ class Stream;
 }
 
 // Where an op runs. Every op is called by all members of a team with the same arguments, does its
-// share, and returns without waiting for the others: the caller puts barriers between dependent
-// ops.
+// share, and need not wait for the others before it returns: the caller puts barriers between
+// dependent ops. Some meet at barriers of their own on the way.
 struct Context {
   Device device = Device::kCpu;
   Team* team = nullptr;            // set when device is kCpu

@@ -7,10 +7,9 @@
 
 namespace fastdnn {
 
-// C = f(alpha * op(A) op(B) + beta * C + bias)            forward
-// C = (alpha * op(A) op(B) + beta * C) * f'(saved)         when `saved` is given: the gradient on
-// its
-//                                                          way back through the activation f
+// C = f(alpha * op(A) op(B) + beta * C + bias)
+// C = (alpha * op(A) op(B) + beta * C) * f'(saved)   when `saved` is given: a gradient on its way
+//                                                    back through the activation f
 //
 // op(A) is m x k and op(B) k x n after the transpositions; C is m x n and is not read when beta is
 // 0. C must not overlap A, B or bias. float32 throughout: each element of C is one chain of fused

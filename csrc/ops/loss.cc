@@ -2,6 +2,7 @@
 #include "csrc/ops/loss.h"
 
 #include "csrc/core/check.h"
+#include "csrc/ops/named_kinds.h"
 
 namespace fastdnn {
 namespace {
@@ -21,22 +22,9 @@ constexpr Entry kLosses[] = {
 
 }  // namespace
 
-const char* loss_name(Loss kind) {
-  for (const Entry& e : kLosses) {
-    if (e.kind == kind) return e.name;
-  }
-  fail("loss", "received the unknown kind ", static_cast<int>(kind));
-}
+const char* loss_name(Loss kind) { return entry_of("loss", kLosses, kind).name; }
 
-Loss parse_loss(const std::string& name) {
-  std::string names;
-  for (const Entry& e : kLosses) {
-    if (name == e.name) return e.kind;
-    names += names.empty() ? "" : ", ";
-    names += e.name;
-  }
-  fail("loss", "received '", name, "'; expected one of ", names);
-}
+Loss parse_loss(const std::string& name) { return parse_kind("loss", kLosses, name); }
 
 bool loss_is_crossentropy(Loss kind) {
   return kind != Loss::kMeanSquaredError && kind != Loss::kMeanAbsoluteError;

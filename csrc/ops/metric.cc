@@ -2,6 +2,7 @@
 #include "csrc/ops/metric.h"
 
 #include "csrc/core/check.h"
+#include "csrc/ops/named_kinds.h"
 
 namespace fastdnn {
 namespace {
@@ -22,12 +23,7 @@ constexpr Entry kMetrics[] = {
     {Metric::kMeanAbsoluteError, "mean_absolute_error", false},
 };
 
-const Entry& entry(Metric kind) {
-  for (const Entry& e : kMetrics) {
-    if (e.kind == kind) return e;
-  }
-  fail("metric", "received the unknown kind ", static_cast<int>(kind));
-}
+const Entry& entry(Metric kind) { return entry_of("metric", kMetrics, kind); }
 
 }  // namespace
 
@@ -35,15 +31,7 @@ const char* metric_name(Metric kind) { return entry(kind).name; }
 
 bool metric_takes_labels(Metric kind) { return entry(kind).takes_labels; }
 
-Metric parse_metric(const std::string& name) {
-  std::string names;
-  for (const Entry& e : kMetrics) {
-    if (name == e.name) return e.kind;
-    names += names.empty() ? "" : ", ";
-    names += e.name;
-  }
-  fail("metric", "received '", name, "'; expected one of ", names);
-}
+Metric parse_metric(const std::string& name) { return parse_kind("metric", kMetrics, name); }
 
 void metric(const MetricArgs& args, Context& context) {
   if (context.device == Device::kCuda) return cuda::metric(args, *context.stream);

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "csrc/core/check.h"
+#include "csrc/ops/named_kinds.h"
 
 namespace fastdnn {
 namespace {
@@ -31,21 +32,10 @@ void check_not_negative(Optimizer kind, const char* name, double value) {
 
 }  // namespace
 
-const char* optimizer_name(Optimizer kind) {
-  for (const Entry& e : kOptimizers) {
-    if (e.kind == kind) return e.name;
-  }
-  fail("optimizer", "received the unknown kind ", static_cast<int>(kind));
-}
+const char* optimizer_name(Optimizer kind) { return entry_of("optimizer", kOptimizers, kind).name; }
 
 Optimizer parse_optimizer(const std::string& name) {
-  std::string names;
-  for (const Entry& e : kOptimizers) {
-    if (name == e.name) return e.kind;
-    names += names.empty() ? "" : ", ";
-    names += e.name;
-  }
-  fail("optimizer", "received '", name, "'; expected one of ", names);
+  return parse_kind("optimizer", kOptimizers, name);
 }
 
 void check_optimizer(const OptimizerConfig& c) {

@@ -33,11 +33,9 @@ void gather_rows(const Feed& feed, const Source& source, index_t begin, MatrixVi
   // Wide rows are split by columns: a product in two parts then finds its part of them in the cache
   // of the member that multiplies by it.
   const bool by_columns = source.width >= kWideRow;
-  const Range blocks = team.share(ceil_div(source.width, kRowPad));
-  const Range columns{blocks.begin * kRowPad, std::min(blocks.end * kRowPad, source.width)};
-  const Range mine_of_row = by_columns ? columns : Range{0, source.width};
+  const Range columns = by_columns ? team.share_columns(source.width) : Range{0, source.width};
   const Range rows = by_columns ? Range{0, to.rows} : team.share(to.rows);
-  const index_t first = mine_of_row.begin, width = mine_of_row.size();
+  const index_t first = columns.begin, width = columns.size();
   if (width <= 0) return;
   for (index_t i = rows.begin; i < rows.end; ++i) {
     const index_t from = feed.row(begin + i) * source.width + first;

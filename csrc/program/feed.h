@@ -19,9 +19,8 @@ struct Source {
 };
 
 struct Feed {
-  index_t rows = 0;  // of the whole data set
-  const std::int64_t* order =
-      nullptr;  // position -> row of the data set; null for the natural order
+  index_t rows = 0;                     // of the whole data set
+  const std::int64_t* order = nullptr;  // position -> row of the data set; null: as they lie
   std::vector<Source> inputs;
   std::vector<Source> targets;              // of losses on matrices
   std::vector<const std::int32_t*> labels;  // of losses on class numbers; one of the two per output

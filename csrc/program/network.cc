@@ -15,7 +15,8 @@ namespace {
 
 // Programs kept for different batch sizes and modes; beyond it all are dropped.
 constexpr std::size_t kMostPrograms = 8;
-// A step has about this many barriers' worth of waiting; a member must gain more than that.
+// A small network's step has so many times the barriers of a single op, for which the pool's least
+// work per thread was found.
 constexpr double kWaitsPerStep = 3;
 
 }  // namespace

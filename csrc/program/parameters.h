@@ -35,7 +35,6 @@ class ParameterArena {
   // The same with its padding: one run of floats.
   float* flat(ParameterId id) const { return view(id).data; }
   index_t flat_size(ParameterId id) const { return view(id).rows * view(id).stride; }
-  bool empty() const { return views_.empty(); }
 
  private:
   std::vector<MatrixView> views_;

@@ -37,10 +37,10 @@ class Program {
   // that writes what it touches or touches what it writes.
   void append(std::vector<Resource> reads, std::vector<Resource> writes, Action action);
 
-  // Runs all phases. The members of context.team leave together.
+  // Runs the phases in order, with a barrier after each. Within a phase every member calls all ops
+  // in the order of the list: ops with barriers of their own meet there, too. The members of
+  // context.team leave together.
   void run(const StepState& state, Context& context) const;
-
-  bool empty() const { return phases_.empty(); }
 
  private:
   struct Access {

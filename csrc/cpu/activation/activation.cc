@@ -35,9 +35,8 @@ struct Part {
 
 Part part_of(index_t rows, index_t cols, const Team& team) {
   if (rows == 1) {
-    const Range units = team.share(ceil_div(cols, kRowPad));
-    const index_t begin = units.begin * kRowPad;
-    return {0, begin, 1, std::max<index_t>(std::min(units.end * kRowPad, cols) - begin, 0)};
+    const Range columns = team.share_columns(cols);
+    return {0, columns.begin, 1, std::max<index_t>(columns.size(), 0)};
   }
   const Range share = team.share(rows);
   return {share.begin, 0, share.end - share.begin, cols};

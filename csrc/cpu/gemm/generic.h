@@ -244,8 +244,7 @@ void gemm_pack_transpose_f32(const GemmPack& pack) {
   }
 }
 
-// Twelve independent chains keep two FMA units of latency 4 busy: a measure of the machine, not of
-// us.
+// Twelve independent chains keep two FMA units of latency 4 busy: a measure of the machine.
 void fma_peak_f32(index_t rounds, float* result, double* flops) {
   F32 acc[12];
   for (int i = 0; i < 12; ++i) acc[i] = set1(static_cast<float>(i));

@@ -5,15 +5,6 @@
 #include "csrc/cpu/registry.h"
 
 namespace fastdnn::cpu {
-namespace {
-
-template <typename T>
-T* offset(T* data, index_t by) {
-  return data == nullptr ? nullptr : data + by;
-}
-
-}  // namespace
-
 void loss(const LossArgs& args, Team& team) {
   const Range rows = team.share(args.outputs.rows);
   if (rows.empty()) return;
