@@ -245,12 +245,20 @@ def test_everything_is_put_back(capsys):
     assert (_core.num_threads(), _core.isa_level()) == before
 
 
-@pytest.mark.parametrize("words", [["nonsense"], ["--threads", "0"], ["--isa", "sse"]])
+@pytest.mark.parametrize(
+    "words", [["nonsense"], ["--threads", "0"], ["--threads", "9" * 20], ["--isa", "sse"]]
+)
 def test_wrong_words_are_refused(words, capsys):
     with pytest.raises(SystemExit) as stopped:
         benchmark.main(words)
     assert stopped.value.code == 2
     assert "fastdnn bench" in capsys.readouterr().err
+
+
+def test_a_place_for_the_results_is_looked_for_first(tmp_path, capsys):
+    with pytest.raises(ValueError, match=r"\[bench\] there is no folder .* to write r.json into"):
+        benchmark.main(["--quick", "--json", str(tmp_path / "absent" / "r.json")])
+    assert capsys.readouterr().out == ""
 
 
 def test_missing_peers_are_named(monkeypatch, capsys):

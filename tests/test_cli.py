@@ -12,7 +12,7 @@ import pytest
 
 import fastdnn
 from fastdnn import _core, cli
-from fastdnn.cli import doctor, problems, train
+from fastdnn.cli import arguments, doctor, problems, train
 
 has_matplotlib = importlib.util.find_spec("matplotlib") is not None
 needs_network = pytest.mark.skipif(
@@ -83,10 +83,24 @@ class TestMain:
     def test_help_names_every_command(self, run, command):
         assert f"    {command}" in run("--help").out
 
-    @pytest.mark.parametrize("words", [[], ["fly"], ["train"], ["train", "digits", "--speed"]])
+    @pytest.mark.parametrize("words", [["fly"], ["train"], ["train", "digits", "--speed"]])
     def test_wrong_usage(self, run, words):
         done = run(*words)
         assert done.code == 2 and "usage: fastdnn" in done.err and done.out == ""
+
+    def test_no_words_ask_for_help(self, run):
+        done = run()
+        assert (done.code, done.err) == (0, "") and done.out == run("--help").out
+
+    def test_help_names_the_defaults(self, run):
+        text = " ".join(run("train", "--help").out.split())
+        for part in ("40 for digits, 10 for mnist", "20 for a table", "(32, or 128 from 10,000"):
+            assert part in text
+
+    def test_help_of_bench_explains_its_numbers(self, run):
+        text = " ".join(run("bench", "--help").out.split())
+        for word in ("medians", "quartiles", "in parentheses", "neighbouring turns"):
+            assert word in text
 
     def test_bench_gets_its_own_words(self, run, monkeypatch):
         seen = []
@@ -99,7 +113,14 @@ class TestMain:
     @pytest.mark.parametrize(
         ("error", "code", "message"),
         [
-            (ValueError("[op] what"), 2, "fastdnn: error: [op] what\n"),
+            (ValueError("[op] what"), 2, "fastdnn: error: what\n"),
+            (ValueError("[] [op] what"), 2, "fastdnn: error: [] [op] what\n"),
+            (
+                MemoryError(),
+                2,
+                "fastdnn: error: there is not enough memory for this; try smaller "
+                "layers, a smaller batch or fewer rows\n",
+            ),
             (OSError("no disk"), 2, "fastdnn: error: no disk\n"),
             (ImportError("no plot"), 2, "fastdnn: error: no plot\n"),
             (KeyboardInterrupt(), 130, "\nfastdnn: interrupted\n"),
@@ -148,18 +169,26 @@ class TestTrainArguments:
     @pytest.mark.parametrize(
         ("option", "value", "message"),
         [
-            ("--epochs", "0", "'0' is not a whole number from 1 on"),
-            ("--epochs", "many", "'many' is not a whole number from 1 on"),
-            ("--batch-size", "-1", "'-1' is not a whole number from 1 on"),
-            ("--seed", "-1", "'-1' is not a whole number from 0 on"),
-            ("--threads", "0", "'0' is not a whole number from 1 on"),
+            ("--epochs", "0", "'0' is not a whole number from 1 to 2147483647"),
+            ("--epochs", "many", "'many' is not a whole number from 1 to"),
+            ("--batch-size", "-1", "'-1' is not a whole number from 1 to"),
+            ("--batch-size", "9" * 20, "is not a whole number from 1 to"),
+            ("--seed", "-1", "'-1' is not a whole number from 0 to"),
+            ("--seed", str(2**64), "is not a whole number from 0 to 18446744073709551615"),
+            ("--threads", "0", "'0' is not a whole number from 1 to 256"),
+            ("--threads", "257", "'257' is not a whole number from 1 to 256"),
+            ("--threads", "9" * 20, "is not a whole number from 1 to"),
+            ("--hidden", "9" * 20, "is not a list of layer sizes"),
             ("--hidden", "300,", "'300,' is not a list of layer sizes such as 300,100"),
             ("--hidden", "300,-1", "is not a list of layer sizes"),
             ("--dropout", "1", "'1' is not a number from 0 up to 1, such as 0.2"),
+            ("--dropout", "0.999999999", "is not a number from 0 up to 1"),
             ("--dropout", "nan", "'nan' is not a number from 0 up to 1"),
             ("--validation-split", "1.5", "'1.5' is not a number from 0 up to 1"),
             ("--learning-rate", "0", "'0' is not a number above 0"),
             ("--learning-rate", "inf", "'inf' is not a number above 0"),
+            ("--learning-rate", "1e300", "'1e300' is not a number above 0 that float32 can hold"),
+            ("--learning-rate", "1e-300", "'1e-300' is not a number above 0 that float32"),
             ("--task", "guess", "invalid choice: 'guess'"),
         ],
     )
@@ -180,6 +209,9 @@ class TestTrainArguments:
             (["digits", "--output", "no/such/m.safetensors"], "there is no folder no/such to"),
             (["digits", "--output", "m.h5"], "--output m.h5: expected a name in .safetensors"),
             (["digits", "--output", "table.csv"], "expected a name in .safetensors"),
+            (["digits", "--output", "digits"], ".safetensors, such as digits.safetensors"),
+            (["digits", "--output", ""], ".safetensors, such as digits.safetensors"),
+            (["digits", "--hidden", "2000000000,2000000000"], "choose smaller --hidden layers"),
             (["table.csv", "--target", "cost"], "no column 'cost'; expected one of size, kind,"),
             (["table.csv", "--target", "4"], "or an index from -4 to 3"),
             (["table.csv", "--target=kind", "--task=regression"], "'kind' holds words; regression"),
@@ -210,6 +242,51 @@ class TestTrainArguments:
     def test_bad_plot_paths(self, run, name):
         done = run("train", "digits", "--plot", name)
         assert done.code == 2 and ("expected a name in .png" in done.err or "no folder" in done.err)
+
+    @pytest.mark.parametrize(
+        ("data", "words", "message"),
+        [
+            ("m.safetensors", [], "the model would be written over the input, m.safetensors"),
+            ("m.columns.json", ["--output=m.safetensors"], "the columns would be written over the"),
+            ("m.png", ["--plot=m.png"], "the curves would be written over the input, m.png"),
+            ("m.png", ["--plot=link.png"], "the curves would be written over the input, link.png"),
+            ("m.png", ["--plot=hard.png"], "the curves would be written over the input, hard.png"),
+            ("t.csv", ["--plot=model.png"], "over the file of the model, model.png"),
+        ],
+    )
+    def test_outputs_spare_the_input_and_each_other(
+        self, run, folder, monkeypatch, data, words, message
+    ):
+        monkeypatch.setattr(train, "find_spec", lambda name: "found")
+        content = write_table(folder / data).read_bytes()
+        (folder / "link.png").symlink_to(data)
+        (folder / "hard.png").hardlink_to(folder / data)
+        (folder / "model.png").symlink_to("t.safetensors")
+        names = {path.name for path in folder.iterdir()}
+        done = run("train", data, *words)
+        assert done.code == 2 and done.out == "" and message in done.err
+        assert {path.name for path in folder.iterdir()} == names
+        assert (folder / data).read_bytes() == content
+
+    def test_the_curves_by_default_spare_the_input(self, run, folder, monkeypatch):
+        monkeypatch.setattr(train, "find_spec", lambda name: "found")
+        write_table(folder / "x.png")
+        done = run("train", "x.png")
+        assert done.code == 2 and "the curves would be written over the input, x.png" in done.err
+
+    @pytest.mark.parametrize("refused", [".", "digits.safetensors"])
+    def test_outputs_are_tried_before_training(self, run, folder, monkeypatch, refused):
+        (folder / "digits.safetensors").write_text("old")
+        monkeypatch.setattr(train.os, "access", lambda path, mode: str(path) != refused)
+        done = run("train", "digits")
+        assert done.code == 2 and done.out == ""
+        assert f"{refused} is not writable, and the model would go to" in done.err
+
+    def test_most_threads(self):
+        most = arguments._MOST_THREADS
+        _core.set_num_threads(most)
+        with pytest.raises(ValueError, match=f"between 1 and {most}"):
+            _core.set_num_threads(most + 1)
 
     def test_plot_without_matplotlib(self, run, monkeypatch):
         monkeypatch.setattr(train, "find_spec", lambda name: None)
@@ -257,6 +334,18 @@ class TestProblems:
         assert (problem.task, problem.outputs) == ("classification", 2)
         assert problem.encoder.classes_ == ("blue", "red") and problem.notes == []
 
+    @pytest.mark.parametrize(("step", "count"), [(0.5, 1), (0.05, 0), (1, 0)])
+    def test_fractions_as_classes_are_warned_of(self, folder, step, count):
+        values = 40 if step == 0.5 else 15
+        rows = [f"{i},{i % values * step}" for i in range(400)]
+        path = folder / "t.csv"
+        path.write_text("x,y\n" + "\n".join(rows) + "\n")
+        problem = self.table(path, task="classification")
+        assert len(problem.warnings) == count
+        if count:
+            assert "'y' has 40 different numbers" in problem.warnings[0]
+            assert "--task regression" in problem.warnings[0]
+
     def test_notes(self, folder):
         rows = [f"{i},same,{'' if i % 10 == 0 else i % 3}" for i in range(100)]
         path = folder / "t.csv"
@@ -274,6 +363,10 @@ class TestDoctor:
     )
     def test_report(self, run, words):
         assert words in run("doctor").out
+
+    def test_promises_nothing_that_is_not_there(self, run):
+        report = run("doctor").out
+        assert not any(word in report for word in ("estimators", "sparse", "scipy"))
 
     @needs_network
     def test_self_test(self, run):
@@ -360,6 +453,7 @@ class TestTrain:
     def test_without_matplotlib(self, run, folder, monkeypatch):
         monkeypatch.setattr(train, "find_spec", lambda name: None)
         done = run("train", "digits", "--hidden", "8", "--epochs", "1")
+        assert "batches of 32, 1 epoch\n" in done.out
         assert done.code == 0 and "none: pip install 'fastdnn[plot]'" in done.out
         assert [path.name for path in folder.iterdir()] == ["digits.safetensors"]
 
@@ -370,6 +464,8 @@ class TestTrain:
         # Prices have a deviation of 118,000, which is what knowing nothing would leave.
         assert float(done.out.split("test RMSE")[1].split()[0]) < 60_000
         assert float(done.out.split("test R2")[1].split()[0]) > 0.75
+        assert done.out.count(" in units of price\n") == 2
+        assert "loss and mae of an epoch are of the standardised price: 1 is 1" in done.out
         config = json.loads((folder / "houses.columns.json").read_text())
         encoder = problems.datasets.TableEncoder.from_config(config)
         table = problems.datasets.read_csv("houses.csv.gz")
@@ -387,6 +483,13 @@ class TestTrain:
         # Colour follows from size and from price but for the rows near the border.
         assert float(done.out.split("test accuracy")[1].split()[0]) > 0.9
 
+    def test_warnings_are_printed_even_if_quiet(self, run, folder):
+        rows = "".join(f"{i},{i % 40 / 2}\n" for i in range(400))
+        (folder / "t.csv").write_text("x,y\n" + rows)
+        done = run("train", "t.csv", "--task=classification", "--epochs=1", "--quiet")
+        assert (done.code, done.out) == (0, "")
+        assert done.err.startswith("fastdnn: warning: the target 'y' has 40 different numbers")
+
     @pytest.mark.parametrize(
         ("words", "message"),
         [
@@ -398,11 +501,25 @@ class TestTrain:
         done = run("train", "digits", *words)
         assert done.code == 2 and message in done.err and "expected" in done.err
 
-    def test_divergence_is_said(self, run, folder):
+    def test_divergence_ends_training_and_writes_nothing(self, run, folder):
         write_table(folder / "houses.csv")
-        words = ["--optimizer", "sgd", "--learning-rate", "1e9", "--epochs", "9", "--hidden", "0"]
+        (folder / "houses.safetensors").write_text("a good one")
+        words = ["--optimizer", "sgd", "--learning-rate", "1e9", "--epochs", "99", "--hidden", "0"]
         done = run("train", "houses.csv", *words)
-        assert done.code == 0 and "the training diverged; try a smaller --learning-rate" in done.err
+        assert done.code == 1
+        epoch = int(done.err.split("the training diverged in epoch ")[1].split()[0])
+        assert epoch < 9 and f"Epoch {epoch + 1}/" not in done.out and "test" not in done.out[200:]
+        assert "try a smaller --learning-rate, or inputs of a smaller scale\n" in done.err
+        assert (folder / "houses.safetensors").read_text() == "a good one"
+        names = {"houses.csv", "houses.safetensors"}
+        assert {path.name for path in folder.iterdir()} == names
+
+    def test_weights_spoilt_by_the_last_step(self):
+        model = SimpleNamespace(get_weights=lambda: [np.float32([1.0, np.nan])])
+        assert train._has_diverged(model, {"loss": [1.0]})
+        model = SimpleNamespace(get_weights=lambda: [np.float32([1.0])])
+        assert train._has_diverged(model, {"loss": [1.0], "val_loss": [np.inf]})
+        assert not train._has_diverged(model, {"loss": [np.nan, 1.0]})
 
     def test_ctrl_c(self, folder):
         # Shells ignore SIGINT for what they run in the background, and children inherit that.

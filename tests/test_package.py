@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import sysconfig
@@ -50,6 +51,26 @@ def test_public_names():
     assert sorted(set(fastdnn.__all__)) == sorted(fastdnn.__all__)
     for name in fastdnn.__all__:
         assert getattr(fastdnn, name) is not None
+
+
+def test_a_tree_that_is_not_built_says_so(tmp_path):
+    source = Path(fastdnn.__file__).parent
+    unbuilt = shutil.ignore_patterns("*.so", "*.pyd", "__pycache__")
+    shutil.copytree(source, tmp_path / "fastdnn", ignore=unbuilt)
+    run = subprocess.run(
+        [sys.executable, "-c", "import sys; sys.path.insert(0, '.'); import fastdnn"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": ""},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert run.returncode == 1
+    assert run.stderr.splitlines()[-1] == (
+        f"ImportError: [fastdnn] {tmp_path / 'fastdnn'} has no compiled module _core; expected an "
+        "installed or built package: `tools/dev.sh build` compiles it there, `pip install .` "
+        "installs it to use elsewhere"
+    )
 
 
 def test_types_are_published():

@@ -45,6 +45,12 @@ def test_curves(tmp_path, given):
     }
 
 
+def test_unit(tmp_path):
+    figure = plot.history(CURVES, tmp_path / "c.png", unit="of the price")
+    assert [panel.get_ylabel() for panel in figure.axes] == ["of the price"] * 2
+    assert plot.history(CURVES, tmp_path / "c.png").axes[0].get_ylabel() == ""
+
+
 def test_resumed_training_counts_on(tmp_path):
     given = SimpleNamespace(history={"loss": [2.0, 1.0]}, epoch=[10, 11])
     drawn = lines(plot.history(given, tmp_path / "c.png"))

@@ -109,6 +109,29 @@ class TestReadCsv:
         with pytest.raises(ValueError, match=rf"^\[read_csv\] table.csv.*{message}|{message}"):
             read_csv(write(data))
 
+    def test_a_line_without_end_is_not_read_to_its_end(self, write, monkeypatch):
+        monkeypatch.setattr("fastdnn.datasets.table._LONGEST_LINE", 100)
+        lines = ["a,b", "1,2", "3," + " " * 98]
+        assert read_csv(write("\n".join(lines[:2]) + "\n" + lines[2])).rows == 2
+        with pytest.raises(ValueError, match="line 3 has more than 100 characters; expected lines"):
+            read_csv(write("\n".join(lines) + " \n"))
+        with pytest.raises(ValueError, match="line 1 has more than 100 characters; expected lines"):
+            read_csv(write(b"\0" * 10_000, "zeros.csv.gz"))
+
+    def test_one_long_cell_does_not_blow_up_its_column(self, write):
+        # 2,200 rows of the longest cell's width would take a GiB.
+        text = "w,x\n" + "a,1\n" * 2200 + "b" * 131_000 + ",2\n"
+        with pytest.raises(ValueError, match="column 'w' has a cell of 131,000 characters; expect"):
+            read_csv(write(text))
+
+    @pytest.mark.parametrize("sign", ["", "-", "+"])
+    def test_whole_numbers_beyond_float64_are_words(self, write, sign):
+        keys = [f"{sign}{2**53 + i}" for i in range(3)]
+        column = read_csv(write("x,key\n" + "".join(f"1,{key}\n" for key in keys))).columns[1]
+        assert column.values.tolist() == keys
+        text = f"x,n\n1,{sign}{2**53}\n2,9007199254740993.5\n3,1e20\n"
+        assert read_csv(write(text)).columns[1].is_numeric
+
     @pytest.mark.parametrize(
         ("text", "message"),
         [("a,b,a\n1,2,3\n", "has 'a' more than once"), ("a,b\n", "has a header and no rows")],
@@ -204,6 +227,12 @@ class TestTableEncoder:
         encoder = TableEncoder("y").fit(made)
         assert encoder.classes_ == ("2", "9", "10")
         assert encoder.transform_target(made)[0].tolist() == [2, 1, 0, 2, 1, 0]
+
+    def test_zero_has_no_sign(self):
+        made = table(x=[1.0, 2.0, 3.0, 4.0], y=[0.0, -0.0, 1.0, -0.0])
+        encoder = TableEncoder("y", task="classification").fit(made)
+        assert encoder.classes_ == ("0", "1")
+        assert encoder.transform_target(made)[0].tolist() == [0, 0, 1, 0]
 
     def test_regression_goes_back_to_the_targets_unit(self):
         prices = [100.0, 250.0, math.nan, 900.0]

@@ -1,6 +1,15 @@
-"""Train, save, reuse and deploy deep fully-connected networks."""
+"""Train, save and reuse deep fully-connected networks on CPUs."""
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
+
+# In a source tree nothing is there but the folder of the stubs, which Python takes for a package.
+if getattr(find_spec("fastdnn._core"), "origin", None) is None:
+    raise ImportError(
+        f"[fastdnn] {__path__[0]} has no compiled module _core; expected an installed or built "
+        "package: `tools/dev.sh build` compiles it there, `pip install .` installs it to use "
+        "elsewhere"
+    )
 
 from fastdnn import (
     activations,

@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def history(history: Any, path: str | os.PathLike[str] | None = None) -> "Figure":
+def history(
+    history: Any, path: str | os.PathLike[str] | None = None, *, unit: str = ""
+) -> "Figure":
     """Draw the loss and the metrics of every epoch, of training and of validation.
 
     One panel for the loss and one for each metric; a metric and its "val_" twin share one.
@@ -19,6 +21,7 @@ def history(history: Any, path: str | os.PathLike[str] | None = None) -> "Figure
         history: What `fit` returned, or its `history`: a dict from names to one number an epoch.
         path: Where to save the figure, in the format its ending says; needs no display. None
             leaves the figure to matplotlib's current back end, for `plt.show()` and notebooks.
+        unit: What the numbers are of, or in, to be written beside them.
 
     Returns:
         The figure.
@@ -43,6 +46,7 @@ def history(history: Any, path: str | os.PathLike[str] | None = None) -> "Figure
     figure = _new_figure((4.8 * len(names), 3.6), needs_display=path is None)
     for panel, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         _draw_panel(panel, name, curves, first_epoch)
+        panel.set_ylabel(unit)
     if path is not None:
         formats = figure.canvas.get_supported_filetypes()
         ending = Path(path).suffix.lower().removeprefix(".")

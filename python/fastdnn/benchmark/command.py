@@ -10,6 +10,7 @@ from fastdnn.benchmark.machine import configured, describe_machine
 from fastdnn.benchmark.report import Report, format_machine
 from fastdnn.benchmark.suite import Options
 from fastdnn.benchmark.timing import Effort
+from fastdnn.cli.arguments import thread_count
 
 _SUITES: dict[str, Callable[[Report, Options], None]] = {
     "kernels": kernels.measure,
@@ -29,9 +30,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code, 0.
 
     Raises:
+        ValueError: If there is no folder to write the result into.
         OSError: If the result cannot be written.
     """
     arguments = _parser().parse_args(argv)
+    if arguments.json is not None and not arguments.json.parent.is_dir():
+        raise ValueError(
+            f"[bench] there is no folder {arguments.json.parent} to write {arguments.json.name} "
+            "into; make it or choose another"
+        )
     suites = list(_SUITES) if arguments.suite == "all" else [arguments.suite]
     options = Options(
         effort=_QUICK if arguments.quick else Effort(),
@@ -57,12 +64,19 @@ def _parser() -> argparse.ArgumentParser:
         prog="fastdnn bench",
         description="Measure kernels beside NumPy's, GEMM beside the machine's peak, and a step of "
         "training beside NumPy, PyTorch, JAX and scikit-learn, where installed.",
+        epilog="Those compared take turns, A B C A B C. Shown are medians over the rounds, with "
+        "quartiles, between which the middle half of the rounds lies, in parentheses. A ratio "
+        "pairs neighbouring turns of a round: '1.31 x numpy' means that fastdnn is 1.31 times as "
+        "fast as NumPy.",
     )
     parser.add_argument(
         "suite", nargs="?", choices=(*_SUITES, "all"), default="all", help="what to measure (all)"
     )
     parser.add_argument(
-        "--threads", type=_positive, metavar="N", help="the most threads anybody may use"
+        "--threads",
+        type=thread_count,
+        metavar="N",
+        help="the most threads anybody may use (each one's own default)",
     )
     parser.add_argument(
         "--isa", choices=_core.supported_isa_levels(), help="level of fastdnn's kernels (the best)"
@@ -74,10 +88,3 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the results there as well")
     return parser
-
-
-def _positive(text: str) -> int:
-    value = int(text)
-    if value < 1:
-        raise argparse.ArgumentTypeError(f"received {text}; expected at least 1")
-    return value

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 
@@ -20,9 +21,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The words after the program's name; None takes the process's own.
 
     Returns:
-        The exit code: 0 for success, 1 if a check of `doctor` failed, 2 for wrong usage or bad
-        input, with one sentence on standard error, 130 after Ctrl-C. argparse itself leaves with
-        SystemExit for --help, --version and unknown options.
+        The exit code: 0 for success, 1 if a check of `doctor` failed or training diverged, 2 for
+        wrong usage or bad input, with one sentence on standard error, 130 after Ctrl-C. argparse
+        itself leaves with SystemExit for --help, --version and unknown options.
     """
     words = list(sys.argv[1:] if argv is None else argv)
     try:
@@ -38,12 +39,25 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, ImportError, OSError) as error:
-        print(f"fastdnn: error: {error}", file=sys.stderr)
+        # Which function refused its arguments is of use to programmers only.
+        message = re.sub(r"^\[[\w.]+\] ", "", str(error))
+        print(f"fastdnn: error: {message}", file=sys.stderr)
+        return 2
+    except MemoryError:
+        print(
+            "fastdnn: error: there is not enough memory for this; try smaller layers, a smaller "
+            "batch or fewer rows",
+            file=sys.stderr,
+        )
         return 2
 
 
 def _run(words: Sequence[str]) -> int:
-    arguments = _parser().parse_args(words)
+    parser = _parser()
+    if not words:
+        parser.print_help()
+        return 0
+    arguments = parser.parse_args(words)
     code: int = arguments.run(arguments)
     return code
 

@@ -3,29 +3,43 @@
 import argparse
 import math
 
+import numpy as np
+
+_LARGEST = 2**31 - 1
+_BELOW_ONE = 1 - 2.0**-24  # the last of float32
+_LARGEST_SEED = 2**64 - 1
+_MOST_THREADS = 256  # of set_num_threads
+
 
 def positive_int(text: str) -> int:
     """A whole number from 1 on."""
-    return _whole_number(text, 1)
+    return _whole_number(text, 1, _LARGEST)
 
 
-def natural_number(text: str) -> int:
-    """A whole number from 0 on."""
-    return _whole_number(text, 0)
+def thread_count(text: str) -> int:
+    """A number of threads."""
+    return _whole_number(text, 1, _MOST_THREADS)
+
+
+def seed(text: str) -> int:
+    """A whole number from 0 on, of 64 bits."""
+    return _whole_number(text, 0, _LARGEST_SEED)
 
 
 def positive_float(text: str) -> float:
-    """A finite number above 0."""
+    """A finite number above 0, also when rounded to float32."""
     value = _number(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = np.float32(value)
+    if not 0 < rounded < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0 that float32 can hold")
     return value
 
 
 def fraction(text: str) -> float:
-    """A number from 0 up to, but without, 1."""
+    """A number from 0 up to, but without, 1, also when rounded to float32."""
     value = _number(text)
-    if not 0 <= value < 1:
+    if not 0 <= value <= _BELOW_ONE:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 up to 1, such as 0.2")
     return value
 
@@ -46,20 +60,20 @@ def layer_sizes(text: str) -> tuple[int, ...]:
         sizes = tuple(int(part) for part in text.split(","))
     except ValueError:
         sizes = (0,)
-    if min(sizes) < 1:
+    if not all(1 <= size <= _LARGEST for size in sizes):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a list of layer sizes such as 300,100 (0 for no hidden layer)"
         )
     return sizes
 
 
-def _whole_number(text: str, least: int) -> int:
+def _whole_number(text: str, least: int, most: int) -> int:
     try:
         value = int(text)
     except ValueError:
         value = least - 1
-    if value < least:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} on")
+    if not least <= value <= most:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
     return value
 
 

@@ -16,10 +16,11 @@ from fastdnn.datasets.mnist import FASHION_MNIST, MNIST
 
 _OPTIONAL_PACKAGES = {
     "matplotlib": "curves: plot and train --plot",
-    "scikit-learn": "estimators in pipelines and searches",
     "pandas": "data frames as inputs",
-    "scipy": "sparse inputs",
-    "threadpoolctl": "thread limits shared with other libraries",
+    "scikit-learn": "a peer of bench",
+    "torch": "a peer of bench",
+    "jax": "a peer of bench",
+    "threadpoolctl": "bench --threads, for NumPy and scikit-learn",
 }
 
 

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import datasets
-from fastdnn.datasets.table_encoder import Task
+from fastdnn.datasets.table import Column
+from fastdnn.datasets.table_encoder import MOST_INTEGER_CLASSES, Task
 
 _Array = npt.NDArray[Any]
 _TEST_SHARE = 0.2
@@ -34,6 +35,7 @@ class Problem:
         task: "classification", with integer targets, or "regression".
         encoder: How a table's columns became inputs, or None.
         notes: What the user should know about the data.
+        warnings: What the user has probably got wrong.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Problem:
     task: Task
     encoder: datasets.TableEncoder | None = None
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
 
 def image_problem(name: str, *, validation_split: float, seed: int) -> Problem:
@@ -95,7 +98,18 @@ def table_problem(
         task=encoder.task_,
         encoder=encoder,
         notes=notes,
+        warnings=_warnings(encoder, table.columns[table.position(encoder.target)]),
     )
+
+
+def _warnings(encoder: datasets.TableEncoder, target: Column) -> list[str]:
+    fractions = target.is_numeric and bool((target.values % 1 > 0).any())
+    if not fractions or len(encoder.classes_) <= MOST_INTEGER_CLASSES:
+        return []
+    return [
+        f"the target {target.name!r} has {len(encoder.classes_)} different numbers, each of which "
+        "becomes a class of its own; --task regression predicts numbers"
+    ]
 
 
 def _split(rows: _Array, share: float, seed: int) -> tuple[_Array, _Array]:

@@ -3,9 +3,13 @@
 import argparse
 import json
 import math
+import os
 import sys
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +18,32 @@ import numpy as np
 from fastdnn.cli.arguments import (
     fraction,
     layer_sizes,
-    natural_number,
     positive_float,
     positive_int,
+    seed,
+    thread_count,
 )
 from fastdnn.cli.problems import IMAGE_SETS, Problem, image_problem, table_problem
 
 _EPOCHS = {"digits": 40, "mnist": 10, "fashion-mnist": 15}
 _TABLE_EPOCHS = 20
 _SMALL_BATCH, _LARGE_BATCH, _MANY_ROWS = 32, 128, 10_000
+_DIVERGED = 1  # exit code
+_BYTES_PER_WEIGHT = 8  # float32 for the weight and its gradient
 _EXAMPLES = """examples:
   fastdnn train digits
   fastdnn train mnist --hidden 512 --dropout 0.2 --epochs 20
   fastdnn train houses.csv --target price --output houses.safetensors
 """
+
+
+@dataclass(frozen=True)
+class _Outputs:
+    """Where the results go; `columns` is there for tables, `plot` if it can be drawn."""
+
+    model: Path
+    columns: Path | None
+    plot: Path | None
 
 
 def add_parser(commands: Any) -> None:
@@ -67,11 +83,28 @@ def add_parser(commands: Any) -> None:
         "--batch-norm", action="store_true", help="before each of these activations"
     )
     training = parser.add_argument_group("training")
-    training.add_argument("--epochs", type=positive_int, metavar="N")
-    training.add_argument("--batch-size", type=positive_int, metavar="N")
-    training.add_argument("--optimizer", default="adam", metavar="NAME", help="(adam)")
     training.add_argument(
-        "--learning-rate", type=positive_float, metavar="RATE", help="(the optimizer's default)"
+        "--epochs",
+        type=positive_int,
+        metavar="N",
+        help="times to go over the rows "
+        f"({', '.join(f'{n} for {name}' for name, n in _EPOCHS.items())}, "
+        f"{_TABLE_EPOCHS} for a table)",
+    )
+    training.add_argument(
+        "--batch-size",
+        type=positive_int,
+        metavar="N",
+        help=f"rows of a step ({_SMALL_BATCH}, or {_LARGE_BATCH} from {_MANY_ROWS:,} rows on)",
+    )
+    training.add_argument(
+        "--optimizer", default="adam", metavar="NAME", help="how weights are changed (adam)"
+    )
+    training.add_argument(
+        "--learning-rate",
+        type=positive_float,
+        metavar="RATE",
+        help="how far a step goes (the optimizer's default)",
     )
     training.add_argument(
         "--validation-split",
@@ -81,9 +114,14 @@ def add_parser(commands: Any) -> None:
         help="of the training rows, to watch the training by (0.1)",
     )
     training.add_argument(
-        "--seed", type=natural_number, default=0, metavar="N", help="same seed, same model (0)"
+        "--seed", type=seed, default=0, metavar="N", help="same seed, same model (0)"
     )
-    training.add_argument("--threads", type=positive_int, metavar="N")
+    training.add_argument(
+        "--threads",
+        type=thread_count,
+        metavar="N",
+        help="the most to use (one for every processor this process may use)",
+    )
     output = parser.add_argument_group("output")
     output.add_argument(
         "--output", type=Path, metavar="FILE", help="the model (DATA.safetensors, here)"
@@ -102,7 +140,8 @@ def run(arguments: argparse.Namespace) -> int:
     import fastdnn as fd
 
     problem = _problem(arguments)
-    model_path, plot_path = _output_paths(arguments, problem)
+    outputs = _output_paths(arguments, problem)
+    _check_size(problem, arguments.hidden)
     say = (lambda *_: None) if arguments.quiet else print
     if arguments.threads is not None:
         fd.set_num_threads(arguments.threads)
@@ -113,6 +152,8 @@ def run(arguments: argparse.Namespace) -> int:
     rows = len(problem.train[0])
     batch_size = arguments.batch_size or (_SMALL_BATCH if rows < _MANY_ROWS else _LARGE_BATCH)
     _introduce(say, problem, model, arguments, epochs, batch_size)
+    for warning in problem.warnings:
+        print(f"fastdnn: warning: {warning}", file=sys.stderr)
     start = time.perf_counter()
     history = model.fit(
         *problem.train,
@@ -120,10 +161,20 @@ def run(arguments: argparse.Namespace) -> int:
         epochs=epochs,
         validation_data=problem.validation,
         verbose=0 if arguments.quiet else "auto",
+        callbacks=[_stop_when_diverged()],
     )
+    if _has_diverged(model, history.history):
+        count = len(history.epoch)
+        print(
+            f"fastdnn: error: the training diverged in epoch {count} of {epochs}, its loss or "
+            "weights are no longer finite; nothing was written: try a smaller --learning-rate, or "
+            "inputs of a smaller scale",
+            file=sys.stderr,
+        )
+        return _DIVERGED
     seconds = time.perf_counter() - start
     results = test_results(problem, model)
-    written = _write(problem, model, history, model_path, plot_path)
+    written = _write(problem, model, history, outputs)
 
     say()
     for name, value in results.items():
@@ -131,10 +182,8 @@ def run(arguments: argparse.Namespace) -> int:
     say(f"{'time':<17} {seconds:.1f} s, {1e3 * seconds / epochs:.0f} ms an epoch")
     for what, path in written.items():
         say(f"{what:<17} {path}")
-    if plot_path is None:
+    if outputs.plot is None:
         say(f"{'curves':<17} none: pip install 'fastdnn[plot]' to have them drawn")
-    if not math.isfinite(history.history["loss"][-1]):
-        print("fastdnn: the training diverged; try a smaller --learning-rate", file=sys.stderr)
     return 0
 
 
@@ -184,9 +233,10 @@ def test_results(problem: Problem, model: Any) -> dict[str, str]:
     with np.errstate(over="ignore", invalid="ignore"):  # a net that diverged predicts anything
         squares, spread = np.square(error).mean(), np.square(truth - truth.mean()).mean()
         r2 = 1 - squares / spread if spread else math.nan
+    unit = f"in units of {problem.encoder.target_name_}"
     return {
-        "RMSE": f"{math.sqrt(squares):.6g}",
-        "MAE": f"{np.abs(error).mean():.6g}",
+        "RMSE": f"{math.sqrt(squares):.6g} {unit}",
+        "MAE": f"{np.abs(error).mean():.6g} {unit}",
         "R2": f"{r2:.4f}",
     }
 
@@ -215,24 +265,94 @@ def _problem(arguments: argparse.Namespace) -> Problem:
     )
 
 
-def _output_paths(arguments: argparse.Namespace, problem: Problem) -> tuple[Path, Path | None]:
+def _output_paths(arguments: argparse.Namespace, problem: Problem) -> _Outputs:
     """Where the model and its curves go; checked now, not after an hour of training."""
-    model_path: Path = arguments.output or Path(f"{problem.name}.safetensors")
-    plot_path: Path | None = arguments.plot
-    if plot_path is None and find_spec("matplotlib") is not None:
-        plot_path = model_path.with_suffix(".png")
-    if arguments.plot is not None and find_spec("matplotlib") is None:
+    model: Path = arguments.output or Path(f"{problem.name}.safetensors")
+    if model.suffix != ".safetensors":
+        example = f"{model.stem or problem.name}.safetensors"
+        raise ValueError(
+            f"[train] --output {model}: expected a name in .safetensors, such as {example}"
+        )
+    plot: Path | None = arguments.plot
+    if plot is not None and find_spec("matplotlib") is None:
         raise ValueError("[train] --plot needs matplotlib: pip install 'fastdnn[plot]'")
-    if model_path.suffix != ".safetensors":
-        raise ValueError(f"[train] --output {model_path}: expected a name in .safetensors")
-    if plot_path is not None and plot_path.suffix.lower() not in (".png", ".pdf", ".svg"):
-        raise ValueError(f"[train] --plot {plot_path}: expected a name in .png, .pdf or .svg")
-    for path in (model_path, plot_path):
-        if path is not None and not path.parent.is_dir():
-            raise ValueError(f"[train] there is no folder {path.parent} to write {path.name} into")
-        if path is not None and path.is_dir():
-            raise ValueError(f"[train] {path} is a folder; expected the name of a file")
-    return model_path, plot_path
+    if plot is None and find_spec("matplotlib") is not None:
+        plot = model.with_suffix(".png")
+    if plot is not None and plot.suffix.lower() not in (".png", ".pdf", ".svg"):
+        raise ValueError(f"[train] --plot {plot}: expected a name in .png, .pdf or .svg")
+    # A model takes numbers; this file says which numbers a table's columns become.
+    columns = None if problem.encoder is None else model.with_suffix(".columns.json")
+    taken = {} if problem.encoder is None else {Path(arguments.data).resolve(): "the input"}
+    for what, path in (("model", model), ("columns", columns), ("curves", plot)):
+        if path is not None:
+            _check_writable(what, path)
+            _check_apart(what, path, taken)
+            taken[path.resolve()] = f"the file of the {what}"
+    return _Outputs(model, columns, plot)
+
+
+def _check_writable(what: str, path: Path) -> None:
+    folder = path.parent
+    if not folder.is_dir():
+        raise ValueError(f"[train] there is no folder {folder} to write {path.name} into")
+    if path.is_dir():
+        raise ValueError(f"[train] {path} is a folder; expected the name of a file")
+    refused = next((p for p in (folder, path) if p.exists() and not os.access(p, os.W_OK)), None)
+    if refused is not None:
+        raise ValueError(
+            f"[train] {refused} is not writable, and the {what} would go to {path}; choose another "
+            "place by --output or --plot"
+        )
+
+
+def _check_apart(what: str, path: Path, taken: dict[Path, str]) -> None:
+    """Refuse to write over the input or another output, by whatever name or link."""
+    for other, name in taken.items():
+        same = path.resolve() == other
+        if same or (path.exists() and other.exists() and path.samefile(other)):
+            raise ValueError(
+                f"[train] the {what} would be written over {name}, {path}; choose another name by "
+                "--output or --plot"
+            )
+
+
+def _layer_sizes(problem: Problem, hidden: Sequence[int]) -> tuple[int, ...]:
+    return (math.prod(problem.train[0].shape[1:]), *hidden, problem.outputs)
+
+
+def _check_size(problem: Problem, hidden: Sequence[int]) -> None:
+    """Refuse a network that this machine cannot hold, before the system kills the process."""
+    sizes = _layer_sizes(problem, hidden)
+    weights = sum(before * after for before, after in pairwise(sizes))
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if weights * _BYTES_PER_WEIGHT > memory:
+        raise ValueError(
+            f"[train] layers of {'-'.join(map(str, sizes))} units have {weights:,} weights, which "
+            f"take at least {weights * _BYTES_PER_WEIGHT / 2**30:,.0f} GiB; this machine has "
+            f"{memory / 2**30:,.0f} GiB: choose smaller --hidden layers"
+        )
+
+
+def _stop_when_diverged() -> Any:
+    """A callback that ends the training after an epoch whose loss is not finite."""
+    from fastdnn.callbacks import Callback, Logs
+
+    class StopWhenDiverged(Callback):
+        def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+            if not _finite_losses(logs or {}):
+                self.model.stop_training = True
+
+    return StopWhenDiverged()
+
+
+def _has_diverged(model: Any, history: Mapping[str, Sequence[float]]) -> bool:
+    # The last step may have spoilt the weights after the last loss was taken.
+    finite_weights = all(np.isfinite(weight).all() for weight in model.get_weights())
+    return not finite_weights or not _finite_losses({k: v[-1] for k, v in history.items()})
+
+
+def _finite_losses(logs: Mapping[str, float]) -> bool:
+    return all(math.isfinite(logs[name]) for name in ("loss", "val_loss") if name in logs)
 
 
 def _introduce(
@@ -242,7 +362,7 @@ def _introduce(
     validation = len(problem.validation[0]) if problem.validation else 0
     what = f"{problem.outputs} classes" if problem.task == "classification" else "regression"
     shape = "x".join(str(size) for size in x.shape[1:])
-    sizes = (math.prod(x.shape[1:]), *arguments.hidden, problem.outputs)
+    sizes = _layer_sizes(problem, arguments.hidden)
     say(
         f"{problem.name}: {len(x)} rows to train, {validation} to validate, "
         f"{len(problem.test[0])} to test; inputs {shape}, {what}"
@@ -251,26 +371,29 @@ def _introduce(
         say(note)
     say(
         f"network: {'-'.join(map(str, sizes))}, {model.count_params():,} parameters; "
-        f"{arguments.optimizer}, batches of {batch}, {epochs} epochs"
+        f"{arguments.optimizer}, batches of {batch}, {epochs} epoch{'s' if epochs > 1 else ''}"
     )
+    if problem.encoder is not None and problem.task == "regression":
+        name, deviation = problem.encoder.target_name_, problem.encoder.target_deviation_
+        say(f"loss and mae of an epoch are of the standardised {name}: 1 is {deviation:.6g} of it")
 
 
-def _write(
-    problem: Problem, model: Any, history: Any, model_path: Path, plot_path: Path | None
-) -> dict[str, Path]:
+def _write(problem: Problem, model: Any, history: Any, outputs: _Outputs) -> dict[str, Path]:
     """Write the files; returns what was written -> where."""
-    model.save(model_path)
-    written = {"model": model_path}
-    if problem.encoder is not None:
-        # A model takes numbers; this says which numbers a table's columns become.
-        columns = model_path.with_suffix(".columns.json")
-        columns.write_text(json.dumps(problem.encoder.get_config(), indent=1) + "\n")
-        written["columns"] = columns
-    if plot_path is not None:
+    model.save(outputs.model)
+    written = {"model": outputs.model}
+    if outputs.columns is not None:
+        assert problem.encoder is not None, "which the path is there for"
+        outputs.columns.write_text(json.dumps(problem.encoder.get_config(), indent=1) + "\n")
+        written["columns"] = outputs.columns
+    if outputs.plot is not None:
         from fastdnn import plot
 
-        plot.history(history, plot_path)
-        written["curves"] = plot_path
+        unit = ""
+        if problem.encoder is not None and problem.task == "regression":
+            unit = f"of the standardised {problem.encoder.target_name_}"
+        plot.history(history, outputs.plot, unit=unit)
+        written["curves"] = outputs.plot
     return written
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +18,10 @@ from fastdnn.datasets.compressed import GzipErrors, open_decompressed
 
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null"})
 _LOOK_AT_ROWS = 1000
+# What a file that is no table may ask for is bounded: a line, and the cells of a column.
+_LONGEST_LINE = 2**24  # characters
+_LARGEST_COLUMN = 2**30  # bytes, of words
+_LARGEST_INTEGER = 2**53  # up to here float64 has them all
 _DELIMITERS = ",;\t|"
 # Python's float() also takes digits of other scripts and 1_000; those are words here.
 _NUMBER = re.compile(r"[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|inf(inity)?)", re.ASCII | re.IGNORECASE)
@@ -52,7 +56,7 @@ class Column:
         """The cells as words, "" where missing; numbers as short as they can be written."""
         if not self.is_numeric:
             return self.values
-        numbers = self.values.tolist()
+        numbers = (self.values + 0.0).tolist()  # makes -0 a plain 0
         return np.array(["" if math.isnan(x) else repr(x).removesuffix(".0") for x in numbers])
 
 
@@ -98,7 +102,8 @@ def read_csv(path: str | os.PathLike[str], *, header: bool | None = None) -> Tab
 
     Cells are separated by a comma, semicolon, tab or bar, whichever the first line has most of;
     blanks around them are dropped, and so are empty lines. A cell is missing if it is empty,
-    "?", "NA", "N/A", "NaN" or "null". A column whose other cells are all numbers is numeric.
+    "?", "NA", "N/A", "NaN" or "null". A column whose other cells are all numbers is numeric,
+    unless one is a whole number beyond 2^53: such are keys, and float64 would mix them up.
 
     Args:
         path: The file, in UTF-8.
@@ -106,8 +111,8 @@ def read_csv(path: str | os.PathLike[str], *, header: bool | None = None) -> Tab
             no two alike, above a column of numbers or unlike everything below it.
 
     Raises:
-        ValueError: The file is empty, is no text, has lines of unequal length, or holds an
-            infinite number; names the line.
+        ValueError: The file is empty, is no text, has lines of unequal length, lines or cells
+            of a length that tables do not have, or an infinite number; names the line.
         OSError: The file cannot be opened.
     """
     path = Path(path)
@@ -131,7 +136,8 @@ def read_csv(path: str | os.PathLike[str], *, header: bool | None = None) -> Tab
     else:
         names = [f"column {i}" for i in range(len(first))]
     columns = [
-        _to_column(name, cells) for name, cells in zip(names, zip(*rows, strict=True), strict=True)
+        _to_column(path, name, cells)
+        for name, cells in zip(names, zip(*rows, strict=True), strict=True)
     ]
     for column in columns:
         if column.is_numeric and np.isinf(column.values).any():
@@ -171,10 +177,12 @@ def _parse(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
         open_decompressed(path) as stream,
         io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as text,
     ):
-        first = next((line for line in islice(text, 100) if line.strip()), "")
+        first = next((line for line in islice(_lines(path, text), 100) if line.strip()), "")
         text.seek(0)
         delimiter = max(_DELIMITERS, key=first.count)
-        reader = csv.reader(text, delimiter=delimiter, skipinitialspace=True, strict=True)
+        reader = csv.reader(
+            _lines(path, text), delimiter=delimiter, skipinitialspace=True, strict=True
+        )
         try:
             for cells in reader:
                 stripped = tuple(cell.strip() for cell in cells)
@@ -186,9 +194,30 @@ def _parse(path: Path) -> Iterator[tuple[int, tuple[str, ...]]]:
             ) from None
 
 
-def _to_column(name: str, cells: Sequence[str]) -> Column:
+def _lines(path: Path, text: TextIO) -> Iterator[str]:
+    """The file's lines, none of which takes all of the memory."""
+    number = 0
+    while line := text.readline(_LONGEST_LINE + 1):
+        number += 1
+        if len(line) > _LONGEST_LINE:
+            raise ValueError(
+                f"[read_csv] {path.name}, line {number} has more than {_LONGEST_LINE:,} "
+                "characters; expected lines of cells: is this a CSV file?"
+            )
+        yield line
+
+
+def _to_column(path: Path, name: str, cells: Sequence[str]) -> Column:
     values = {cell: _number(cell) for cell in set(cells)}
-    if any(value is None for value in values.values()):
+    if any(value is None or _is_key(cell, value) for cell, value in values.items()):
+        # Each cell of NumPy's arrays of words takes the room of the longest, 4 bytes a letter.
+        longest = max(map(len, values))
+        if 4 * longest * len(cells) > _LARGEST_COLUMN:
+            raise ValueError(
+                f"[read_csv] {path.name}: column {name!r} has a cell of {longest:,} characters; "
+                f"expected at most {_LARGEST_COLUMN // (4 * len(cells)):,} in a column of "
+                f"{len(cells):,} rows: shorten the cell or remove the column"
+            )
         words = ["" if cell.lower() in MISSING else cell for cell in cells]
         return Column(name, np.array(words))
     numbers = (values[cell] for cell in cells)
@@ -200,6 +229,11 @@ def _number(cell: str) -> float | None:
     if _NUMBER.fullmatch(cell):
         return float(cell)
     return math.nan if cell.lower() in MISSING else None
+
+
+def _is_key(cell: str, value: float) -> bool:
+    """Whether the cell is a whole number that float64 may not hold to the last digit."""
+    return abs(value) > _LARGEST_INTEGER and cell.lstrip("+-").isdecimal()
 
 
 def _looks_like_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:

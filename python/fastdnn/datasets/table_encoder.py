@@ -12,7 +12,7 @@ from fastdnn.datasets.table import Column, Table
 
 Task = Literal["classification", "regression"]
 _FORMAT = "fastdnn table encoder 1"
-_MOST_INTEGER_CLASSES = 20
+MOST_INTEGER_CLASSES = 20
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def guess_task(target: Column) -> Task:
     if not target.is_numeric:
         return "classification"
     known = np.unique(target.values[~target.missing])
-    few = len(known) <= _MOST_INTEGER_CLASSES and 2 * len(known) <= len(target.values)
+    few = len(known) <= MOST_INTEGER_CLASSES and 2 * len(known) <= len(target.values)
     return "classification" if few and bool((known == np.round(known)).all()) else "regression"
 
 
@@ -74,6 +74,7 @@ class TableEncoder:
         target_name_: The target column's name.
         classes_: The classes' names, sorted; empty for regression.
         ignored_: The names of the columns left out.
+        target_deviation_: What 1 of the standardised target is in its own unit; else 1.
 
     >>> from fastdnn.datasets.table import Column, Table
     >>> size = Column("size", np.array([1.0, 3.0, np.nan, 2.0]))
@@ -104,7 +105,7 @@ class TableEncoder:
         self.task_: Task = self.task or guess_task(target)
         self.target_name_ = target.name
         self.classes_: tuple[str, ...] = ()
-        self._mean, self._deviation = 0.0, 1.0
+        self._mean, self.target_deviation_ = 0.0, 1.0
         if self.task_ == "classification":
             self.classes_ = _classes(target)
         else:
@@ -120,7 +121,7 @@ class TableEncoder:
                     f"[TableEncoder] the target {target.name!r} has the same value in every row; "
                     "there is nothing to learn"
                 )
-            self._mean, self._deviation = float(known.mean()), float(known.std())
+            self._mean, self.target_deviation_ = float(known.mean()), float(known.std())
         features: list[_Numeric | _Categorical] = []
         ignored = []
         for i, column in enumerate(table.columns):
@@ -200,7 +201,7 @@ class TableEncoder:
         if not column.is_numeric:
             raise _holds_words(column.name)
         known = ~column.missing
-        values = (np.where(known, column.values, self._mean) - self._mean) / self._deviation
+        values = (np.where(known, column.values, self._mean) - self._mean) / self.target_deviation_
         return values[:, np.newaxis].astype(np.float32), known
 
     def inverse_transform_target(
@@ -219,7 +220,7 @@ class TableEncoder:
             names: npt.NDArray[np.str_] = np.array(self.classes_)[np.argmax(outputs, axis=1)]
             return names
         values: npt.NDArray[np.float64] = np.asarray(outputs, np.float64).reshape(-1)
-        return values * self._deviation + self._mean
+        return values * self.target_deviation_ + self._mean
 
     def get_config(self) -> dict[str, Any]:
         """What `fit` learnt, as values JSON can hold."""
@@ -229,7 +230,7 @@ class TableEncoder:
             "target": self.target_name_,
             "classes": list(self.classes_),
             "target_mean": self._mean,
-            "target_deviation": self._deviation,
+            "target_deviation": self.target_deviation_,
             "ignored": list(self.ignored_),
             "features": [
                 {
@@ -263,7 +264,7 @@ class TableEncoder:
         if (task == "classification") != (len(encoder.classes_) > 1):
             raise _bad_entry("classes", "two or more, or none for regression", encoder.classes_)
         encoder._mean = _number(config, "target_mean")
-        encoder._deviation = _number(config, "target_deviation", positive=True)
+        encoder.target_deviation_ = _number(config, "target_deviation", positive=True)
         encoder.ignored_ = _strings(config, "ignored")
         features = config.get("features")
         if not isinstance(features, list) or not features:
@@ -284,7 +285,7 @@ def _classes(target: Column) -> tuple[str, ...]:
         raise ValueError(
             f"[TableEncoder] the target {target.name!r} has {found}; expected two or more classes"
         )
-    if len(classes) > _MOST_INTEGER_CLASSES and 2 * len(classes) > len(known):
+    if len(classes) > MOST_INTEGER_CLASSES and 2 * len(classes) > len(known):
         raise ValueError(
             f"[TableEncoder] the target {target.name!r} has {len(classes)} different values in "
             f"{len(known)} rows, too many to be classes; choose another target"
