@@ -11,7 +11,7 @@ from fastdnn.benchmark.trainers.fastdnn_trainers import BatchTrainer, FitTrainer
 from fastdnn.benchmark.trainers.jax_trainer import JaxTrainer
 from fastdnn.benchmark.trainers.numpy_trainer import NumpyTrainer
 from fastdnn.benchmark.trainers.sklearn_trainer import SklearnTrainer
-from fastdnn.benchmark.trainers.torch_trainer import TorchTrainer
+from fastdnn.benchmark.trainers.torch_trainer import TorchFitTrainer, TorchTrainer
 from fastdnn.benchmark.workloads import WORKLOADS, Data, Trainer, Workload
 
 # What the steps cost is an average over so many rows: more than the caches hold for 784 columns.
@@ -23,6 +23,7 @@ TRAINERS: dict[str, Callable[[Workload, Data, int], Trainer]] = {
     "fastdnn, train_on_batch": BatchTrainer,
     "numpy": NumpyTrainer,
     "torch": TorchTrainer,
+    "torch, as fit does": TorchFitTrainer,
     "jax": JaxTrainer,
     "scikit-learn": SklearnTrainer,
 }

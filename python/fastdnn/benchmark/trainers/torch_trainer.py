@@ -45,9 +45,16 @@ class TorchTrainer:
     def run(self) -> None:
         """Train on every batch."""
         for x, labels in self._batches:
-            self._optimizer.zero_grad()
-            self._loss(self._model(x), labels).backward()
-            self._optimizer.step()
+            self._step(x, labels)
+
+    def _step(self, x: Any, labels: Any) -> tuple[Any, Any]:
+        """Train on a batch and return the loss and the logits."""
+        self._optimizer.zero_grad()
+        logits = self._model(x)
+        loss = self._loss(logits, labels)
+        loss.backward()
+        self._optimizer.step()
+        return loss, logits
 
     def kernels(self) -> list[Array]:
         """Return copies of the kernels."""
@@ -60,3 +67,23 @@ class TorchTrainer:
         if workload.optimizer == "rmsprop":
             return optim.RMSprop(parameters, rate, alpha=0.9, eps=1e-7)
         return optim.SGD(parameters, rate, 0.9 if workload.optimizer == "momentum" else 0.0)
+
+
+class TorchFitTrainer(TorchTrainer):
+    """The same loop doing what `fit` does: new batches every epoch, mean loss and accuracy."""
+
+    def __init__(self, workload: Workload, data: Data, threads: int) -> None:
+        super().__init__(workload, data, threads)
+        self._torch = import_peer("torch", "torch")
+        self._x, self._labels = map(self._torch.cat, zip(*self._batches, strict=True))
+        self._size = workload.batch_size
+
+    def run(self) -> None:
+        """Train an epoch on shuffled rows."""
+        total, right = self._torch.zeros(()), self._torch.zeros((), dtype=self._torch.int64)
+        for rows in self._torch.randperm(len(self._x)).split(self._size):
+            x, labels = self._x[rows], self._labels[rows]
+            loss, logits = self._step(x, labels)
+            total += loss.detach() * len(rows)
+            right += (logits.argmax(1) == labels).sum()
+        self.loss, self.accuracy = total.item() / len(self._x), right.item() / len(self._x)
