@@ -1,3 +1,7 @@
+import contextlib
+import os
+import sys
+
 import numpy as np
 import pytest
 
@@ -136,3 +140,73 @@ def test_format():
     assert format_logs(
         {"loss": 1e-5, "n": 0.0, "big": 1e7}
     ) == "loss=1.0000e-05, n=0.0000, big=" + ("1.0000e+07")
+
+
+@pytest.mark.parametrize(
+    "name, call",
+    [
+        ("compile", lambda model: model.compile("sgd", "mse")),
+        ("fit", lambda model: model.fit(np.ones((4, 3)), np.ones(4), verbose=0)),
+        ("add", lambda model: model.add(fd.layers.Dense(2))),
+        ("pop", lambda model: model.pop()),
+    ],
+)
+@pytest.mark.parametrize("event", ["on_train_begin", "on_train_batch_end", "on_epoch_end"])
+def test_callbacks_cannot_change_what_is_trained(name, call, event):
+    messages = []
+
+    def refused(self, *arguments):
+        with pytest.raises(
+            RuntimeError, match=rf"\[{name}\] received a call while fit runs"
+        ) as error:
+            call(self.model)
+        messages.append(error)
+
+    model, history = _fit(type("Change", (Callback,), {event: refused})())
+    assert messages and len(history.history["loss"]) == 2 and len(model.layers) == 1
+    call(model)
+
+
+def test_after_a_failed_callback_the_model_can_be_compiled():
+    class Fail(Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            failed.append(self.model)
+            raise KeyboardInterrupt
+
+    failed = []
+    with pytest.raises(KeyboardInterrupt):
+        _fit(Fail())
+    failed[0].compile("sgd", "mse")
+
+
+def _terminal_output(monkeypatch, columns, **kwargs):
+    """Return the lines that a fit leaves on a terminal of so many columns."""
+    fcntl, pty = pytest.importorskip("fcntl"), pytest.importorskip("pty")
+    termios, struct = pytest.importorskip("termios"), pytest.importorskip("struct")
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    with os.fdopen(theirs, "w") as terminal, monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", terminal)
+        fd.set_seed(1)
+        _fit(**kwargs)
+    out = b""
+    # What the terminal has sent is there; at its end there is an error or nothing.
+    with os.fdopen(ours, "rb", buffering=0) as sent, contextlib.suppress(OSError):
+        while chunk := sent.read(4096):
+            out += chunk
+    lines = out.decode().replace("\r\n", "\n").split("\n")
+    return [line.split("\r")[-1] for line in lines if line]
+
+
+@pytest.mark.parametrize("columns, bar", [(200, True), (100, True), (80, False), (70, False)])
+def test_the_line_fits_the_terminal(monkeypatch, columns, bar):
+    lines = _terminal_output(monkeypatch, columns, verbose=1, epochs=1, validation_split=0.5)
+    assert lines[-1].startswith("Epoch 1/1") and len(lines[-1].rstrip()) <= columns
+    for name in ("loss=", "mae=", "val_loss=", "val_mae="):
+        assert f"{name}" in lines[-1]
+    assert ("|" in lines[-1]) == bar
+
+
+def test_numbers_that_fit_no_line_get_one_of_their_own(monkeypatch):
+    lines = _terminal_output(monkeypatch, 40, verbose=1, epochs=1, validation_split=0.5)
+    assert lines[-1].startswith("loss=") and "val_mae=" in lines[-1]

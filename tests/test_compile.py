@@ -1,3 +1,4 @@
+import copy
 import math
 
 import numpy as np
@@ -153,3 +154,38 @@ def test_freezing_before_compile_keeps_the_optimizers_state():
     model.layers[0].trainable = True
     model.fit(x, y, batch_size=4, verbose=0)
     assert optimizer.iterations == 14
+
+
+@pytest.mark.parametrize(
+    "optimizer, name",
+    [
+        (optimizers.SGD(), "momentum"),
+        (optimizers.SGD(), "nesterov"),
+        (optimizers.RMSprop(), "centered"),
+        (optimizers.Adam(), "beta_1"),
+    ],
+)
+def test_only_the_learning_rate_of_an_optimizer_changes(optimizer, name):
+    before = getattr(optimizer, name)
+    with pytest.raises(AttributeError, match=rf"{name}: received 0.9; only learning_rate may be c"):
+        setattr(optimizer, name, 0.9)
+    assert getattr(optimizer, name) == before
+    optimizer.learning_rate, optimizer.note = 0.5, "mine"
+    optimizer.note = "changed"
+    assert copy.deepcopy(optimizer).learning_rate == 0.5
+
+
+def test_other_metrics_for_the_same_optimizer_keep_its_state():
+    model, optimizer = _model(), optimizers.SGD(momentum=0.9)
+    model.compile(optimizer, "mse")
+    x, y = np.ones((4, 4), np.float32), np.ones((4, 3), np.float32)
+    model.fit(x, y, verbose=0)
+    slots = [view.copy() for view in model._binding.slots().values()]
+    model.compile(optimizer, "mse", metrics=["mae"])
+    model.layers[0].trainable = False
+    model.layers[0].trainable = True
+    model.add(fd.layers.Activation("linear"))
+    model.evaluate(x, y, verbose=0)
+    for before, view in zip(slots, model._binding.slots().values(), strict=True):
+        np.testing.assert_array_equal(before, view)
+    assert model._binding.network.iterations == 1

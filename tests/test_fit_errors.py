@@ -63,6 +63,24 @@ DATA = [
     (SPARSE, {"class_weight": [1, 2]}, r"class_weight: received \[1, 2\]; expected a dict such as"),
     (SPARSE, {"class_weight": {0: "a"}}, r"class_weight: received 'a' for class 0; expected a fin"),
     (SPARSE, {"class_weight": {0: np.nan}}, r"class_weight: received nan for class 0"),
+    (SPARSE, {"class_weight": {0: 1e39}}, r"received 1e\+39 for class 0; expected a finite num"),
+    (SPARSE, {"class_weight": {0: -1}}, r"class_weight: received -1 for class 0"),
+    (SPARSE, {"class_weight": {0: None}}, r"class_weight: received None for class 0"),
+    (SPARSE, {"class_weight": {3: 1}}, r"class_weight: received the class 3; expected integers from"
+     r" 0 to 2"),
+    (SPARSE, {"class_weight": {-1: 1}}, r"class_weight: received the class -1"),
+    (SPARSE, {"class_weight": {"0": 1}}, r"class_weight: received the class '0'"),
+    (SPARSE, {"class_weight": {0.5: 1}}, r"class_weight: received the class 0.5"),
+    (SPARSE, {"class_weight": {True: 1}}, r"class_weight: received the class True"),
+    (SPARSE, {"class_weight": {1: 1e30}, "sample_weight": np.full(20, 1e30)}, r"class_weight: rec"
+     r"eived 1e\+30 for row 1, which float32 cannot hold times its sample_weight"),
+    (SPARSE, {"x": np.ma.masked_array(X, X > 0)}, r"x: received a masked array; .*x.filled\(0\)"),
+    (SPARSE, {"y": np.ma.masked_array(Y, Y > 1)}, r"y: received a masked array; .*y.filled\(0\)"),
+    (SPARSE, {"sample_weight": np.ma.masked_array(np.ones(20), Y > 1)}, r"sample_weight: rec"
+     r"eived a masked array"),
+    (SPARSE, {"callbacks": 3}, r"\[fit\] callbacks: received 3 of type int; expected objects of "),
+    (SPARSE, {"callbacks": [fd.callbacks.History]}, r"callbacks: received <class .* of type type"),
+    (SPARSE, {"max_seconds": np.nan}, r"\[fit\] max_seconds: received nan; expected a number of"),
     (SPARSE, {"validation_data": X}, r"validation_data: received ndarray; expected \(x, y\) or"),
     (SPARSE, {"validation_data": (X[:, :2], Y)}, r"\[fit validation_data\] x: received shape"),
     (SPARSE, {"validation_data": (X, Y + 1)}, r"\[fit validation_data\] y: received the label 3"),
@@ -106,11 +124,23 @@ def test_fit(loss, arguments, message):
 
 @pytest.mark.parametrize(
     "arguments",
-    [{"x": _with(X, (0, 0), np.nan)}, {"y": Y + 1}, {"epochs": -1}, {"class_weight": 3}],
+    [
+        {"x": _with(X, (0, 0), np.nan)},
+        {"y": Y + 1},
+        {"epochs": -1},
+        {"class_weight": 3},
+        {"validation_data": (X[:, :2], Y)},
+        {"validation_data": (X, Y + 1)},
+        {"validation_data": X},
+        {"validation_split": 2.0},
+        {"validation_split": 0.5, "validation_batch_size": 0},
+        {"callbacks": [3]},
+        {"max_seconds": -1},
+    ],
 )
 def test_a_failed_first_fit_does_not_build(arguments):
     model = _model(SPARSE, shape=None)
-    with pytest.raises(ValueError, match=r"\[fit\]"):
+    with pytest.raises(ValueError, match=r"\[fit"):
         model.fit(**{"x": X, "y": Y, "verbose": 0} | arguments)
     assert not model.built and not model.layers[0].built
     model.fit(X[:, :2], Y, verbose=0)
@@ -156,3 +186,25 @@ def test_a_model_without_layers():
     model.compile("sgd", "mse")
     with pytest.raises(ValueError, match=r"\[sequential\] the model has no layers; add some"):
         model.fit(X, Y, verbose=0)
+
+
+def test_class_weights_by_the_numbers_of_numpy():
+    fd.set_seed(1)
+    losses = []
+    for weights in ({0: 2.0, 2: 0.0}, {np.float64(0.0): np.float32(2.0), np.int64(2): np.int8(0)}):
+        fd.set_seed(1)
+        model = _model(SPARSE)
+        losses.append(model.fit(X, Y, class_weight=weights, verbose=0).history["loss"])
+    assert losses[0] == losses[1]
+
+
+def test_a_validation_split_in_float32():
+    seen = []
+
+    class Count(fd.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            seen.append(self.params["steps"])
+
+    for share in (0.2, np.float32(0.2), np.float16(0.2)):
+        _model(SPARSE).fit(X, Y, batch_size=1, validation_split=share, callbacks=Count(), verbose=0)
+    assert seen == [16, 16, 16]

@@ -126,6 +126,15 @@ def test_names_of_activations():
         (lambda: layers.Dense(3, name="a/b"), r"name: received 'a/b'; expected a string without"),
         (lambda: layers.Dense(3, kernel_initializer="x"), r"\[Dense\] initializer: received 'x'"),
         (lambda: layers.Dropout(1.0), r"\[Dropout\] rate: received 1.0; expected a number"),
+        (
+            lambda: layers.Dense(2**63),
+            r"units: received 9223372036854775808; .* at most 2147483647",
+        ),
+        (lambda: layers.Dense(True), r"\[Dense\] units: received True"),
+        (lambda: layers.Dense(np.ones(2)), r"\[Dense\] units: received array"),
+        (lambda: layers.Dropout(0.9999999999), r"rate: received 0.9999999999; .* also in float32"),
+        (lambda: layers.Dropout("x"), r"\[Dropout\] rate: received 'x'"),
+        (lambda: layers.Dropout(0.1, seed=0.5), r"\[Dropout\] seed: received 0.5"),
         (lambda: layers.Dropout(-0.1), r"\[Dropout\] rate: received -0.1"),
         (lambda: layers.Dropout(0.1, seed=-1), r"\[Dropout\] seed: received -1"),
         (lambda: layers.BatchNormalization(axis=0), r"axis: received 0; expected -1"),
@@ -133,6 +142,25 @@ def test_names_of_activations():
         (lambda: layers.BatchNormalization(epsilon=0), r"epsilon: received 0; expected a positive"),
         (lambda: layers.ReLU(max_value=3), r"\[ReLU\] received max_value=3"),
         (lambda: layers.LeakyReLU(-1), r"negative_slope: received -1; expected a number of at"),
+        (lambda: layers.LeakyReLU(np.nan), r"\[LeakyReLU\] negative_slope: received nan"),
+        (lambda: layers.ELU(-0.5), r"\[ELU\] alpha: received -0.5; expected a number of at least"),
+        (lambda: layers.ELU("x"), r"\[ELU\] alpha: received 'x'"),
+        (
+            lambda: layers.Dense(3, {"name": "elu", "alpha": np.nan}),
+            r"\[Dense\] alpha: received nan; expected a number of at least zero",
+        ),
+        (
+            lambda: layers.Dense(3, {"name": "leaky_relu", "alpha": None}),
+            r"\[Dense\] alpha: received None",
+        ),
+        (
+            lambda: layers.Activation(activations.Nonlinearity("elu", -1.0)),
+            r"\[Activation\] alpha: received -1.0",
+        ),
+        (lambda: layers.BatchNormalization(momentum="x"), r"momentum: received 'x'; expected"),
+        (lambda: fd.Input(shape=(2**63,)), r"\[Input\] shape: .*at most 2147483647 elements a row"),
+        (lambda: fd.Input(shape=(2**20, 2**20)), r"\[Input\] shape: .*at most 2147483647"),
+        (lambda: fd.Input(shape=np.ones(2)), r"\[Input\] shape: received array"),
         (lambda: fd.Input(shape=(0,)), r"\[Input\] shape: received \(0,\); expected a tuple"),
         (lambda: fd.Input(shape=()), r"\[Input\] shape: received \(\)"),
         (lambda: fd.Input(shape=(None, 3)), r"\[Input\] shape: received \(None, 3\)"),
@@ -142,3 +170,9 @@ def test_names_of_activations():
 def test_errors(create, message):
     with pytest.raises(ValueError, match=message):
         create()
+
+
+def test_numbers_may_be_numpy_s():
+    dense = layers.Dense(np.int64(3), activation=layers.ELU(np.float32(0.5)))
+    assert (dense.units, dense.nonlinearity.alpha) == (3, 0.5)
+    assert layers.Dropout(np.float32(0.5), seed=np.int64(3)).get_config()["seed"] == 3

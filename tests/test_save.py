@@ -160,7 +160,7 @@ def _rewrite(path, **changes):
     save_file(load_file(path), path, metadata)
 
 
-HUGE = {"units": 2**40, "name": "dense"}
+HUGE = {"units": 2**30, "name": "dense"}
 
 
 @pytest.mark.parametrize(
@@ -280,3 +280,91 @@ def test_an_unbuilt_model_is_not_saved(tmp_path):
         with pytest.raises(ValueError, match="the model has no weights yet"):
             save(tmp_path / "m.safetensors")
     assert not list(tmp_path.iterdir())
+
+
+def test_a_link_stays_a_link(tmp_path):
+    target, link = tmp_path / "deep" / "target.safetensors", tmp_path / "m.safetensors"
+    target.parent.mkdir()
+    link.symlink_to(target)
+    for _ in range(2):  # a link to nothing, then to a file
+        _model().save(link)
+        assert link.is_symlink() and [target] == list(target.parent.iterdir())
+        _assert_equal(fd.load_model(link), fd.load_model(target))
+    with pytest.raises(FileExistsError, match="exists already"):
+        _model().save(link, overwrite=False)
+
+
+def test_only_ordinary_files_are_replaced(tmp_path):
+    pipe, circle = tmp_path / "pipe", tmp_path / "circle"
+    os.mkfifo(pipe)
+    circle.symlink_to(circle)
+    for path in (pipe, circle, "/dev/null"):
+        with pytest.raises(OSError, match=r"\[save\] received .*; expected the name of an ordin"):
+            _model().save(path)
+    assert stat.S_ISFIFO(pipe.stat().st_mode) and sorted(tmp_path.iterdir()) == [circle, pipe]
+
+
+def test_the_mode_of_an_old_file_is_kept_and_the_umask_never_set(tmp_path, monkeypatch):
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(b"old")
+    path.chmod(0o606)
+    modes = []
+
+    def note_mode(handle):
+        modes.append(stat.S_IMODE(os.fstat(handle).st_mode))
+
+    monkeypatch.setattr(os, "umask", None)
+    monkeypatch.setattr(os, "fsync", note_mode)
+    _model().save(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o606
+    assert not modes[0] & ~0o606
+
+
+def _change_units(model):
+    model.layers[0].units = 8
+
+
+def _change_name(model):
+    model.layers[1]._name = "dense"  # past the check of `name`
+
+
+def _change_rate(model):
+    model.layers[2].rate = 2.0
+
+
+def _change_seed(model):
+    model.seed = -1
+
+
+def _change_momentum(model):
+    model.optimizer.__dict__["momentum"] = 0.9  # past the check of the optimizer
+
+
+def _change_smoothing(model):
+    model._compiled.loss.label_smoothing = 7.0
+
+
+@pytest.mark.parametrize(
+    "change",
+    [_change_units, _change_name, _change_rate, _change_seed, _change_momentum, _change_smoothing],
+)
+def test_nothing_is_written_that_cannot_be_read(tmp_path, change):
+    model = _model()
+    model.compile(fd.optimizers.RMSprop(), fd.losses.CategoricalCrossentropy())
+    model.fit(np.ones((4, 4)), np.eye(3)[[0, 1, 2, 0]], verbose=0)
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(b"old")
+    change(model)
+    with pytest.raises(ValueError, match=r"\[save\] the model is not what its layers and optim"):
+        model.save(path)
+    assert path.read_bytes() == b"old" and list(tmp_path.iterdir()) == [path]
+
+
+def test_saving_and_loading_draw_no_seed(tmp_path):
+    fd.set_seed(1)
+    expected = [fd.Sequential().seed, fd.Sequential().seed][1]
+    fd.set_seed(1)
+    model = fd.Sequential([fd.Input(shape=(2,)), layers.Dense(1)])
+    model.save(tmp_path / "m.safetensors")
+    fd.load_model(tmp_path / "m.safetensors")
+    assert fd.Sequential().seed == expected

@@ -7,6 +7,7 @@ import pytest
 
 import fastdnn as fd
 from fastdnn import layers
+from fastdnn.layers import Weight
 
 
 def _model(**kwargs):
@@ -231,3 +232,137 @@ def test_copies_and_pickles_train_on_alike(rng):
         other.fit(x, y, epochs=2, verbose=0)
         for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_models_without_weights_are_copied_and_pickled(rng):
+    x, y = _data(rng)
+    old = _model()
+    model = fd.Sequential([old.layers[0].clone(), layers.Dense(3, activation="softmax")])
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+    model.fit(x, y, verbose=0)
+    for other in copies:
+        assert not other.built and all(layer.model is other for layer in other.layers)
+        other.fit(x, y, verbose=0)
+        for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    layer = copy.deepcopy(old.layers[0])
+    assert layer.model is None
+    np.testing.assert_array_equal(layer.kernel.value, old.layers[0].kernel.value)
+
+
+def _state(model):
+    binding = model._binding
+    slots = [view.copy() for view in binding.slots().values()]
+    return [*model.get_weights(), *slots, np.array(binding.network.iterations)]
+
+
+def _freeze(model):
+    model.layers[0].trainable = False
+    model.get_weights()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda model: model.add(layers.Dense(2)),
+        lambda model: model.pop(),
+        lambda model: model.build((None, 4)),
+        _freeze,
+    ],
+    ids=["add", "pop", "build", "freeze"],
+)
+@pytest.mark.parametrize("calls", range(10))
+def test_a_change_that_is_interrupted_does_not_happen(rng, monkeypatch, change, calls):
+    x, y = _data(rng)
+    model = _model()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, y, verbose=0)
+    before, binding, members = _state(model), model._binding, model.layers
+    views = [weight.value for weight in model.weights]
+    bind, left = Weight.bind, calls
+
+    def interrupted(weight, view):
+        nonlocal left
+        left -= 1
+        if left == -1:
+            raise KeyboardInterrupt
+        bind(weight, view)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Weight, "bind", interrupted)
+        try:
+            change(model)
+            assert left >= 0
+            return
+        except KeyboardInterrupt:
+            pass
+    model.layers[0].trainable = True
+    assert model._binding is binding and model.layers == members
+    assert all(w.value is view for w, view in zip(model.weights, views, strict=True))
+    assert all(layer.model is model for layer in members)
+    for a, b in zip(before, _state(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+    model.fit(x, y, verbose=0)
+
+
+def test_an_interrupted_compilation_keeps_the_optimizers_state(rng, monkeypatch):
+    x, y = _data(rng)
+    model = _model()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    model.fit(x, y, verbose=0)
+    before, network = _state(model), model._binding.network
+
+    class Interrupted:
+        """The network, where Ctrl-C comes at the very end of a compilation."""
+
+        def __getattr__(self, name):
+            return getattr(network, name)
+
+        def __setattr__(self, name, value):
+            setattr(network, name, value)
+
+        def compile(self, *arguments):
+            network.compile(*arguments)
+            raise KeyboardInterrupt
+
+    model.compile(model.optimizer, model.loss, ["accuracy"])
+    with monkeypatch.context() as patch:
+        patch.setattr(model._binding, "network", Interrupted())
+        with pytest.raises(KeyboardInterrupt):
+            model.evaluate(x, y, verbose=0)
+    for a, b in zip(before, _state(model), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert len(model.evaluate(x, y, verbose=0)) == 2
+
+
+def test_names_of_layers_can_be_changed_to_other_names():
+    model = _model()
+    model.layers[0].name = "first"
+    assert model.weights[0].path == "first/kernel"
+    with pytest.raises(ValueError, match=r"name: received 'dense_1', the name of another layer"):
+        model.layers[0].name = "dense_1"
+    with pytest.raises(ValueError, match=r"name: received 'a/b'; expected a string without '/'"):
+        model.layers[0].name = "a/b"
+    assert model.layers[0].name == "first"
+
+
+def test_set_weights_takes_the_models_own_arrays():
+    model = fd.Sequential([fd.Input(shape=(4,)), layers.Dense(4), layers.Dense(4)])
+    first, bias, second, last = (weight.value for weight in model.weights)
+    before = model.get_weights()
+    model.set_weights([second, last, first.T, bias])
+    for got, wanted in zip(model.weights, (2, 3, 0, 1), strict=True):
+        value = before[wanted].T if wanted == 0 else before[wanted]
+        np.testing.assert_array_equal(got.value, value)
+
+
+def test_set_weights_refuses_what_float32_cannot_hold():
+    model = fd.Sequential([fd.Input(shape=(4,)), layers.Dense(3)])
+    before = model.get_weights()
+    with pytest.raises(ValueError, match=r"dense/bias\] received 1e\+300, which float32 cannot"):
+        model.set_weights([np.zeros((4, 3)), np.array([0.0, 1e300, np.inf])])
+    with pytest.raises(ValueError, match=r"dense/bias\] received a masked array"):
+        model.set_weights([np.zeros((4, 3)), np.ma.masked_array(np.zeros(3), True)])
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)

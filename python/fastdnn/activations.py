@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import _core, ops
-from fastdnn.configuration import unknown_name
+from fastdnn.configuration import is_number, unknown_name
 
 Array = npt.NDArray[np.float32]
 
@@ -142,12 +142,14 @@ def get(identifier: Any, where: str = "activations.get") -> Nonlinearity:
     if identifier is None:
         return Nonlinearity("linear")
     if isinstance(identifier, Nonlinearity):
+        checked_slope(where, "alpha", identifier.alpha)
         return identifier
     carried = getattr(identifier, "nonlinearity", None)
     if isinstance(carried, Nonlinearity):
         return carried
     if isinstance(identifier, Mapping) and identifier.keys() == {"name", "alpha"}:
-        return Nonlinearity(get(identifier["name"], where).name, float(identifier["alpha"]))
+        slope = checked_slope(where, "alpha", identifier["alpha"])
+        return Nonlinearity(get(identifier["name"], where).name, slope)
     if identifier in _FUNCTIONS:
         identifier = identifier.__name__
     if not isinstance(identifier, str):
@@ -159,6 +161,15 @@ def get(identifier: Any, where: str = "activations.get") -> Nonlinearity:
     if name not in NAMES:
         raise ValueError(unknown_name(where, "activation", identifier, NAMES))
     return Nonlinearity(name, _default_alpha(name))
+
+
+def checked_slope(where: str, name: str, value: Any) -> float:
+    """Return the slope of an activation as a float, or raise a ValueError."""
+    if not is_number(value) or not 0.0 <= value < 1e30:
+        raise ValueError(
+            f"[{where}] {name}: received {value!r}; expected a number of at least zero"
+        )
+    return float(value)
 
 
 def serialize(nonlinearity: Nonlinearity) -> str | dict[str, Any]:

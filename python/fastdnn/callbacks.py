@@ -102,13 +102,19 @@ class ProgressBar(Callback):
         """Move the bar."""
         if self._bar is not None:
             self._bar.set_postfix_str(format_logs(logs or {}), refresh=False)
+            _fit_line(self._bar)
             self._bar.update(steps - self._bar.n)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Close the bar, or print the line."""
         if self._bar is not None:
-            self._bar.set_postfix_str(format_logs(logs or {}))
+            numbers = format_logs(logs or {})
+            self._bar.set_postfix_str(numbers, refresh=False)
+            fits = _fit_line(self._bar)
+            self._bar.refresh()
             self.close()
+            if not fits:
+                print(numbers, flush=True)  # the terminal breaks the line
         elif self.verbose == 2:
             seconds = time.perf_counter() - self._start
             line = f"{self._title(epoch)} - {seconds:.1f}s - {format_logs(logs or {}, ': ', ' - ')}"
@@ -140,6 +146,20 @@ class CallbackList:
             getattr(callback, event)(*arguments)
 
 
+def checked_callbacks(callbacks: Any) -> list[Callback]:
+    """Return the callbacks of `fit` in a list, or raise a ValueError."""
+    if callbacks is None or isinstance(callbacks, Callback):
+        return [] if callbacks is None else [callbacks]
+    found = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
+    for callback in found:
+        if not isinstance(callback, Callback):
+            raise ValueError(
+                f"[fit] callbacks: received {callback!r} of type {type(callback).__name__}; "
+                "expected objects of classes derived from fastdnn.callbacks.Callback"
+            )
+    return found
+
+
 def chosen_verbosity(verbose: int | str) -> int:
     """Return 0, 1 or 2; "auto" is 1 on a terminal and 2 elsewhere."""
     if verbose == "auto":
@@ -154,6 +174,27 @@ def progress_bar(title: str, total: int, delay: float = 0.0) -> Any:
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     return tqdm(total=total, desc=title, file=sys.stdout, delay=delay, dynamic_ncols=True)
+
+
+# What a line shows, from much to little; tqdm would cut off its end, the newest numbers.
+_LAYOUTS = (
+    "{l_bar}{bar}{r_bar}",
+    "{l_bar}{bar}| {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
+    "{desc}: {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
+    "{desc}{postfix}",
+)
+
+
+def _fit_line(bar: Any) -> bool:
+    """Choose the fullest layout that fits the terminal; return whether one does."""
+    shown = bar.format_dict
+    for layout in _LAYOUTS:
+        bar.bar_format = layout
+        # Without a width, tqdm draws a bar of ten columns and cuts nothing.
+        line = bar.format_meter(**shown | {"bar_format": layout, "ncols": None})
+        if shown["ncols"] is None or len(line) <= shown["ncols"]:
+            return True
+    return False
 
 
 def format_logs(logs: Logs, equals: str = "=", comma: str = ", ") -> str:

@@ -23,7 +23,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from fastdnn._core import __version__
+from fastdnn._core import OptimizerConfig, __version__
+from fastdnn.layers.layer import Shape
 
 if TYPE_CHECKING:
     from fastdnn.models.model import Model
@@ -94,18 +95,17 @@ def to_bytes(model: "Model") -> bytes:
     for (slot, weight), view in binding.slots().items():
         tensors[f"{_SLOT_PREFIX}{slot}/{weight.path}"] = view
     architecture = {"class_name": type(model).__name__, "config": model.get_config()}
-    return _pack(
-        tensors,
-        {
-            "architecture": _without_arrays(architecture),
-            "compile": model._compiled.get_config() if model._compiled else None,
-            "training": {
-                "seed": model.seed,
-                "iterations": int(binding.network.iterations) if binding.compiled else 0,
-                "passes": model._passes,
-            },
+    texts = {
+        "architecture": _without_arrays(architecture),
+        "compile": model._compiled.get_config() if model._compiled else None,
+        "training": {
+            "seed": model.seed,
+            "iterations": int(binding.network.iterations) if binding.compiled else 0,
+            "passes": model._passes,
         },
-    )
+    }
+    _check_readable(tensors, texts)
+    return _pack(tensors, texts)
 
 
 def from_bytes(content: bytes, where: str = "load_model") -> "Model":
@@ -123,38 +123,42 @@ def from_bytes(content: bytes, where: str = "load_model") -> "Model":
         ) from error
 
 
-def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> "Model":
-    from fastdnn.models.sequential import Sequential
-
-    architecture, training = texts["architecture"], texts["training"]
-    if architecture["class_name"] != "Sequential":
+def _check_readable(tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> None:
+    """Raise a ValueError where load_model would refuse the file: no such file is written."""
+    try:
+        model, _ = _declare("save", texts)
+        expected = {weight.path: weight.shape for weight in model.weights}
+        if any(_is_slot(name) for name in tensors):
+            assert model._compiled is not None
+            optimizer = model._compiled.optimizer
+            numbers = optimizer.hyperparameters()
+            del numbers["learning_rate"]
+            config = OptimizerConfig(optimizer.native_name, **numbers)
+            for slot in config.slot_names():
+                for weight in model.trainable_weights:
+                    expected[f"{_SLOT_PREFIX}{slot}/{weight.path}"] = weight.shape
+        _check_tensors("save", tensors, expected)
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(
-            f"[{where}] received the model class {architecture['class_name']!r}; "
-            "expected 'Sequential'"
-        )
-    model = Sequential.unbuilt_from_config(architecture["config"])
-    model.seed = _count("seed", training["seed"], 2**64)
-    model._passes = _count("passes", training["passes"], 2**32)
-    row = model._declared_row()
-    if row is None:
-        raise ValueError(f"[{where}] the file's architecture has no Input")
-    # Declared first, built later: no memory is taken for weights the file does not have.
-    model.declare(row)
+            "[save] the model is not what its layers and optimizer say now, so load_model would "
+            f"refuse the file ({error}); undo the change of their attributes, or use save_weights"
+        ) from error
+
+
+def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> "Model":
+    model, row = _declare(where, texts)
+    training = texts["training"]
     weights = {name: array for name, array in tensors.items() if not _is_slot(name)}
     slots = {name: array for name, array in tensors.items() if _is_slot(name)}
     _check_tensors(where, weights, {weight.path: weight.shape for weight in model.weights})
     for weight in model.weights:
         weight.bind(weights[weight.path])
     model._build(row)
-    if texts["compile"] is not None:
-        model.compile(**texts["compile"])
-        assert model._compiled is not None
     if not slots and not training["iterations"]:
         return model
-    output = model._output_row(row)
     if model._compiled is None:
         raise ValueError(f"[{where}] the file has steps or slots of an optimizer, but names none")
-    model._compile_network(model._compiled.plan(output[-1]))
+    model._compile_network(model._compiled.plan(model._output_row(row)[-1]), row)
     binding = model._current_binding()
     views = {
         f"{_SLOT_PREFIX}{slot}/{weight.path}": view
@@ -166,6 +170,31 @@ def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any])
     binding.network.iterations = _count("iterations", training["iterations"], 2**53)
     model._compiled.optimizer.iterations = binding.network.iterations
     return model
+
+
+def _declare(where: str, texts: Mapping[str, Any]) -> tuple["Model", Shape]:
+    """Return the model that the metadata describes, and its input row.
+
+    Its weights are declared and have no memory: a file cannot ask for more than it has.
+    """
+    from fastdnn.models.sequential import Sequential
+
+    architecture, training = texts["architecture"], texts["training"]
+    if architecture["class_name"] != "Sequential":
+        raise ValueError(
+            f"[{where}] received the model class {architecture['class_name']!r}; "
+            "expected 'Sequential'"
+        )
+    seed = _count("seed", training["seed"], 2**64)
+    model = Sequential.unbuilt_from_config(architecture["config"], seed)
+    model._passes = _count("passes", training["passes"], 2**32)
+    row = model._declared_row()
+    if row is None:
+        raise ValueError(f"[{where}] the file's architecture has no Input")
+    model.declare(row)
+    if texts["compile"] is not None:
+        model.compile(**texts["compile"])
+    return model, row
 
 
 def _pack(tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> bytes:
@@ -238,8 +267,14 @@ def _write(where: str, filepath: FilePath, overwrite: bool, content: Callable[[]
             f"[{where}] received {str(path)!r}; fastdnn writes safetensors; "
             f"use {str(path.with_suffix('.safetensors'))!r}"
         )
+    path = Path(os.path.realpath(path))  # a link stays, and the file it leads to is replaced
     if path.is_dir():
         raise IsADirectoryError(f"[{where}] received {str(path)!r}, a folder; expected a file name")
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise OSError(
+            f"[{where}] received {str(path)!r}, a pipe, a device or a link to itself; expected "
+            "the name of an ordinary file"
+        )
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"[{where}] cannot write {str(path)!r}: there is no folder {str(path.parent)!r}"
@@ -248,11 +283,13 @@ def _write(where: str, filepath: FilePath, overwrite: bool, content: Callable[[]
         raise FileExistsError(
             f"[{where}] {str(path)!r} exists already; use overwrite=True to replace it"
         )
-    import tempfile  # only when writing: importing takes time
-
     blob = content()
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    # Never wider than the mode of the file to replace, not even while it is written.
+    mode = path.stat().st_mode & 0o777 if path.exists() else None
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     try:
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        handle = os.open(temporary, flags, 0o666 if mode is None else mode)
     except PermissionError as error:
         raise PermissionError(
             f"[{where}] cannot write {str(path)!r}: no permission to write to the folder"
@@ -262,23 +299,13 @@ def _write(where: str, filepath: FilePath, overwrite: bool, content: Callable[[]
             file.write(blob)
             file.flush()
             os.fsync(file.fileno())
-        _copy_mode(path, temporary)
-        Path(temporary).replace(path)
+        if mode is not None:
+            temporary.chmod(mode)  # what the umask took away
+        temporary.replace(path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
-
-
-def _copy_mode(path: Path, temporary: str) -> None:
-    """Give the temporary file the mode of the file it replaces, or the usual one."""
-    if path.exists():
-        mode = path.stat().st_mode & 0o777
-    else:
-        umask = os.umask(0)
-        os.umask(umask)
-        mode = 0o666 & ~umask
-    Path(temporary).chmod(mode)
 
 
 def _sync_folder(folder: Path) -> None:

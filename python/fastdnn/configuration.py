@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -100,6 +101,16 @@ def table(*classes: type[T], **aliases: type[T]) -> dict[str, type[T]]:
     """
     names = {snake_case(cls.__name__): cls for cls in classes}
     return names | aliases | {cls.__name__: cls for cls in classes}
+
+
+def is_number(value: object) -> bool:
+    """Whether this is a real number, Python's or NumPy's, and no truth value."""
+    return isinstance(value, Real) and not isinstance(value, bool)
+
+
+def is_integer(value: object) -> bool:
+    """Whether this is an integer, Python's or NumPy's, and no truth value."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
 
 
 def unknown_name(where: str, what: str, name: object, known: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from fastdnn import activations
-from fastdnn.activations import Nonlinearity
+from fastdnn.activations import Nonlinearity, checked_slope
 from fastdnn.layers.layer import Layer, Shape
 
 if TYPE_CHECKING:
@@ -59,7 +59,7 @@ class ReLU(_ActivationLayer):
     ) -> None:
         super().__init__(name)
         self.max_value = None if max_value is None else float(max_value)
-        self.negative_slope = _slope("ReLU", "negative_slope", negative_slope)
+        self.negative_slope = checked_slope("ReLU", "negative_slope", negative_slope)
         if self.max_value not in (None, 6.0) or (self.max_value and self.negative_slope):
             raise ValueError(
                 f"[ReLU] received max_value={max_value!r}, negative_slope={negative_slope!r}; "
@@ -83,7 +83,7 @@ class LeakyReLU(_ActivationLayer):
 
     def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
         super().__init__(name)
-        self.negative_slope = _slope("LeakyReLU", "negative_slope", negative_slope)
+        self.negative_slope = checked_slope("LeakyReLU", "negative_slope", negative_slope)
         self.nonlinearity = Nonlinearity("leaky_relu", self.negative_slope)
 
 
@@ -97,7 +97,7 @@ class ELU(_ActivationLayer):
 
     def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
         super().__init__(name)
-        self.alpha = _slope("ELU", "alpha", alpha)
+        self.alpha = checked_slope("ELU", "alpha", alpha)
         self.nonlinearity = Nonlinearity("elu", self.alpha)
 
 
@@ -114,11 +114,3 @@ class Softmax(_ActivationLayer):
         """Return the input's shape, which must be that of a vector."""
         self.flat_width(input_shape)
         return input_shape
-
-
-def _slope(where: str, name: str, value: Any) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0.0 <= value < 1e30:
-        raise ValueError(
-            f"[{where}] {name}: received {value!r}; expected a number of at least zero"
-        )
-    return float(value)

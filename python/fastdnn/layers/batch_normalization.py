@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from fastdnn import initializers
+from fastdnn.configuration import is_number
 from fastdnn.layers.layer import Layer, Shape
 from fastdnn.layers.weight import Weight
 
@@ -56,12 +57,12 @@ class BatchNormalization(Layer):
             raise ValueError(
                 f"[BatchNormalization] axis: received {axis!r}; expected -1, the last axis"
             )
-        if not 0.0 <= momentum <= 1.0:
+        if not is_number(momentum) or not 0.0 <= momentum <= 1.0:
             raise ValueError(
                 f"[BatchNormalization] momentum: received {momentum!r}; "
                 "expected a number from 0 to 1, the share that is kept"
             )
-        if not 0.0 < epsilon < 1e30:
+        if not is_number(epsilon) or not 0.0 < epsilon < 1e30:
             raise ValueError(
                 f"[BatchNormalization] epsilon: received {epsilon!r}; expected a positive number"
             )

@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from fastdnn import activations, initializers
+from fastdnn.configuration import is_integer
+from fastdnn.layers.input import LARGEST_WIDTH
 from fastdnn.layers.layer import Layer, Shape
 
 if TYPE_CHECKING:
@@ -42,9 +44,12 @@ class Dense(Layer):
         name: str | None = None,
     ) -> None:
         super().__init__(name)
-        if isinstance(units, bool) or not hasattr(units, "__index__") or units < 1:
-            raise ValueError(f"[Dense] units: received {units!r}; expected a positive integer")
-        self.units = units.__index__()
+        if not is_integer(units) or not 1 <= units <= LARGEST_WIDTH:
+            raise ValueError(
+                f"[Dense] units: received {units!r}; expected a positive integer of at most "
+                f"{LARGEST_WIDTH}"
+            )
+        self.units = int(units)
         self.nonlinearity = activations.get(activation, "Dense")
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer, "Dense")

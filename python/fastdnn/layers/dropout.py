@@ -2,6 +2,9 @@
 
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from fastdnn.configuration import is_integer, is_number
 from fastdnn.layers.layer import Layer
 from fastdnn.random import STREAM_SIZE
 
@@ -30,18 +33,19 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
-        if isinstance(rate, bool) or not 0.0 <= rate < 1.0:
+        # The native core counts in float32, where 0.99999999 is 1.
+        if not is_number(rate) or not 0.0 <= rate < 1.0 or np.float32(rate) == 1.0:
             raise ValueError(
                 f"[Dropout] rate: received {rate!r}; expected a number of at least 0 and below 1, "
-                "the share that is dropped"
+                "also in float32: the share that is dropped"
             )
-        if seed is not None and not 0 <= seed < STREAM_SIZE:
+        if seed is not None and not (is_integer(seed) and 0 <= seed < STREAM_SIZE):
             raise ValueError(
                 f"[Dropout] seed: received {seed!r}; expected an integer from 0 to "
                 f"{STREAM_SIZE - 1}, or None"
             )
         self.rate = float(rate)
-        self.seed = seed
+        self.seed = None if seed is None else int(seed)
 
     def lower(self, lowering: "Lowering", x: int) -> int:
         """Add the dropout, unless it drops nothing."""

@@ -1,9 +1,13 @@
 """The input of a model."""
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
-from fastdnn.configuration import Configurable
+from fastdnn.configuration import Configurable, is_integer
+
+# Elements of a row: labels are int32, and a weight has the product of two of these.
+LARGEST_WIDTH = 2**31 - 1
 
 
 class Input(Configurable):
@@ -29,10 +33,15 @@ class Input(Configurable):
 def row_shape(where: str, shape: Any) -> tuple[int, ...]:
     """Return the shape as a tuple of positive ints, or raise a ValueError."""
     sizes = shape if isinstance(shape, Sequence) else (shape,)
-    valid = len(sizes) > 0 and all(hasattr(size, "__index__") for size in sizes)
-    if not valid or any(size.__index__() < 1 for size in sizes):
+    valid = len(sizes) > 0 and all(is_integer(size) and size >= 1 for size in sizes)
+    if not valid:
         raise ValueError(
             f"[{where}] shape: received {shape!r}; expected a tuple of positive integers such "
             "as (784,), without the batch"
         )
-    return tuple(size.__index__() for size in sizes)
+    row = tuple(int(size) for size in sizes)
+    if math.prod(row) > LARGEST_WIDTH:
+        raise ValueError(
+            f"[{where}] shape: received {shape!r}; expected at most {LARGEST_WIDTH} elements a row"
+        )
+    return row

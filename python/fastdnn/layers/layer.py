@@ -35,17 +35,13 @@ class Layer(Configurable, ABC):
     """
 
     def __init__(self, name: str | None = None) -> None:
-        if name is not None and (not isinstance(name, str) or not name or "/" in name):
-            raise ValueError(
-                f"[{type(self).__name__}] name: received {name!r}; expected a string without '/'"
-            )
+        self._model: weakref.ref[Any] | None = None
         self.has_own_name = name is not None
         self.name = name if name is not None else snake_case(type(self).__name__)
         self.trainable = True
         self.built = False
         self.weights: list[Weight] = []
         self._row_shape: Shape | None = None
-        self._model: weakref.ref[Any] | None = None
 
     def build(self, input_shape: Shape) -> None:
         """Declare the weights for rows of this shape."""
@@ -67,6 +63,25 @@ class Layer(Configurable, ABC):
         return weight
 
     @property
+    def name(self) -> str:
+        """The layer's name, which its weights have in files, too."""
+        return self._name
+
+    @name.setter
+    def name(self, name: str) -> None:
+        if not isinstance(name, str) or not name or "/" in name:
+            raise ValueError(
+                f"[{type(self).__name__}] name: received {name!r}; expected a string without '/'"
+            )
+        others = () if self.model is None else self.model.layers
+        if any(other.name == name for other in others if other is not self):
+            raise ValueError(
+                f"[{type(self).__name__}] name: received {name!r}, the name of another layer of "
+                "the model; expected different names"
+            )
+        self._name = name
+
+    @property
     def model(self) -> Any:
         """The model that the layer belongs to, or None."""
         return None if self._model is None else self._model()
@@ -74,6 +89,10 @@ class Layer(Configurable, ABC):
     @model.setter
     def model(self, model: Any) -> None:
         self._model = None if model is None else weakref.ref(model)
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy belongs to no model; that of a whole model takes its layers in again.
+        return self.__dict__ | {"_model": None}
 
     def declare(self, input_shape: Shape) -> None:
         """Build the layer once, or raise a ValueError if it was built for other rows."""

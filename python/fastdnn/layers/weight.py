@@ -73,8 +73,8 @@ class Weight:
     def __repr__(self) -> str:
         return f"<Weight {self.path}, shape={self.shape}, trainable={self.trainable}>"
 
-    def bind(self, view: Array) -> None:
-        """Let the weight live in `view` from now on; the caller has filled it."""
+    def bind(self, view: Array | None) -> None:
+        """Let the weight live in `view` from now on, filled by the caller; None for nowhere."""
         self._view = view
 
     @property
@@ -83,11 +83,21 @@ class Weight:
         return self._view is not None
 
 
-def checked_value(where: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> npt.NDArray[Any]:
-    """Return `value` as an array if it can be a weight's value, else raise a ValueError."""
+def checked_value(where: str, value: npt.ArrayLike, shape: tuple[int, ...]) -> Array:
+    """Return a copy of `value` if it can be a weight's value, else raise a ValueError."""
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(f"[{where}] received a masked array; expected numbers; use .filled(0.0)")
     array = np.asarray(value)
     if array.shape != shape:
         raise ValueError(f"[{where}] received an array of shape {array.shape}; expected {shape}")
     if array.dtype.kind not in "fiub":
         raise ValueError(f"[{where}] received an array of {array.dtype}; expected numbers")
-    return array
+    with np.errstate(over="ignore"):
+        converted = np.array(array, np.float32)
+    too_large = np.isinf(converted) & np.isfinite(array)
+    if too_large.any():
+        raise ValueError(
+            f"[{where}] received {array[too_large][0]}, which float32 cannot hold; expected "
+            "numbers up to 3.4e38"
+        )
+    return converted

@@ -4,6 +4,10 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
+from fastdnn.configuration import is_number
+
 
 def at_least(where: str, name: str, value: Any, least: int) -> int:
     """Return `value` as an int, or raise a ValueError unless it is one of at least `least`."""
@@ -16,16 +20,29 @@ def at_least(where: str, name: str, value: Any, least: int) -> int:
 
 def splits_at(share: Any, rows: int) -> int:
     """Return the first row to validate on, for the share of the rows at the end."""
-    if isinstance(share, bool) or not isinstance(share, int | float) or not 0.0 < share < 1.0:
+    if not is_number(share) or not 0.0 < share < 1.0:
         raise ValueError(
             f"[fit] validation_split: received {share!r}; expected a number from 0 to 1"
         )
-    first = math.floor(rows * (1.0 - share))
+    # float32's 0.2 is a little more than 0.2; its digits say what was meant.
+    exact = float(str(share)) if isinstance(share, np.floating) else float(share)
+    first = math.floor(rows * (1.0 - exact))
     if first in (0, rows):
         raise ValueError(
             f"[fit] validation_split: received {share!r} for {rows} rows; one part would be empty"
         )
     return first
+
+
+def time_limit(seconds: Any) -> float:
+    """Return how long `fit` may last; None is for ever."""
+    if seconds is None:
+        return math.inf
+    if not is_number(seconds) or not seconds >= 0.0:
+        raise ValueError(
+            f"[fit] max_seconds: received {seconds!r}; expected a number of at least 0, or None"
+        )
+    return float(seconds)
 
 
 def validates(frequency: int | Sequence[int], epoch: int) -> bool:

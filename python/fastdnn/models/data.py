@@ -14,10 +14,13 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import ops
+from fastdnn.configuration import is_number
 from fastdnn.losses import Loss
 
 AnyArray = npt.NDArray[Any]
 Shape = tuple[int, ...]
+
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
@@ -57,6 +60,11 @@ def to_array(where: str, name: str, value: Any, allow_empty: bool = False) -> An
         )
     if isinstance(value, Mapping):
         raise ValueError(f"[{where}] {name}: received a dict; expected one array")
+    if isinstance(value, np.ma.MaskedArray):
+        raise ValueError(
+            f"[{where}] {name}: received a masked array; expected numbers everywhere; drop the "
+            f"rows with masked values, or fill them with {name}.filled(0)"
+        )
     array: AnyArray
     try:
         if hasattr(value, "to_numpy"):  # a frame or a column of pandas or polars
@@ -131,7 +139,7 @@ def to_targets(where: str, y: AnyArray, loss: Loss, width: int) -> AnyArray:
 
 
 def to_sample_weight(
-    where: str, weight: Any, class_weight: Any, targets: AnyArray
+    where: str, weight: Any, class_weight: Any, targets: AnyArray, loss: Loss, width: int
 ) -> npt.NDArray[np.float32] | None:
     """Return one weight a row: the sample's times its class's; None if all are one.
 
@@ -141,6 +149,8 @@ def to_sample_weight(
         class_weight: a dict from class to weight (1 for those not named), "balanced" for
             `rows / (classes * rows of the class)`, or None.
         targets: the targets, as `to_targets` returns them.
+        loss: says what the targets are.
+        width: the number of outputs of the model.
     """
     rows = len(targets)
     result: npt.NDArray[np.float32] | None = None
@@ -153,8 +163,15 @@ def to_sample_weight(
             )
         result = _to_float32(where, "sample_weight", array.reshape(rows), True)
     if class_weight is not None:
-        by_class = _class_weights(where, class_weight, targets)
-        result = by_class if result is None else result * by_class
+        by_class = _class_weights(where, class_weight, targets, _class_count(loss, width))
+        with np.errstate(over="ignore"):
+            result = by_class if result is None else result * by_class
+        row = ops.first_nonfinite(result)
+        if row >= 0:
+            raise ValueError(
+                f"[{where}] class_weight: received {by_class[row]:g} for row {row}, which float32 "
+                "cannot hold times its sample_weight; use smaller weights"
+            )
     return result
 
 
@@ -227,7 +244,16 @@ def _check_probabilities(where: str, y: AnyArray, loss: Loss) -> None:
         )
 
 
-def _class_weights(where: str, class_weight: Any, targets: AnyArray) -> npt.NDArray[np.float32]:
+def _class_count(loss: Loss, width: int) -> int | None:
+    """Return the number of classes; None for targets that may be any number."""
+    if width > 1 or loss.targets == "classes":
+        return width
+    return None if loss.targets == "values" else 2
+
+
+def _class_weights(
+    where: str, class_weight: Any, targets: AnyArray, classes: int | None
+) -> npt.NDArray[np.float32]:
     if targets.ndim == 1:
         labels = targets
     elif targets.shape[1] == 1:
@@ -235,8 +261,8 @@ def _class_weights(where: str, class_weight: Any, targets: AnyArray) -> npt.NDAr
     else:
         labels = targets.argmax(axis=1)
     if isinstance(class_weight, str) and class_weight == "balanced":
-        classes, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
-        per_class = len(labels) / (len(classes) * counts)
+        _, places, counts = np.unique(labels, return_inverse=True, return_counts=True)
+        per_class = len(labels) / (len(counts) * counts)
         return per_class.astype(np.float32)[places]
     if not isinstance(class_weight, Mapping):
         raise ValueError(
@@ -245,10 +271,23 @@ def _class_weights(where: str, class_weight: Any, targets: AnyArray) -> npt.NDAr
         )
     weights = np.ones(len(labels), np.float32)
     for label, weight in class_weight.items():
-        if isinstance(weight, str) or not math.isfinite(weight):
+        if not _is_class(label, classes):
+            expected = "integers" if classes is None else f"integers from 0 to {classes - 1}"
+            raise ValueError(
+                f"[{where}] class_weight: received the class {label!r}; expected {expected}"
+            )
+        # NaN fails; so does what float32 cannot hold.
+        if not is_number(weight) or not 0.0 <= weight <= _LARGEST:
             raise ValueError(
                 f"[{where}] class_weight: received {weight!r} for class {label!r}; expected a "
-                "finite number"
+                "finite number of at least 0 that float32 can hold"
             )
-        weights[labels == label] = weight
+        weights[labels == label] = float(weight)
     return weights
+
+
+def _is_class(label: Any, classes: int | None) -> bool:
+    """Whether this is the number of a class; 1.0 is as good as 1, as np.unique may return it."""
+    if not is_number(label) or label != label // 1:
+        return False
+    return classes is None or 0 <= label < classes

@@ -115,9 +115,13 @@ class Binding:
         """
         kept = {key: view.copy() for key, view in old.slots().items()}
         iterations = old.network.iterations if old.compiled else 0
-        self.network.compile(*arguments)
-        self.compiled = True
-        for key, view in self.slots().items():
-            if key in kept:
-                view[...] = kept[key]
-        self.network.iterations = iterations
+        try:
+            self.network.compile(*arguments)
+            self.compiled = True
+        finally:
+            # Also after Ctrl-C, which may have come when the new slots were there already.
+            if self.compiled:
+                for key, view in self.slots().items():
+                    if key in kept:
+                        view[...] = kept[key]
+                self.network.iterations = iterations

@@ -1,8 +1,10 @@
 """A model: layers in one native network, their weights, files."""
 
+import copyreg
 import os
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -30,10 +32,10 @@ class Model(Trainer, Configurable):
         seed: the key of the model's random numbers; see `fastdnn.random`.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, seed: int | None = None) -> None:
         super().__init__()
         self.name = name
-        self.seed = next_seed()
+        self.seed = next_seed() if seed is None else seed
         self._layers: list[Layer] = []
 
     @abstractmethod
@@ -72,23 +74,41 @@ class Model(Trainer, Configurable):
                 f"[build] received rows of shape {shape}; the model was built for rows of shape "
                 f"{self._input_row}"
             )
-        fresh = [layer for layer in self._layers if not layer.built]
-        try:
+        with self._all_or_nothing():
             self.declare(shape)
             self._bind(shape)
-        except BaseException:
-            for layer in fresh:
-                layer.forget()
-            raise
-        self._input_row = shape
 
     def _bind(self, shape: Shape) -> None:
         """Lower the layers to a new native network, and move weights and optimizer there."""
         lowering = Lowering()
         self.lower(lowering, shape)
         binding = Binding(lowering, self.seed)
-        binding.fill(self.weights)
-        self._adopt(binding)
+        with self._all_or_nothing():
+            binding.fill(self.weights)
+            self._move_optimizer(binding)
+            self._binding, self._input_row = binding, shape
+
+    @contextmanager
+    def _all_or_nothing(self) -> Iterator[None]:
+        """Put the model back as it was where something fails, or Ctrl-C interrupts it."""
+        layers, fresh = list(self._layers), [layer for layer in self._layers if not layer.built]
+        state = self._binding, self._input_row, self._plan
+        views = [(each, each.value if each.bound else None) for each in self.weights]
+        try:
+            yield
+        except BaseException:
+            for layer in self._layers:
+                if layer not in layers:
+                    layer.model = None
+            for layer in layers:
+                layer.model = self
+            for layer in fresh:
+                layer.forget()
+            for weight, view in views:
+                weight.bind(view)
+            self._layers = layers
+            self._binding, self._input_row, self._plan = state
+            raise
 
     def _current_binding(self) -> Binding:
         if self._binding is None or self._input_row is None:
@@ -216,5 +236,13 @@ class Model(Trainer, Configurable):
         checkpoint.load_weights(self, filepath)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Pickling and copying go through the file format, which has everything.
-        return checkpoint.from_bytes, (checkpoint.to_bytes(self),)
+        # Pickling and copying go through the file format, which has everything once there are
+        # weights; before that there is nothing but Python objects.
+        if self._binding is not None:
+            return checkpoint.from_bytes, (checkpoint.to_bytes(self),)
+        return copyreg.__newobj__, (type(self),), self.__dict__  # type: ignore[attr-defined]
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        for layer in self._layers:
+            layer.model = self

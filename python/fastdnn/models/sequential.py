@@ -59,16 +59,12 @@ class Sequential(Model):
         Raises:
             ValueError: if the layer does not fit; the model stays as it was.
         """
-        self._append(layer)
-        shape = self._declared_row()
-        if shape is None or not self._layers:
-            return
-        try:
-            self._build(shape)
-        except BaseException:
-            if isinstance(layer, Layer):
-                self._layers.pop().model = None
-            raise
+        self._refuse_while_fitting("add")
+        with self._all_or_nothing():
+            self._append(layer)
+            shape = self._declared_row()
+            if shape is not None and self._layers:
+                self._build(shape)
 
     def pop(self) -> Layer:
         """Take the top layer off and return it, with copies of its weights.
@@ -76,17 +72,19 @@ class Sequential(Model):
         Raises:
             ValueError: if there is no layer.
         """
+        self._refuse_while_fitting("pop")
         if not self._layers:
             raise ValueError("[pop] the model has no layers")
-        layer = self._layers.pop()
-        for weight in layer.weights:
-            if weight.bound:
-                weight.bind(weight.numpy())
-        if self._layers and self._input_row is not None:
-            self._bind(self._input_row)
-        elif not self._layers:
-            self._release()
-        layer.model = None
+        with self._all_or_nothing():
+            layer = self._layers.pop()
+            for weight in layer.weights:
+                if weight.bound:
+                    weight.bind(weight.numpy())
+            if self._layers and self._input_row is not None:
+                self._bind(self._input_row)
+            elif not self._layers:
+                self._release()
+            layer.model = None
         return layer
 
     def declare(self, shape: Shape) -> Shape:
@@ -125,13 +123,24 @@ class Sequential(Model):
         return model
 
     @classmethod
-    def unbuilt_from_config(cls, config: Mapping[str, Any]) -> "Self":
-        """Create a model whose weights have no memory yet, even if its input is known."""
+    def unbuilt_from_config(cls, config: Mapping[str, Any], seed: int | None = None) -> "Self":
+        """Create a model whose weights have no memory yet, even if its input is known.
+
+        Args:
+            config: the result of `get_config`.
+            seed: the model's seed; None to draw one, as for every new model.
+        """
         if not isinstance(config, Mapping) or not isinstance(config.get("layers"), list):
             raise ValueError(
                 "[from_config] received no list of layers; expected the result of get_config"
             )
-        model = cls(name=str(config.get("name", "sequential")))
+        name = str(config.get("name", "sequential"))
+        if seed is None:
+            model = cls(name=name)
+        else:  # the constructor would draw one, and change those of the models to come
+            model = cls.__new__(cls)
+            Model.__init__(model, name, seed)
+            model._input = None
         for item in config["layers"]:
             model._append(_layer_from_config(item))
         return model

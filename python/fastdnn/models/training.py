@@ -13,6 +13,7 @@ from fastdnn.callbacks import (
     CallbackList,
     History,
     ProgressBar,
+    checked_callbacks,
     chosen_verbosity,
     format_logs,
     progress_bar,
@@ -20,7 +21,7 @@ from fastdnn.callbacks import (
 from fastdnn.layers.layer import Shape
 from fastdnn.models import data as datasets
 from fastdnn.models import loops
-from fastdnn.models.arguments import at_least, splits_at, validates
+from fastdnn.models.arguments import at_least, splits_at, time_limit, validates
 from fastdnn.models.compiling import Compiled, MetricPlan
 from fastdnn.models.data import Dataset
 from fastdnn.models.lowering import Binding
@@ -43,6 +44,7 @@ class Trainer(ABC):
         self._plan: MetricPlan | None = None
         self._binding: Binding | None = None
         self._input_row: Shape | None = None
+        self._fitting = False
         self._passes = 0  # over training data, in the life of the model
 
     # What a model provides.
@@ -87,12 +89,14 @@ class Trainer(ABC):
         >>> model = fd.Sequential([fd.Input(shape=(4,)), fd.layers.Dense(1)])
         >>> model.compile(optimizer=fd.optimizers.SGD(0.1), loss="mse", metrics=["mae"])
         """
+        self._refuse_while_fitting("compile")
         compiled = Compiled.parse(optimizer, loss, metrics, weighted_metrics)
-        if self._binding is not None:
-            if compiled.optimizer is self.optimizer:
-                self._current_binding()  # if layers were frozen, the state moves along now
-            else:
-                self._binding.compiled = False  # what it holds is not the new optimizer's
+        binding, anew = self._binding, compiled.optimizer is not self.optimizer
+        if binding is not None and not anew:
+            binding = self._current_binding()  # if layers were frozen, the state moves along now
+        # No calls from here on: Ctrl-C comes before or after all of it.
+        if binding is not None and anew:
+            binding.compiled = False  # what it holds is not the new optimizer's
         self._compiled, self._plan = compiled, None
 
     @property
@@ -157,6 +161,7 @@ class Trainer(ABC):
 
         Raises:
             ValueError: if an argument or the data is wrong; the model stays as it was.
+            RuntimeError: if a callback calls it while it runs.
             KeyboardInterrupt: on Ctrl-C, within a tenth of a second and between two steps; the
                 model can be used and trained further.
 
@@ -168,6 +173,7 @@ class Trainer(ABC):
         >>> history.history["loss"][-1] < history.history["loss"][0]
         True
         """
+        self._refuse_while_fitting("fit")
         batch_size = at_least("fit", "batch_size", 32 if batch_size is None else batch_size, 1)
         epochs = at_least("fit", "epochs", epochs, 0)
         initial_epoch = at_least("fit", "initial_epoch", initial_epoch, 0)
@@ -175,27 +181,29 @@ class Trainer(ABC):
             steps_per_epoch = at_least("fit", "steps_per_epoch", steps_per_epoch, 1)
         verbosity = chosen_verbosity(verbose)
         validates(validation_freq, 0)  # raises where it is wrong
-        data, plan = self._prepare("fit", x, y, sample_weight, class_weight)
+        own = checked_callbacks(callbacks)
+        seconds = time_limit(max_seconds)
+        data, plan, row = self._prepare("fit", x, y, sample_weight, class_weight)
         validation = None
         if validation_data is not None:
-            validation = self._prepare_validation(validation_data, data)
+            validation = self._prepare_validation(validation_data, row)
         elif validation_split:
             first = splits_at(validation_split, data.rows)
             data, validation = data.slice(0, first), data.slice(first, data.rows)
         evaluation_size = _evaluation_batch("fit", validation_batch_size, validation)
 
-        self._compile_network(plan)
+        self._compile_network(plan, row)
         seed = self.seed if shuffle else None
         passes = loops.Passes(data.rows, batch_size, seed, self._passes)
         steps = passes.batches if steps_per_epoch is None else steps_per_epoch
         self.stop_training, self.history = False, History()
         bar = ProgressBar(verbosity)
-        own = [callbacks] if isinstance(callbacks, Callback) else list(callbacks or ())
         params = {"verbose": verbosity, "epochs": epochs, "steps": steps}
         everybody = CallbackList([*own, bar, self.history], self, params)
-        deadline = float("inf") if max_seconds is None else time.perf_counter() + max_seconds
+        deadline = time.perf_counter() + seconds
         logs: dict[str, float] = {}
         try:
+            self._fitting = True
             everybody.call("on_train_begin")
             for epoch in range(initial_epoch, epochs):
                 everybody.call("on_epoch_begin", epoch)
@@ -208,6 +216,7 @@ class Trainer(ABC):
                     break
             everybody.call("on_train_end", logs)
         finally:
+            self._fitting = False
             bar.close()
             # Ctrl-C may have come between a native call and the line after it.
             loops.note_iterations(self)
@@ -262,9 +271,9 @@ class Trainer(ABC):
             ValueError: if the model is not compiled, or the data is wrong.
         """
         verbosity = chosen_verbosity(verbose)
-        data, plan = self._prepare("evaluate", x, y, sample_weight, None)
+        data, plan, row = self._prepare("evaluate", x, y, sample_weight, None)
         batch_size = _evaluation_batch("evaluate", batch_size, data)
-        self._compile_network(plan)
+        self._compile_network(plan, row)
         bar = None
         if verbosity == 1:
             bar = progress_bar("evaluate", -(-data.rows // batch_size), delay=0.5)
@@ -322,8 +331,8 @@ class Trainer(ABC):
         Raises:
             ValueError: if the model is not compiled, or the data is wrong.
         """
-        data, plan = self._prepare("train_on_batch", x, y, sample_weight, class_weight)
-        self._compile_network(plan)
+        data, plan, row = self._prepare("train_on_batch", x, y, sample_weight, class_weight)
+        self._compile_network(plan, row)
         totals = loops.train_step(self, data)
         return _in_form(plan.logs(totals), return_dict)
 
@@ -331,8 +340,8 @@ class Trainer(ABC):
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
         """Return the loss and the metrics of one batch; `evaluate` without a display."""
-        data, plan = self._prepare("test_on_batch", x, y, sample_weight, None)
-        self._compile_network(plan)
+        data, plan, row = self._prepare("test_on_batch", x, y, sample_weight, None)
+        self._compile_network(plan, row)
         return _in_form(self._evaluate(data, data.rows), return_dict)
 
     def predict_on_batch(self, x: Any) -> npt.NDArray[np.float32]:
@@ -340,11 +349,26 @@ class Trainer(ABC):
         return self.predict(x, verbose=0)
 
     def _prepare(
-        self, where: str, x: Any, y: Any, sample_weight: Any, class_weight: Any
-    ) -> tuple[Dataset, MetricPlan]:
-        """Check and convert the data, and build the model if it is not built yet.
+        self,
+        where: str,
+        x: Any,
+        y: Any,
+        sample_weight: Any,
+        class_weight: Any,
+        row: Shape | None = None,
+    ) -> tuple[Dataset, MetricPlan, Shape]:
+        """Check and convert the data; the model stays as it is.
 
-        Nothing else changes; and nothing at all if something is wrong.
+        Args:
+            where: what the caller was doing, for messages.
+            x: the inputs.
+            y: the targets.
+            sample_weight: one weight a row, or None.
+            class_weight: see `datasets.to_sample_weight`.
+            row: the shape of an input row; None for the model's, or else that of `x`.
+
+        Returns:
+            The data, the metrics to sum up, and the shape of an input row.
         """
         if self._compiled is None:
             raise ValueError(
@@ -354,34 +378,34 @@ class Trainer(ABC):
         inputs = datasets.to_array(where, "x", x)
         targets = datasets.to_array(where, "y", y)
         datasets.check_rows(where, inputs, targets)
-        row = self._declared_row() or inputs.shape[1:] or (1,)
+        row = row or self._declared_row() or inputs.shape[1:] or (1,)
         output = self._output_row(row)
         inputs = datasets.to_inputs(where, inputs, row)
         targets = datasets.to_targets(where, targets, loss, output[-1])
-        weight = datasets.to_sample_weight(where, sample_weight, class_weight, targets)
+        weight = datasets.to_sample_weight(
+            where, sample_weight, class_weight, targets, loss, output[-1]
+        )
         plan = self._compiled.plan(output[-1])
-        if self._binding is None:
-            self._build(row)
-        return Dataset([inputs], [targets], weight), plan
+        return Dataset([inputs], [targets], weight), plan, row
 
-    def _prepare_validation(self, validation: Sequence[Any], data: Dataset) -> Dataset:
+    def _prepare_validation(self, validation: Sequence[Any], row: Shape) -> Dataset:
         if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
             raise ValueError(
                 "[fit] validation_data: received "
                 f"{type(validation).__name__}; expected (x, y) or (x, y, sample_weight)"
             )
         x, y, *rest = validation
-        prepared, _ = self._prepare("fit validation_data", x, y, rest[0] if rest else None, None)
-        return prepared
+        weight = rest[0] if rest else None
+        return self._prepare("fit validation_data", x, y, weight, None, row)[0]
 
-    def _compile_network(self, plan: MetricPlan) -> None:
-        """Compile the native network if it is not compiled for this loss and these metrics."""
-        before = self._binding
+    def _compile_network(self, plan: MetricPlan, row: Shape) -> None:
+        """Have a native network for such rows that is compiled for the loss and these metrics."""
+        if self._binding is None:
+            self._build(row)
         binding = self._current_binding()
         if not binding.compiled or self._plan is None or plan.native != self._plan.native:
-            # Freezing a layer may just have made the binding anew: the state is in the one before.
-            old = binding if binding.compiled or before is None else before
-            self._compile_binding(binding, plan, old)
+            self._plan = None  # no plan fits what is half compiled
+            self._compile_binding(binding, plan, binding)
         self._plan = plan
 
     def _compile_binding(self, binding: Binding, plan: MetricPlan, old: Binding) -> None:
@@ -397,11 +421,17 @@ class Trainer(ABC):
             optimizer.hyperparameters(),
         )
 
-    def _adopt(self, binding: Binding) -> None:
-        """Use another native network from now on; it takes over the optimizer's state."""
-        old, self._binding = self._binding, binding
-        if old is not None and old.compiled and self._plan is not None:
-            self._compile_binding(binding, self._plan, old)
+    def _move_optimizer(self, binding: Binding) -> None:
+        """Let another native network take over the optimizer's state, if there is one."""
+        if self._binding is not None and self._binding.compiled:
+            self._compile_binding(binding, self._plan or MetricPlan({}, []), self._binding)
+
+    def _refuse_while_fitting(self, where: str) -> None:
+        if self._fitting:
+            raise RuntimeError(
+                f"[{where}] received a call while fit runs, as from a callback; set "
+                "model.stop_training = True there, and call it when fit has returned"
+            )
 
     def _release(self) -> None:
         """Have no native network any more."""

@@ -22,6 +22,16 @@ class Optimizer(Configurable):
         self.name = name
         self.iterations = 0
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # The native core has taken the numbers over, and has slots that fit them.
+        fixed = name in self.__dict__ and name not in ("iterations", "name", "_learning_rate")
+        if fixed and name in parameters(type(self)):
+            raise AttributeError(
+                f"[{type(self).__name__}] {name}: received {value!r}; only learning_rate may be "
+                f"changed later; compile the model with a new {type(self).__name__}({name}=...)"
+            )
+        super().__setattr__(name, value)
+
     @property
     def learning_rate(self) -> float:
         """The step size."""
