@@ -414,8 +414,9 @@ def test_errors():
         ops.batch_normalization_backward(np.ones_like(x), cache, out=x)
 
 
-def test_a_frozen_layer_is_at_inference_in_training_too(rng):
-    norm = layers.BatchNormalization()
+@pytest.mark.parametrize("learned", [False, True])
+def test_a_frozen_layer_is_at_inference_in_training_too(rng, learned):
+    norm = layers.BatchNormalization(scale=learned, center=learned)
     model = Sequential([layers.Input(4), norm, layers.Dense(2)])
     norm.trainable = False
     model.compile("sgd", "mse")
@@ -423,3 +424,6 @@ def test_a_frozen_layer_is_at_inference_in_training_too(rng):
     model.fit(x, x[:, :2], epochs=2, verbose=0)
     np.testing.assert_array_equal(norm.moving_mean.numpy(), np.zeros(4))
     np.testing.assert_array_equal(norm.moving_variance.numpy(), np.ones(4))
+    norm.trainable = True
+    model.fit(x, x[:, :2], epochs=1, verbose=0)
+    assert (norm.moving_mean.numpy() > 0).all()

@@ -38,7 +38,12 @@ class Weight:
     @property
     def trainable(self) -> bool:
         """Whether training changes the weight by its gradient."""
-        return self._trains and bool(self._owner.trainable)
+        return self._trains and not self.frozen
+
+    @property
+    def frozen(self) -> bool:
+        """Whether the weight's layer is frozen."""
+        return not self._owner.trainable
 
     @property
     def size(self) -> int:

@@ -74,6 +74,7 @@ class Binding:
     def __init__(self, lowering: Lowering, seed: int) -> None:
         self.ids = lowering.ids
         self.trainable = {weight: weight.trainable for weight in lowering.ids}
+        self._frozen = {weight: weight.frozen for weight in lowering.ids}
         self.compiled = False
         self.network = _core.Network(lowering.graph)
         self.network.seed = seed
@@ -95,7 +96,7 @@ class Binding:
 
     def is_current(self) -> bool:
         """Whether no layer has been frozen or thawed since."""
-        return all(weight.trainable == before for weight, before in self.trainable.items())
+        return all(weight.frozen == before for weight, before in self._frozen.items())
 
     def slots(self) -> dict[tuple[str, Weight], Array]:
         """Return views of the optimizer's slots of every trainable weight."""
