@@ -374,6 +374,28 @@ def test_keras(rng, monkeypatch):
     np.testing.assert_allclose(y, wanted, **bound)
 
 
+def test_results_that_share_memory_with_inputs_are_refused():
+    memory = np.ones(64, np.float32)
+    x, shifted, ones = memory[:12].reshape(4, 3), memory[3:15].reshape(4, 3), memory[60:63]
+    own = np.ones((2, 3), np.float32)
+    shared = "shares memory with an input"
+    with pytest.raises(ValueError, match=shared):
+        ops.batch_normalization(x, ones, None, *own, training=False, out=shifted)
+    with pytest.raises(ValueError, match=shared):
+        ops.batch_normalization(x, None, None, own[0], own[0], training=True)
+    with pytest.raises(ValueError, match=shared):
+        ops.batch_normalization(x, None, None, x[0], own[0], training=True)
+    with pytest.raises(ValueError, match=shared):
+        _core.batch_norm_backward(shifted, own.repeat(2, 0), None, *own, True, out=x)
+    with pytest.raises(ValueError, match=shared):
+        _core.batch_norm_backward(
+            np.ones((4, 3), np.float32), own.repeat(2, 0), None, *own, True, dgamma=own[0]
+        )
+    # In place is fine where nothing else reads it.
+    y, _ = ops.batch_normalization(x, ones, None, *own, training=False, out=x)
+    assert y is x
+
+
 def test_errors():
     x = np.ones((4, 3), np.float32)
     ones = np.ones(3, np.float32)

@@ -39,6 +39,14 @@ void check_epsilon(const char* op, float epsilon) {
         "; expected a positive number");
 }
 
+// What is written while these are still read.
+void check_no_overlap_with(const char* op, const py::array& out,
+                           std::initializer_list<const Optional*> inputs) {
+  for (const Optional* input : inputs) {
+    if (*input) check_no_overlap(op, out, {&**input});
+  }
+}
+
 // The backward pass needs x as it was.
 void check_apart(const char* op, const char* name, ConstMatrixView x, ConstMatrixView out) {
   const std::less<const float*> before;
@@ -67,6 +75,14 @@ py::tuple batch_norm_arrays(const py::array& x, const Optional& gamma, const Opt
   py::array y = output(op, out, shape_of(x));
   args.y = writable_rows(op, "out", y);
   check_apart(op, "x", args.x, args.y);
+  check_no_overlap_with(op, y, {&gamma, &beta, &moving_mean, &moving_variance});
+  for (const Optional* moving : {&moving_mean, &moving_variance}) {
+    if (*moving) {
+      check_no_overlap(op, **moving, {&x});
+      check_no_overlap_with(op, **moving, {&gamma, &beta});
+    }
+  }
+  if (moving_mean) check_no_overlap_with(op, *moving_mean, {&moving_variance});
   py::array_t<float> mean(cols), inv_std(cols);
   args.mean = mean.mutable_data();
   args.inv_std = inv_std.mutable_data();
@@ -94,6 +110,9 @@ py::tuple batch_norm_inference_arrays(const py::array& x, const Optional& gamma,
   args.epsilon = epsilon;
   py::array y = output(op, out, shape_of(x));
   args.y = writable_rows(op, "out", y);
+  check_same_or_apart(op, y, {&x});
+  check_no_overlap(op, y, {&moving_mean, &moving_variance});
+  check_no_overlap_with(op, y, {&gamma, &beta});
   py::array_t<float> inv_std(cols);
   args.inv_std = inv_std.mutable_data();
   {
@@ -122,11 +141,19 @@ py::tuple batch_norm_backward_arrays(const py::array& dy, const py::array& x, co
   py::array dx = output(op, out, shape_of(x));
   args.dx = writable_rows(op, "out", dx);
   check_apart(op, "x", args.x, args.dx);
+  check_same_or_apart(op, dx, {&dy});
+  check_no_overlap(op, dx, {&mean, &inv_std});
+  check_no_overlap_with(op, dx, {&gamma});
   check(!accumulate || !(out_gamma.is_none() || out_beta.is_none()), op,
         "accumulate: expected dgamma and dbeta to add to");
   py::array dgamma = output(op, out_gamma, {cols}), dbeta = output(op, out_beta, {cols});
   args.dgamma = writable_data<float>(op, "dgamma", dgamma);
   args.dbeta = writable_data<float>(op, "dbeta", dbeta);
+  for (const py::array* sums : {&dgamma, &dbeta}) {
+    check_no_overlap(op, *sums, {&x, &dy, &dx, &mean, &inv_std});
+    check_no_overlap_with(op, *sums, {&gamma});
+  }
+  check_no_overlap(op, dgamma, {&dbeta});
   args.accumulate = accumulate;
   {
     const GilRelease release;
