@@ -113,7 +113,8 @@ NUM_THREADS = "print(json.dumps([_core.num_threads(), _core.available_cpus()]))"
 def test_number_of_threads():
     threads, cpus = answer(NUM_THREADS)
     assert threads == cpus >= 1
-    assert answer(NUM_THREADS, FASTDNN_NUM_THREADS="1") == [1, cpus]
+    for one in ("1", " 1", "1 "):
+        assert answer(NUM_THREADS, FASTDNN_NUM_THREADS=one) == [1, cpus]
     # Never more than there are CPUs, unless set_num_threads says so.
     assert answer(NUM_THREADS, FASTDNN_NUM_THREADS="100000") == [cpus, cpus]
 
@@ -125,7 +126,7 @@ def test_number_of_threads_follows_openmp_variable():
     assert answer(NUM_THREADS, OMP_NUM_THREADS="8,4") == [cpus, cpus]
 
 
-@pytest.mark.parametrize("wrong", ["0", "-1", "two", "1.5", "2 "])
+@pytest.mark.parametrize("wrong", ["0", "-1", "two", "1.5", "2 x"])
 def test_wrong_number_of_threads_is_an_error_at_import(wrong):
     assert import_error(FASTDNN_NUM_THREADS=wrong) == (
         f"ImportError: [threads] received FASTDNN_NUM_THREADS='{wrong}'; "

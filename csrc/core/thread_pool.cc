@@ -75,10 +75,11 @@ class SignalsBlocked {
   sigset_t before_;
 };
 
-// The whole number of at least 1 that `text` is, or 0.
+// The whole number of at least 1 that `text` is, spaces aside, or 0.
 long parse_count(const char* text) {
   char* end = nullptr;
   const long count = std::strtol(text, &end, 10);
+  while (*end == ' ') ++end;
   return *end == '\0' && count >= 1 ? count : 0;
 }
 
