@@ -62,20 +62,38 @@ def test_same_seed_same_bits(rng):
     assert _hash(one) == _hash(two) != _hash(other)
 
 
-def test_same_bits_for_any_number_of_threads(rng):
-    x, y = _data(rng, 1021)
+def _hashes_by_threads(make_model, x, y):
     before, hashes = _core.num_threads(), {}
     _core.testing.set_least_microseconds_per_thread(0.0)  # all threads, however small the work
     try:
-        for count in (1, 2, 3, 5, 8):
+        for count in (1, 2, 3, 5, 8, 23):
             fd.set_num_threads(count)
-            model = _classifier()
+            model = make_model()
             _fit(model, x, y, epochs=3, batch_size=64)
             hashes[count] = _hash(model), model.predict(x).tobytes()
     finally:
         _core.testing.set_least_microseconds_per_thread(10.0)
         _core.set_num_threads(before)
+    return hashes
+
+
+def test_same_bits_for_any_number_of_threads(rng):
+    hashes = _hashes_by_threads(_classifier, *_data(rng, 1021))
     assert len(set(hashes.values())) == 1, {k: h for k, (h, _) in hashes.items()}
+
+
+def test_wide_rows_are_gathered_alike_by_any_number_of_threads(rng):
+    # 300 columns are 19 cache lines, fewer than there are threads; products of 300 terms by 100
+    # units are summed in two parts; the last batch has 12 rows.
+    def make_model():
+        fd.set_seed(1)
+        return fd.Sequential([layers.Dense(100, activation="relu"), layers.Dense(2, "softmax")])
+
+    pixels = rng.integers(0, 256, (140, 300)).astype(np.uint8)
+    y = (pixels[:, 0] > 127).astype(np.int64)
+    whole = _hashes_by_threads(make_model, pixels, y)
+    floats = _hashes_by_threads(make_model, pixels.astype(np.float32) / np.float32(255), y)
+    assert len(set(whole.values()) | set(floats.values())) == 1
 
 
 def test_two_fits_equal_one(rng):

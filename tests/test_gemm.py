@@ -114,13 +114,7 @@ _HASHED = [(50, 300, 784), (784, 300, 50), (200, 130, 1000), (600, 70, 520), (3,
 def _digest(rng_seed):
     rng = np.random.default_rng(rng_seed)
     digest = hashlib.sha256()
-    for m, n, k in [
-        (50, 300, 784),
-        (784, 300, 50),
-        (200, 130, 1000),
-        (600, 70, 520),
-        (3, 900, 300),
-    ]:
+    for m, n, k in _HASHED:
         for transpose_a in (False, True):
             for transpose_b in (False, True):
                 _, _, a, b = _operands(rng, m, n, k, transpose_a, transpose_b)

@@ -140,6 +140,7 @@ def test_names_of_activations():
         (lambda: layers.BatchNormalization(axis=0), r"axis: received 0; expected -1"),
         (lambda: layers.BatchNormalization(momentum=1.5), r"momentum: received 1.5; expected"),
         (lambda: layers.BatchNormalization(epsilon=0), r"epsilon: received 0; expected a positive"),
+        (lambda: layers.BatchNormalization(epsilon=1e-50), r"epsilon: received 1e-50; expected"),
         (lambda: layers.ReLU(max_value=3), r"\[ReLU\] received max_value=3"),
         (lambda: layers.LeakyReLU(-1), r"negative_slope: received -1; expected a number of at"),
         (lambda: layers.LeakyReLU(np.nan), r"\[LeakyReLU\] negative_slope: received nan"),

@@ -231,6 +231,11 @@ def test_five_steps_as_keras(keras_results, isa, i):
         assert_close(mine, keras.astype(np.float64), terms, options, factor=4)
 
 
+def test_options_must_be_numbers():
+    with pytest.raises(ValueError, match=r"\[sgd\] momentum: received 'x'; expected a number"):
+        _core.OptimizerConfig("sgd", momentum="x")
+
+
 def test_slots_and_their_first_values():
     def slots(name, **options):
         config = _core.OptimizerConfig(name, **options)

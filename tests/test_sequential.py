@@ -79,6 +79,15 @@ def test_deferred_build(rng):
         fd.Sequential([layers.Dense(8)]).build((4,))
 
 
+def test_a_refused_layer_keeps_its_name():
+    declared = layers.Dense(4)
+    declared.declare((5,))
+    model = fd.Sequential([layers.Input(3), layers.Dense(2)])
+    with pytest.raises(ValueError):
+        model.add(declared)
+    assert declared.name == "dense" and declared.model is None and len(model.layers) == 1
+
+
 def test_adding_a_layer_keeps_weights_and_optimizer(rng):
     x, y = _data(rng)
     model = _model()
@@ -226,7 +235,7 @@ def test_copies_and_pickles_train_on_alike(rng):
     model = _model()
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     model.fit(x, y, epochs=2, verbose=0)
-    copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
+    copies = [copy.deepcopy(model), copy.copy(model), pickle.loads(pickle.dumps(model))]
     model.fit(x, y, epochs=2, verbose=0)
     for other in copies:
         other.fit(x, y, epochs=2, verbose=0)

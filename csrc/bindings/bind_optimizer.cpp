@@ -162,10 +162,15 @@ OptimizerConfig optimizer_config(const std::string& name, const py::dict& given)
       for (const Option& o : options) names.emplace_back(o.name);
       fail(name, "received the option '", wanted, "'; expected some of ", joined(names));
     }
-    if (option->flag != nullptr) {
-      config.*option->flag = py::cast<bool>(value);
-    } else {
-      config.*option->real = py::cast<double>(value);
+    try {
+      if (option->flag != nullptr) {
+        config.*option->flag = py::cast<bool>(value);
+      } else {
+        config.*option->real = py::cast<double>(value);
+      }
+    } catch (const py::cast_error&) {
+      fail(name, wanted, ": received ", py::repr(value).cast<std::string>(), "; expected a ",
+           option->flag != nullptr ? "bool" : "number");
     }
   }
   check_optimizer(config);

@@ -169,7 +169,7 @@ void compile(Network& network, const std::string& loss,
   py::dict options_only(hyper.attr("copy")());
   check(hyper.contains("learning_rate"), "compile",
         "expected a learning_rate among the hyper-parameters");
-  const auto rate = options_only.attr("pop")("learning_rate").cast<double>();
+  const double rate = py::float_(options_only.attr("pop")("learning_rate"));
   spec.optimizer = optimizer_config(optimizer, options_only);
   const auto locked = lock(network);
   network.compile(spec, rate);

@@ -150,10 +150,13 @@ struct ThreadPool::Crew {
   alignas(kAlignment) std::atomic<int> unfinished{0};
   Signal done;
 
-  struct Placement {
-    int callers_cpu = -1, team_size = 0;
-    bool operator==(const Placement&) const = default;
-  } placement;
+#if defined(__linux__)
+  cpu_set_t cpus;        // of the thread that made the crew
+  int avoided_cpu = -1;  // that the threads are kept off
+  Crew() {
+    if (sched_getaffinity(0, sizeof cpus, &cpus) != 0) CPU_ZERO(&cpus);
+  }
+#endif
 
   [[noreturn]] void work(int rank, Signal& start) {
     for (std::uint32_t seen = 0;;) {
@@ -181,24 +184,26 @@ struct ThreadPool::Crew {
         break;
       }
     }
-    placement = {};
+#if defined(__linux__)
+    avoided_cpu = -1;
+#endif
     return static_cast<int>(threads.size());
   }
 
   // Keeps the threads off the CPU that the caller runs on, if there are enough of others. Left to
   // itself, the scheduler often wakes a thread beside the caller, and takes tens of milliseconds to
   // see that the two share a CPU while another one is idle.
-  void place(int team_size) {
+  void place([[maybe_unused]] int team_size) {
 #if defined(__linux__)
-    const Placement wanted{sched_getcpu(), team_size};
-    if (wanted == placement) return;
-    placement = wanted;
-    cpu_set_t cpus;
-    if (wanted.callers_cpu < 0 || sched_getaffinity(0, sizeof cpus, &cpus) != 0) return;
-    if (CPU_COUNT(&cpus) >= team_size) CPU_CLR(wanted.callers_cpu, &cpus);
-    for (const Thread& thread : threads) pthread_setaffinity_np(thread.handle, sizeof cpus, &cpus);
-#else
-    static_cast<void>(team_size);
+    const int callers_cpu = sched_getcpu();
+    if (callers_cpu == avoided_cpu || callers_cpu < 0 || CPU_COUNT(&cpus) < team_size) return;
+    avoided_cpu = callers_cpu;
+    cpu_set_t others = cpus;
+    CPU_CLR(callers_cpu, &others);
+    if (CPU_COUNT(&others) == 0) return;
+    for (const Thread& thread : threads) {
+      pthread_setaffinity_np(thread.handle, sizeof others, &others);
+    }
 #endif
   }
 

@@ -12,8 +12,8 @@ namespace fastdnn {
 //                                                    back through the activation f
 //
 // op(A) is m x k and op(B) k x n after the transpositions; C is m x n and is not read when beta is
-// 0. C must not overlap A, B or bias. float32 throughout: each element of C is one chain of fused
-// multiply-adds over k, cut into blocks by shape alone.
+// 0. C must not overlap A, B or bias. float32 throughout: each element of C is a chain of fused
+// multiply-adds over k, or the sum of two, cut by shape alone.
 struct GemmArgs {
   ConstMatrixView a;
   bool transpose_a = false;

@@ -97,12 +97,16 @@ class ProgressBar(Callback):
         self._start = time.perf_counter()
         if self.verbose == 1:
             self._bar = progress_bar(self._title(epoch), self.params["steps"])
+            self._fitted = 0.0
 
     def on_train_progress(self, steps: int, logs: Logs | None = None) -> None:
         """Move the bar."""
         if self._bar is not None:
             self._bar.set_postfix_str(format_logs(logs or {}), refresh=False)
-            _fit_line(self._bar)
+            now = time.perf_counter()
+            if now - self._fitted > self._bar.mininterval:  # tqdm draws no more often
+                _fit_line(self._bar)
+                self._fitted = now
             self._bar.update(steps - self._bar.n)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

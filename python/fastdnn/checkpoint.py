@@ -140,8 +140,8 @@ def _check_readable(tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> N
         _check_tensors("save", tensors, expected)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(
-            "[save] the model is not what its layers and optimizer say now, so load_model would "
-            f"refuse the file ({error}); undo the change of their attributes, or use save_weights"
+            f"[save] load_model would refuse the file ({error}): a class that fastdnn does not "
+            "have, or an attribute changed after the model was built; undo it, or use save_weights"
         ) from error
 
 

@@ -17,8 +17,6 @@
 namespace fastdnn::cpu {
 namespace {
 
-// Bounds on geometry that hold at every level, so that scratch does not depend on the level.
-constexpr index_t kMaxTileRows = 9, kMaxTileCols = 48, kMaxDepth = 200;
 // What is packed at a time: columns of B, rows of A (168 x 1056 floats are a third of a second
 // cache), and of both this many steps of at most kMaxDepth along k.
 constexpr index_t kPackedCols = 2016, kPackedRows = 168, kPackedSteps = 6;
@@ -219,7 +217,7 @@ index_t shared_scratch_size(const GemmArgs& args) {
 }
 
 index_t member_scratch_size(const GemmArgs& args) {
-  return block_depth_bound(args) * (kPackedRows + kMaxTileRows);
+  return round_up(block_depth_bound(args) * (kPackedRows + kMaxTileRows), kRowPad);
 }
 
 // A block of both operands: steps of k, and columns of op(B).
@@ -346,7 +344,9 @@ bool gemm_uses_scratch(const GemmArgs& args) {
 
 index_t gemm_scratch_size(const GemmArgs& args, int threads) {
   // Also for fewer rows than these: the last batch of an epoch is multiplied in its own way.
-  const index_t parts = std::min(args.m(), kPartRows) * round_up(args.n(), kRowPad);
+  const bool in_parts =
+      !args.transpose_a && !args.transpose_b && args.k() >= kPartDepth && args.k() >= 2 * args.n();
+  const index_t parts = in_parts ? std::min(args.m(), kPartRows) * round_up(args.n(), kRowPad) : 0;
   return std::max(parts, shared_scratch_size(args) + threads * member_scratch_size(args));
 }
 

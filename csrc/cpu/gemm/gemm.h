@@ -13,6 +13,9 @@ struct GemmGeometry {
   index_t depth;  // k per block when operands are packed
 };
 
+// Bounds on it that hold at every level, so that scratch does not depend on the level.
+inline constexpr index_t kMaxTileRows = 9, kMaxTileCols = 48, kMaxDepth = 200;
+
 // A strip of C at most geometry.cols wide and any number of rows high:
 //
 //   C = max(floor, alpha * A B + beta * C + bias)

@@ -18,6 +18,8 @@ inline constexpr int kTileRows = 4, kTileVectors = 4;
 inline constexpr bool kMaskedLoadsAreFree = true;
 #endif
 inline constexpr index_t kDepth = 200;
+static_assert(kTileRows <= kMaxTileRows && kTileVectors * kLanes <= kMaxTileCols &&
+              kDepth <= kMaxDepth);
 
 // Steps along k by which an A whose every step is in another cache line is asked for ahead.
 inline constexpr index_t kAheadA = 8;
@@ -87,7 +89,7 @@ inline void gemm_tile(const GemmStrip& s, const float* a, const float* ahead, fl
   for (index_t left = s.k; left > 0; left -= s.pace) {
     prefetch_tile<kVectors>(below, s.pace_rows, s.c_row);
     below += s.pace_rows * s.c_row;
-    for (index_t i = 0; i < s.ahead_lines; ++i, ahead += 16) prefetch_second_cache(ahead);
+    for (index_t i = 0; i < s.ahead_lines; ++i, ahead += kRowPad) prefetch_second_cache(ahead);
     for (index_t p = left < s.pace ? left : s.pace; p > 0; --p) multiply_add();
   }
   const auto read = [&](const float* from, int v) {

@@ -232,8 +232,10 @@ def _number(cell: str) -> float | None:
 
 
 def _is_key(cell: str, value: float) -> bool:
-    """Whether the cell is a whole number that float64 may not hold to the last digit."""
-    return abs(value) > _LARGEST_INTEGER and cell.lstrip("+-").isdecimal()
+    """Whether the cell is a whole number that float64 does not hold to the last digit."""
+    return (
+        abs(value) >= _LARGEST_INTEGER and cell.lstrip("+-").isdecimal() and int(value) != int(cell)
+    )
 
 
 def _looks_like_header(first: Sequence[str], below: Sequence[Sequence[str]]) -> bool:

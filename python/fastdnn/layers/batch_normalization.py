@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from fastdnn import initializers
 from fastdnn.configuration import is_number
 from fastdnn.layers.layer import Layer, Shape
@@ -62,7 +64,7 @@ class BatchNormalization(Layer):
                 f"[BatchNormalization] momentum: received {momentum!r}; "
                 "expected a number from 0 to 1, the share that is kept"
             )
-        if not is_number(epsilon) or not 0.0 < epsilon < 1e30:
+        if not is_number(epsilon) or not 0.0 < np.float32(epsilon) < 1e30:
             raise ValueError(
                 f"[BatchNormalization] epsilon: received {epsilon!r}; expected a positive number"
             )

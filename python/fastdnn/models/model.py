@@ -1,5 +1,6 @@
 """A model: layers in one native network, their weights, files."""
 
+import copy
 import copyreg
 import os
 from abc import abstractmethod
@@ -89,8 +90,12 @@ class Model(Trainer, Configurable):
             self._binding, self._input_row = binding, shape
 
     @contextmanager
-    def _all_or_nothing(self) -> Iterator[None]:
-        """Put the model back as it was where something fails, or Ctrl-C interrupts it."""
+    def _all_or_nothing(self, adding: Any = None) -> Iterator[None]:
+        """Put the model back as it was where something fails, or Ctrl-C interrupts it.
+
+        So is the name of a layer that is being added.
+        """
+        name = getattr(adding, "name", None)
         layers, fresh = list(self._layers), [layer for layer in self._layers if not layer.built]
         state = self._binding, self._input_row, self._plan
         views = [(each, each.value if each.bound else None) for each in self.weights]
@@ -100,6 +105,8 @@ class Model(Trainer, Configurable):
             for layer in self._layers:
                 if layer not in layers:
                     layer.model = None
+                    if layer is adding:
+                        layer.name = name
             for layer in layers:
                 layer.model = self
             for layer in fresh:
@@ -241,6 +248,10 @@ class Model(Trainer, Configurable):
         if self._binding is not None:
             return checkpoint.from_bytes, (checkpoint.to_bytes(self),)
         return copyreg.__newobj__, (type(self),), self.__dict__  # type: ignore[attr-defined]
+
+    def __copy__(self) -> "Model":
+        # Two models cannot share layers.
+        return copy.deepcopy(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)

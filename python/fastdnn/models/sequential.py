@@ -60,7 +60,7 @@ class Sequential(Model):
             ValueError: if the layer does not fit; the model stays as it was.
         """
         self._refuse_while_fitting("add")
-        with self._all_or_nothing():
+        with self._all_or_nothing(adding=layer):
             self._append(layer)
             shape = self._declared_row()
             if shape is not None and self._layers:
