@@ -90,7 +90,7 @@ class ProgressBar(Callback):
         super().__init__()
         self.verbose = chosen_verbosity(verbose)
         self._bar: Any = None
-        self._start = 0.0
+        self._start = self._fitted = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Open the epoch's bar."""

@@ -57,9 +57,15 @@ bool reads_in_place(const GemmArgs& args) {
   return !aliasing_a && !aliasing_b;
 }
 
+// Whether products of such depth and width are multiplied in parts, when they have some rows and
+// are read in place.
+bool may_have_parts(const GemmArgs& args) {
+  return !args.transpose_a && !args.transpose_b && args.k() >= kPartDepth &&
+         args.k() >= 2 * args.n();
+}
+
 bool multiplies_in_parts(const GemmArgs& args) {
-  return reads_in_place(args) && !args.transpose_a && args.k() >= kPartDepth &&
-         args.k() >= 2 * args.n() && args.m() > 1 && args.m() <= kPartRows;
+  return may_have_parts(args) && reads_in_place(args) && args.m() > 1 && args.m() <= kPartRows;
 }
 
 float floor_of(const GemmArgs& args) {
@@ -344,9 +350,8 @@ bool gemm_uses_scratch(const GemmArgs& args) {
 
 index_t gemm_scratch_size(const GemmArgs& args, int threads) {
   // Also for fewer rows than these: the last batch of an epoch is multiplied in its own way.
-  const bool in_parts =
-      !args.transpose_a && !args.transpose_b && args.k() >= kPartDepth && args.k() >= 2 * args.n();
-  const index_t parts = in_parts ? std::min(args.m(), kPartRows) * round_up(args.n(), kRowPad) : 0;
+  const index_t parts =
+      may_have_parts(args) ? std::min(args.m(), kPartRows) * round_up(args.n(), kRowPad) : 0;
   return std::max(parts, shared_scratch_size(args) + threads * member_scratch_size(args));
 }
 

@@ -48,10 +48,11 @@ def _measure_case(case: str, n: int, threads: int, options: Options) -> Measurem
     pair = _Alternating(lambda: ops.gemm(a, b, out=out), lambda: _peak(flops, threads, 1e-3), least)
     turns: dict[str, Turn] = {
         OURS: pair.run,
-        "the peak at this clock": lambda: pair.other_seconds,
         "the peak by itself": lambda: _peak(flops, threads, least),
     }
-    return Measurement("peak", case, "GFLOP/s", flops, in_turns(turns, options.effort))
+    seconds = in_turns(turns, options.effort)
+    seconds["the peak at this clock"] = pair.others
+    return Measurement("peak", case, "GFLOP/s", flops, seconds)
 
 
 def _peak(flops: float, threads: int, seconds: float) -> float:
@@ -63,14 +64,14 @@ class _Alternating:
     """Turns of one thing that run another one after each repetition, in the same turn.
 
     Attributes:
-        other_seconds: What `other` returned in the last turn, on average.
+        others: What `other` returned, on average over each turn.
     """
 
     def __init__(
         self, run: Callable[[], object], other: Callable[[], float], least_seconds: float
     ) -> None:
         self._run, self._other, self._least = run, other, least_seconds
-        self.other_seconds = 0.0
+        self.others: list[float] = []
         run()
 
     def run(self) -> float:
@@ -83,5 +84,5 @@ class _Alternating:
             own += time.perf_counter() - start
             other += self._other()
             count += 1
-        self.other_seconds = other / count
+        self.others.append(other / count)
         return own / count
