@@ -246,6 +246,18 @@ def test_predict(isa, rng, rows, dtype):
     np.testing.assert_allclose(a, b, rtol=500 * EPSILON, atol=1e-6)
 
 
+def _train_alike(rng, describe, optimizer, options):
+    """Train both networks and compare them; return the native one and where it started."""
+    ours, theirs, parameters = _pair(rng, describe)
+    *data, _ = _rows(rng, "mean_squared_error", 40)
+    start = [theirs.parameter(i).copy() for i in range(parameters)]
+    for network in (ours, theirs):
+        network.compile("mean_squared_error", {}, [], optimizer, options)
+        _train(network, [*data, None], None, 40, 2)
+    _assert_trained_alike(ours, theirs, parameters, start)
+    return ours, start
+
+
 def test_frozen_parameters_stay(rng):
     def describe(graph):
         x = graph.add_input(WIDTH)
@@ -253,13 +265,7 @@ def test_frozen_parameters_stay(rng):
         x = _dense(graph, x, "b", 8, 8)
         graph.add_output(_dense(graph, x, "c", 8, OUTPUTS, trainable=False))
 
-    ours, theirs, parameters = _pair(rng, describe)
-    *data, _ = _rows(rng, "mean_squared_error", 40)
-    start = [theirs.parameter(i).copy() for i in range(parameters)]
-    for network in (ours, theirs):
-        network.compile("mean_squared_error", {}, [], "adam", OPTIMIZERS[6][1])
-        _train(network, [*data, None], None, 40, 2)
-    _assert_trained_alike(ours, theirs, parameters, start)
+    ours, start = _train_alike(rng, describe, "adam", OPTIMIZERS[6][1])
     for index in (0, 1, 4, 5):
         np.testing.assert_array_equal(ours.parameter(index), start[index])
 
@@ -270,13 +276,7 @@ def test_frozen_batch_normalization_uses_the_moving_statistics(rng):
         x = _norm(graph, _dense(graph, x, "a", WIDTH, 8), "n", 8, frozen=True)
         graph.add_output(_dense(graph, x, "b", 8, OUTPUTS))
 
-    ours, theirs, parameters = _pair(rng, describe)
-    *data, _ = _rows(rng, "mean_squared_error", 40)
-    start = [theirs.parameter(i).copy() for i in range(parameters)]
-    for network in (ours, theirs):
-        network.compile("mean_squared_error", {}, [], "sgd", SGD)
-        _train(network, [*data, None], None, 40, 2)
-    _assert_trained_alike(ours, theirs, parameters, start)
+    ours, start = _train_alike(rng, describe, "sgd", SGD)
     for index in (4, 5):
         np.testing.assert_array_equal(ours.parameter(index), start[index])
 
@@ -289,13 +289,7 @@ def test_a_layer_used_twice_shares_its_weights(rng):
             x = graph.add_activation(graph.add_dense(x, kernel, None), "tanh", 0.0)
         graph.add_output(_dense(graph, x, "c", WIDTH, OUTPUTS))
 
-    ours, theirs, parameters = _pair(rng, describe)
-    *data, _ = _rows(rng, "mean_squared_error", 40)
-    start = [theirs.parameter(i).copy() for i in range(parameters)]
-    for network in (ours, theirs):
-        network.compile("mean_squared_error", {}, [], "sgd", SGD)
-        _train(network, [*data, None], None, 40, 2)
-    _assert_trained_alike(ours, theirs, parameters, start)
+    _train_alike(rng, describe, "sgd", SGD)
 
 
 def test_no_seconds_are_one_batch(rng):
