@@ -7,6 +7,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # GCC's own AVX-512 headers trip these (a self-initialized "undefined" value).
   list(APPEND FASTDNN_FLAGS_avx512 -Wno-uninitialized -Wno-maybe-uninitialized)
 endif()
+set(FASTDNN_FLAGS_amx ${FASTDNN_FLAGS_avx512} -mamx-tile -mamx-bf16)
 
 # Adds the kernels below `folder` to `target`: the scalar level everywhere, the x86 levels on x86-64.
 function(fastdnn_add_kernels target folder)
@@ -17,7 +18,7 @@ function(fastdnn_add_kernels target folder)
     return()
   endif()
   target_compile_definitions(${target} PRIVATE FASTDNN_X86=1)
-  foreach(level avx2 avx512)
+  foreach(level avx2 avx512 amx)
     file(GLOB files CONFIGURE_DEPENDS ${folder}/*/x86_${level}.cc)
     set_source_files_properties(${files} PROPERTIES COMPILE_OPTIONS "${FASTDNN_FLAGS_${level}}")
     target_sources(${target} PRIVATE ${files})

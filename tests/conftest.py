@@ -1,3 +1,4 @@
+import contextlib
 import os
 from pathlib import Path
 
@@ -9,16 +10,28 @@ from fastdnn import _core
 ISA_LEVELS = ["scalar", "avx2", "avx512"]
 
 
-@pytest.fixture(params=ISA_LEVELS)
-def isa(request):
-    """Run the test once with the kernels of each instruction-set level."""
-    level = request.param
+@contextlib.contextmanager
+def at_level(level):
     if level not in _core.supported_isa_levels():
         pytest.skip(f"this CPU has no {level}; it supports {_core.supported_isa_levels()}")
     before = _core.isa_level()
     _core.testing.set_isa_level(level)
     yield level
     _core.testing.set_isa_level(before)
+
+
+@pytest.fixture(params=ISA_LEVELS)
+def isa(request):
+    """Run the test once with the kernels of each instruction-set level but amx."""
+    with at_level(request.param) as level:
+        yield level
+
+
+@pytest.fixture(params=[*ISA_LEVELS, "amx"])
+def product_isa(request):
+    """The same with amx, which differs from avx512 in products only."""
+    with at_level(request.param) as level:
+        yield level
 
 
 @pytest.fixture

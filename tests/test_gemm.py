@@ -14,6 +14,10 @@ KERNELS = [
     "gemm_pack_copy_f32",
     "gemm_pack_transpose_f32",
     "fma_peak_f32",
+    "gemm_begin_tiles",
+    "gemm_end_tiles",
+    "gemm_split_f32",
+    "gemm_tiles_f32",
 ]
 
 # Around every tile edge of every level, both ways of reading B, several blocks of k, and none.
@@ -32,6 +36,7 @@ PRODUCTS = [
     (19, 97, 1300),
     (129, 65, 300),
     (530, 40, 513),
+    (90, 200, 1100),
     (33, 4200, 9),
 ]
 
@@ -47,7 +52,7 @@ def _operands(rng, m, n, k, transpose_a, transpose_b):
 @pytest.mark.parametrize("transpose_b", [False, True])
 @pytest.mark.parametrize("transpose_a", [False, True])
 @pytest.mark.parametrize(("m", "n", "k"), PRODUCTS)
-def test_product(isa, rng, m, n, k, transpose_a, transpose_b):
+def test_product(product_isa, rng, m, n, k, transpose_a, transpose_b):
     a, b, given_a, given_b = _operands(rng, m, n, k, transpose_a, transpose_b)
     c = Guarded((m, n))
     ops.gemm(given_a, given_b, transpose_a=transpose_a, transpose_b=transpose_b, out=c.array)
@@ -57,7 +62,7 @@ def test_product(isa, rng, m, n, k, transpose_a, transpose_b):
 
 @pytest.mark.parametrize(("m", "n", "k"), PRODUCTS)
 @pytest.mark.parametrize("beta", [1.0, -0.5])
-def test_scaled_sum_with_bias(isa, rng, m, n, k, beta):
+def test_scaled_sum_with_bias(product_isa, rng, m, n, k, beta):
     a, b, _, _ = _operands(rng, m, n, k, False, False)
     bias = rng.standard_normal(n).astype(np.float32)
     old = rng.standard_normal((m, n)).astype(np.float32)
@@ -72,7 +77,7 @@ def test_scaled_sum_with_bias(isa, rng, m, n, k, beta):
 
 @pytest.mark.parametrize("k", [3, 300])
 @pytest.mark.parametrize("transpose_b", [False, True])
-def test_activation_is_that_of_the_product(isa, rng, k, transpose_b):
+def test_activation_is_that_of_the_product(product_isa, rng, k, transpose_b):
     a, _, _, given_b = _operands(rng, 50, 37, k, False, transpose_b)
     bias = rng.standard_normal(37).astype(np.float32)
     plain = ops.gemm(a, given_b, transpose_b=transpose_b, bias=bias)
@@ -80,7 +85,7 @@ def test_activation_is_that_of_the_product(isa, rng, k, transpose_b):
     np.testing.assert_array_equal(relu, np.maximum(plain, 0))
 
 
-def test_misaligned_operands(isa, rng):
+def test_misaligned_operands(product_isa, rng):
     a, b = Guarded((17, 70), misalign=3), Guarded((70, 33), misalign=5)
     a.array[:] = rng.standard_normal((17, 70))
     b.array[:] = rng.standard_normal((70, 33))
@@ -90,7 +95,7 @@ def test_misaligned_operands(isa, rng):
 
 
 @pytest.mark.parametrize("transpose_b", [False, True])
-def test_not_finite_values_stay_where_they_belong(isa, transpose_b):
+def test_not_finite_values_stay_where_they_belong(product_isa, transpose_b):
     a = np.ones((20, 40), np.float32)
     b = np.ones((40, 35), np.float32)
     a[3, 7], a[5, 0] = np.nan, np.inf
@@ -102,7 +107,7 @@ def test_not_finite_values_stay_where_they_belong(isa, transpose_b):
     assert (others == 40).all()
 
 
-def test_beta_zero_does_not_read_out(isa):
+def test_beta_zero_does_not_read_out(product_isa):
     out = np.full((4, 4), np.nan, np.float32)
     ops.gemm(np.ones((4, 4), np.float32), np.ones((4, 4), np.float32), out=out)
     assert (out == 4).all()
@@ -156,7 +161,7 @@ def test_peak_is_measured(isa):
     assert _core.testing.fma_peak(1, 1.0) > 0.1
 
 
-def test_error_bound_is_that_of_plain_float32(isa, rng):
+def test_error_bound_is_that_of_plain_float32(product_isa, rng):
     """Norm-wise error at most 1.2 times that of a chain of float32 multiply-adds."""
     a = rng.standard_normal((64, 512)).astype(np.float32)
     b = rng.standard_normal((512, 64)).astype(np.float32)
@@ -166,7 +171,7 @@ def test_error_bound_is_that_of_plain_float32(isa, rng):
         # The product of two float32 is exact in float64: one rounding, as FMA has.
         step = a[:, p, None].astype(np.float64) * b[p].astype(np.float64) + chain
         chain = step.astype(np.float32)
-    factor = 1.2 if isa != "scalar" else 2.0  # without FMA every product is rounded, too
+    factor = 1.2 if product_isa != "scalar" else 2.0  # without FMA every product is rounded, too
     assert np.linalg.norm(ops.gemm(a, b) - exact) <= factor * np.linalg.norm(chain - exact)
 
 

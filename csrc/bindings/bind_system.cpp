@@ -20,8 +20,8 @@ void register_system(py::module_& m) {
     d["avx2"] = f.avx2;
     d["avx512"] = f.avx512;
     d["avx512_bf16"] = f.avx512_bf16;
-    d["amx_tile"] = f.amx_tile;
     d["amx_bf16"] = f.amx_bf16;
+    d["amx_permitted"] = f.amx_permitted;
     return d;
   });
   m.def("supported_isa_levels", [] {

@@ -6,7 +6,9 @@
 #include "csrc/bindings/arrays.h"
 #include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
+#include "csrc/core/arena.h"
 #include "csrc/core/thread_pool.h"
+#include "csrc/cpu/gemm/gemm_tiles.h"
 #include "csrc/cpu/registry.h"
 #include "csrc/ops/activation.h"
 #include "csrc/ops/softmax.h"
@@ -72,6 +74,29 @@ void softmax_backward_columns(const py::array& y, const py::array& dy, py::array
   run_on_cpu(0.0, [&](Context& context) { softmax_backward(args, context); });
 }
 
+// A product by tiles whatever its shape, at any level, in the shares of so many members.
+void gemm_by_tiles(const py::array& a, const py::array& b, bool transpose_a, bool transpose_b,
+                   float alpha, float beta, const py::object& bias, const std::string& activation,
+                   py::array& out, int members) {
+  GemmArgs args;
+  args.a = matrix("testing", "a", a);
+  args.b = matrix("testing", "b", b);
+  args.c = writable_rows("testing", "out", out);
+  args.transpose_a = transpose_a;
+  args.transpose_b = transpose_b;
+  args.alpha = alpha;
+  args.beta = beta;
+  args.activation = parse_activation(activation);
+  if (!bias.is_none()) args.bias = vector("testing", "bias", bias.cast<py::array>(), args.n()).data;
+  check(args.k() == (transpose_b ? args.b.cols : args.b.rows) && args.k() > 0 &&
+            args.m() == (transpose_a ? args.a.cols : args.a.rows) &&
+            args.n() == (transpose_b ? args.b.rows : args.b.cols),
+        "testing", "received matrices that do not fit");
+  AlignedBuffer<float> scratch(cpu::tiles_scratch_size(args, members));
+  args.scratch = scratch.data();
+  for (int rank = 0; rank < members; ++rank) cpu::gemm_by_tiles(args, rank, members);
+}
+
 // GFLOP/s of independent fused multiply-adds on `threads` threads at once, for about
 // `milliseconds`.
 double fma_peak(int threads, double milliseconds) {
@@ -100,6 +125,9 @@ void register_testing(py::module_& parent) {
   m.def("kernel_names", &cpu::kernel_names);
   m.def("fma_peak", &fma_peak, py::call_guard<GilRelease>(), py::arg("threads"),
         py::arg("milliseconds") = 50.0);
+  m.def("gemm_by_tiles", &gemm_by_tiles, py::arg("a").noconvert(), py::arg("b").noconvert(),
+        py::arg("transpose_a"), py::arg("transpose_b"), py::arg("alpha"), py::arg("beta"),
+        py::arg("bias"), py::arg("activation"), py::arg("out").noconvert(), py::arg("members"));
   m.def("activation_columns", &activation_columns);
   m.def("activation_backward_columns", &activation_backward_columns);
   m.def("softmax_columns", &softmax_columns);

@@ -7,6 +7,8 @@
 
 #if FASTDNN_X86
 #include <cpuid.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 #endif
 
 namespace fastdnn {
@@ -31,6 +33,12 @@ unsigned long long enabled_states() {
   unsigned low = 0, high = 0;
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return (static_cast<unsigned long long>(high) << 32) | low;
+}
+
+// Their state is large, so that a process has to ask for it (Linux 5.16).
+bool may_use_tiles() {
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XTILEDATA
+  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 std::string model_name() {
@@ -62,8 +70,8 @@ CpuFeatures detect() {
   f.avx512 = f.avx2 && zmm && bit(seven.ebx, 16) && bit(seven.ebx, 17) && bit(seven.ebx, 30) &&
              bit(seven.ebx, 31);
   f.avx512_bf16 = f.avx512 && bit(seven_one.eax, 5);
-  f.amx_tile = tiles && bit(seven.edx, 24);
-  f.amx_bf16 = f.amx_tile && bit(seven.edx, 22);
+  f.amx_bf16 = f.avx512 && tiles && bit(seven.edx, 24) && bit(seven.edx, 22);
+  f.amx_permitted = f.amx_bf16 && may_use_tiles();
   return f;
 }
 
@@ -92,6 +100,8 @@ const char* isa_name(IsaLevel level) {
       return "avx2";
     case IsaLevel::kAvx512:
       return "avx512";
+    case IsaLevel::kAmx:
+      return "amx";
   }
   return "unknown";
 }
@@ -100,6 +110,7 @@ std::vector<IsaLevel> supported_isa_levels() {
   std::vector<IsaLevel> levels{IsaLevel::kScalar};
   if (cpu_features().avx2) levels.push_back(IsaLevel::kAvx2);
   if (cpu_features().avx512) levels.push_back(IsaLevel::kAvx512);
+  if (cpu_features().amx_permitted) levels.push_back(IsaLevel::kAmx);
   return levels;
 }
 

@@ -7,18 +7,19 @@
 namespace fastdnn {
 
 // Instruction-set levels that kernels are written for, each a superset of the one before it.
-enum class IsaLevel { kScalar, kAvx2, kAvx512 };
+enum class IsaLevel { kScalar, kAvx2, kAvx512, kAmx };
 
 struct CpuFeatures {
   std::string model;    // as the processor names itself
   bool avx2 = false;    // with FMA, F16C, BMI, and the operating system saving the registers
   bool avx512 = false;  // F, BW, DQ, VL
   bool avx512_bf16 = false;
-  bool amx_tile = false;
-  bool amx_bf16 = false;
+  bool amx_bf16 = false;       // tile registers and their products, saved by the operating system
+  bool amx_permitted = false;  // and it lets this process use them
 };
 
-// What this processor and operating system offer, read once (CPUID and XGETBV).
+// What this processor and operating system offer, read once (CPUID and XGETBV). Asks the operating
+// system for the use of tile registers, which Linux grants to a whole process.
 const CpuFeatures& cpu_features();
 
 const char* isa_name(IsaLevel level);

@@ -19,6 +19,12 @@ namespace avx2 {
 namespace avx512 {
 #include "csrc/cpu/families.inc"
 }
+#undef FASTDNN_KERNEL
+#define FASTDNN_KERNEL(name, parameters)
+#define FASTDNN_TILE_KERNEL(name, parameters) void name parameters;
+namespace amx {
+#include "csrc/cpu/families.inc"
+}
 #endif
 #undef FASTDNN_KERNEL
 
@@ -40,6 +46,10 @@ constexpr KernelTable kAvx2Table = {
 constexpr KernelTable kAvx512Table = {
 #include "csrc/cpu/families.inc"
 };
+#define FASTDNN_TILE_KERNEL(name, parameters) &amx::name,
+constexpr KernelTable kAmxTable = {
+#include "csrc/cpu/families.inc"
+};
 #undef FASTDNN_KERNEL
 #endif
 
@@ -59,6 +69,8 @@ std::atomic<IsaLevel>& current_level() {
 const KernelTable& kernels() {
 #if FASTDNN_X86
   switch (isa_level()) {
+    case IsaLevel::kAmx:
+      return kAmxTable;
     case IsaLevel::kAvx512:
       return kAvx512Table;
     case IsaLevel::kAvx2:

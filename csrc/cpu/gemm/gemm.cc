@@ -10,8 +10,9 @@
 #include "csrc/ops/gemm.h"
 
 #include <algorithm>
-#include <limits>
 
+#include "csrc/cpu/gemm/epilogue.h"
+#include "csrc/cpu/gemm/gemm_tiles.h"
 #include "csrc/cpu/registry.h"
 
 namespace fastdnn::cpu {
@@ -65,33 +66,14 @@ bool may_have_parts(const GemmArgs& args) {
 }
 
 bool multiplies_in_parts(const GemmArgs& args) {
-  return may_have_parts(args) && reads_in_place(args) && args.m() > 1 && args.m() <= kPartRows;
+  return may_have_parts(args) && args.m() > 1 && args.m() <= kPartRows &&
+         (multiplies_by_tiles(args) || reads_in_place(args));
 }
 
-float floor_of(const GemmArgs& args) {
-  const bool relu = args.saved.empty() && args.activation == Activation::kRelu;
-  return relu ? 0.0f : -std::numeric_limits<float>::infinity();
-}
-
-// Sets what a strip does with the sums of the first .. last steps of k.
-void set_epilogue(const GemmArgs& args, bool first, bool last, index_t column, GemmStrip* strip) {
-  strip->alpha = args.alpha;
-  strip->beta = first ? args.beta : 1.0f;
-  strip->bias = last && args.bias != nullptr ? args.bias + column : nullptr;
-  strip->floor = last ? floor_of(args) : -std::numeric_limits<float>::infinity();
-}
-
-// What the kernel's own epilogue cannot do, on a piece of C that is still in the first cache.
-void finish(const GemmArgs& args, index_t row, index_t rows, index_t column, index_t columns) {
-  if (args.activation == Activation::kLinear) return;
-  const ActivationShape shape{args.activation, args.activation_alpha, rows, columns};
-  float* c = args.c.row(row) + column;
-  if (!args.saved.empty()) {
-    kernels().activation_backward_f32(shape, args.saved.row(row) + column, args.saved.stride, c,
-                                      args.c.stride, c, args.c.stride);
-  } else if (args.activation != Activation::kRelu) {
-    kernels().activation_f32(shape, c, args.c.stride, c, args.c.stride);
-  }
+// Floats of scratch for the second part's sums. Also for fewer rows than these: the last batch of
+// an epoch is multiplied in its own way.
+index_t part_scratch_size(const GemmArgs& args) {
+  return may_have_parts(args) ? std::min(args.m(), kPartRows) * round_up(args.n(), kRowPad) : 0;
 }
 
 // k is cut into equal steps whose panel of B stays in the first cache, and those into blocks that
@@ -190,7 +172,7 @@ void gemm_direct(const GemmArgs& args, const Plan& plan, Team& team) {
 }
 
 void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
-  const index_t middle = args.k() / 2 / kRowPad * kRowPad;
+  const index_t middle = args.k() / 2 / kTileSteps * kTileSteps;
   GemmArgs first = args;
   first.bias = nullptr;
   first.activation = Activation::kLinear;
@@ -201,10 +183,16 @@ void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
   second.b = {args.b.row(middle), args.k() - middle, args.b.cols, args.b.stride};
   second.c = {args.scratch, args.m(), args.n(), round_up(args.n(), kRowPad)};
   second.beta = 0.0f;
-  const index_t tiles = plan.panels * plan.groups;
-  const Range mine = team.share(2 * tiles);
-  multiply_tiles(first, plan, {mine.begin, std::min(mine.end, tiles)});
-  multiply_tiles(second, plan, {std::max(mine.begin, tiles) - tiles, mine.end - tiles});
+  const bool by_tiles = multiplies_by_tiles(args);
+  const index_t pieces = by_tiles ? tile_columns(args) : plan.panels * plan.groups;
+  const Range mine = team.share(2 * pieces);
+  const auto multiply = [&](const GemmArgs& part, Range range) {
+    if (!by_tiles) return multiply_tiles(part, plan, range);
+    float* const panels = args.scratch + part_scratch_size(args);
+    multiply_columns_by_tiles(part, range, panels + team.rank() * tiles_scratch_size(args, 1));
+  };
+  multiply(first, {mine.begin, std::min(mine.end, pieces)});
+  multiply(second, {std::max(mine.begin, pieces) - pieces, mine.end - pieces});
   team.barrier();
   const Range rows = team.share(args.m());
   if (rows.empty()) return;
@@ -345,24 +333,25 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
 }  // namespace
 
 bool gemm_uses_scratch(const GemmArgs& args) {
-  return !reads_in_place(args) || multiplies_in_parts(args);
+  return multiplies_by_tiles(args) || !reads_in_place(args) || multiplies_in_parts(args);
 }
 
 index_t gemm_scratch_size(const GemmArgs& args, int threads) {
-  // Also for fewer rows than these: the last batch of an epoch is multiplied in its own way.
-  const index_t parts =
-      may_have_parts(args) ? std::min(args.m(), kPartRows) * round_up(args.n(), kRowPad) : 0;
-  return std::max(parts, shared_scratch_size(args) + threads * member_scratch_size(args));
+  const index_t tiles = tiles_scratch_size(args, threads);
+  const index_t packed = shared_scratch_size(args) + threads * member_scratch_size(args);
+  return part_scratch_size(args) + std::max(tiles, packed);
 }
 
 void gemm(const GemmArgs& args, Team& team) {
   if (args.c.size() == 0) return;
   const bool packed = !reads_in_place(args);
   const Plan plan = plan_tiles(args, packed);
-  if (packed) {
-    gemm_packed(args, plan, team);
-  } else if (multiplies_in_parts(args)) {
+  if (multiplies_in_parts(args)) {
     gemm_in_parts(args, plan, team);
+  } else if (multiplies_by_tiles(args)) {
+    gemm_by_tiles(args, team.rank(), team.size());
+  } else if (packed) {
+    gemm_packed(args, plan, team);
   } else {
     gemm_direct(args, plan, team);
   }

@@ -69,4 +69,59 @@ struct GemmPack {
   index_t width, panel_size;
 };
 
+// --- Products by tiles ---
+//
+// Tile instructions multiply bfloat16 numbers, of 8 bits each, at many times the rate of float32.
+// A float32 number of 24 bits is the sum of three of them, x = x0 + x1 + x2, its parts. Of the nine
+// products of two numbers' parts the six largest matter:
+//   x y = x0 y0 + (x0 y1 + x1 y0) + (x0 y2 + x1 y1 + x2 y0) + less than a rounding to float32
+// (Henry, Tang and Heinecke 2019, arXiv 1904.06376). The sums are float32.
+
+// A tile holds 16 rows of op(A), or 16 columns of op(B), by 32 steps of k: 16 rows of 16 pairs, and
+// a pair is two parts, of an even and an odd step. A tile of A has a row for each row of op(A), one
+// of B a row for each pair of steps. A panel is two tiles side by side, in three parts, block after
+// block along k.
+inline constexpr index_t kTileSide = 16, kTileSteps = 32, kTileParts = 3;
+inline constexpr index_t kTileProducts = 6;
+inline constexpr index_t kTileSize = kTileSide * kTileSteps;  // numbers
+inline constexpr index_t kPanelTiles = 2;
+inline constexpr index_t kPanelBlockSize = kTileParts * kPanelTiles * kTileSize;
+
+// Splits up to 2 * width rows of op(A), or columns of op(B), into a panel. What is missing in the
+// last block of k, and in the tiles, is zero.
+struct GemmSplit {
+  const float* source;
+  index_t stride;
+  bool along_k;   // element (i, p) is at source[i * stride + p], else at source[p * stride + i]
+  bool of_a;      // else of B
+  index_t width;  // rows of A in a tile, at most 16; 16 for B
+  index_t k, count;
+  std::uint16_t* panel;  // 64-byte aligned
+  // Greatest magnitude of a first part in the panel, as the bits of a float. Not 0 where a number
+  // is too small to have a first part.
+  std::int32_t* largest;
+};
+
+// A matrix C, in as many pieces of up to two by two tiles as there are panels of A and B:
+//
+//   C = max(floor, alpha * A B + beta * C + bias)
+//
+// While the tiles work, the panel `next` is split, unless it is null.
+//
+// Each element is a chain over the blocks of k, in each of which the six products of parts are
+// added from the smallest to the largest. C is not read when beta is 0.
+struct GemmTiles {
+  index_t m, n;
+  index_t tile_rows;       // as in gemm_begin_tiles
+  index_t blocks;          // of kTileSteps along k
+  const std::uint16_t* a;  // panels in one piece, as are those of B
+  const std::uint16_t* b;
+  index_t panel_size;  // from one to the next
+  float* c;
+  index_t c_row;
+  float alpha, beta;
+  const float* bias;  // n values, or null
+  float floor;        // 0 for ReLU, -infinity for none
+};
+
 }  // namespace fastdnn::cpu

@@ -102,6 +102,7 @@ inline I32 operator|(I32 a, I32 b) { return {_mm256_or_si256(a.v, b.v)}; }
 inline I32 operator^(I32 a, I32 b) { return {_mm256_xor_si256(a.v, b.v)}; }
 inline Mask operator==(I32 a, I32 b) { return {_mm256_castsi256_ps(_mm256_cmpeq_epi32(a.v, b.v))}; }
 inline Mask operator>(I32 a, I32 b) { return {_mm256_castsi256_ps(_mm256_cmpgt_epi32(a.v, b.v))}; }
+inline I32 max(I32 a, I32 b) { return {_mm256_max_epi32(a.v, b.v)}; }
 template <int kBits>
 inline I32 shift_left(I32 a) {
   return {_mm256_slli_epi32(a.v, kBits)};
@@ -122,6 +123,11 @@ inline F32 scale_by_power(F32 a, F32 n) {
   return a * bitcast_f32(shift_left<23>(half + bias)) *
          bitcast_f32(shift_left<23>(exponent - half + bias));
 }
+inline I32 pair_upper_halves(F32 low, F32 high) {
+  const __m256i shifted = _mm256_srli_epi32(_mm256_castps_si256(low.v), 16);
+  return {_mm256_blend_epi16(shifted, _mm256_castps_si256(high.v), 0xAA)};
+}
+inline I32 max_of_halves(I32 a, I32 b) { return {_mm256_max_epu16(a.v, b.v)}; }
 inline void multiply_wide(I32 a, I32 b, I32& high, I32& low) {
   const __m256i even = _mm256_mul_epu32(a.v, b.v);
   const __m256i odd = _mm256_mul_epu32(_mm256_srli_epi64(a.v, 32), _mm256_srli_epi64(b.v, 32));
@@ -143,6 +149,12 @@ inline float reduce_max(F32 a) {
   s = _mm_max_ss(s, _mm_movehdup_ps(s));
   return _mm_cvtss_f32(s);
 }
+inline std::int32_t reduce_max(I32 a) {
+  __m128i m = _mm_max_epi32(_mm256_castsi256_si128(a.v), _mm256_extracti128_si256(a.v, 1));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4E));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xB1));
+  return _mm_cvtsi128_si32(m);
+}
 inline void transpose(F32 (&r)[kLanes]) {
   __m256 a[8];
   for (int i = 0; i < 4; ++i) {
@@ -161,6 +173,12 @@ inline void transpose(F32 (&r)[kLanes]) {
     r[i].v = _mm256_permute2f128_ps(b[i], b[i + 4], 0x20);
     r[i + 4].v = _mm256_permute2f128_ps(b[i], b[i + 4], 0x31);
   }
+}
+inline void deinterleave(F32 a, F32 b, F32& even, F32& odd) {
+  const __m256d e = _mm256_castps_pd(_mm256_shuffle_ps(a.v, b.v, 0x88));
+  const __m256d o = _mm256_castps_pd(_mm256_shuffle_ps(a.v, b.v, 0xDD));
+  even = {_mm256_castpd_ps(_mm256_permute4x64_pd(e, 0xD8))};
+  odd = {_mm256_castpd_ps(_mm256_permute4x64_pd(o, 0xD8))};
 }
 inline void accumulate(double& sum, F32 a) {
   const __m256d wide = _mm256_add_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(a.v)),

@@ -93,6 +93,7 @@ inline I32 operator|(I32 a, I32 b) { return {_mm512_or_si512(a.v, b.v)}; }
 inline I32 operator^(I32 a, I32 b) { return {_mm512_xor_si512(a.v, b.v)}; }
 inline Mask operator==(I32 a, I32 b) { return {_mm512_cmpeq_epi32_mask(a.v, b.v)}; }
 inline Mask operator>(I32 a, I32 b) { return {_mm512_cmpgt_epi32_mask(a.v, b.v)}; }
+inline I32 max(I32 a, I32 b) { return {_mm512_max_epi32(a.v, b.v)}; }
 template <int kBits>
 inline I32 shift_left(I32 a) {
   return {_mm512_slli_epi32(a.v, kBits)};
@@ -105,6 +106,11 @@ template <int kBits>
 inline I32 shift_right_arithmetic(I32 a) {
   return {_mm512_srai_epi32(a.v, kBits)};
 }
+inline I32 pair_upper_halves(F32 low, F32 high) {
+  const __m512i shifted = _mm512_srli_epi32(_mm512_castps_si512(low.v), 16);
+  return {_mm512_mask_blend_epi16(0xAAAAAAAA, shifted, _mm512_castps_si512(high.v))};
+}
+inline I32 max_of_halves(I32 a, I32 b) { return {_mm512_max_epu16(a.v, b.v)}; }
 inline void multiply_wide(I32 a, I32 b, I32& high, I32& low) {
   const __m512i even = _mm512_mul_epu32(a.v, b.v);
   const __m512i odd = _mm512_mul_epu32(_mm512_srli_epi64(a.v, 32), _mm512_srli_epi64(b.v, 32));
@@ -129,6 +135,14 @@ inline float reduce_max(F32 a) {
   s = _mm_max_ps(s, _mm_movehl_ps(s, s));
   s = _mm_max_ss(s, _mm_movehdup_ps(s));
   return _mm_cvtss_f32(s);
+}
+inline std::int32_t reduce_max(I32 a) {
+  const __m256i m8 =
+      _mm256_max_epi32(_mm512_castsi512_si256(a.v), _mm512_extracti32x8_epi32(a.v, 1));
+  __m128i m = _mm_max_epi32(_mm256_castsi256_si128(m8), _mm256_extracti128_si256(m8, 1));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0x4E));
+  m = _mm_max_epi32(m, _mm_shuffle_epi32(m, 0xB1));
+  return _mm_cvtsi128_si32(m);
 }
 inline void transpose(F32 (&r)[kLanes]) {
   __m512 a[16], b[16];
@@ -155,6 +169,12 @@ inline void transpose(F32 (&r)[kLanes]) {
     r[i + 8].v = _mm512_shuffle_f32x4(t1, t3, 0x88);
     r[i + 12].v = _mm512_shuffle_f32x4(t1, t3, 0xDD);
   }
+}
+inline void deinterleave(F32 a, F32 b, F32& even, F32& odd) {
+  const __m512i lanes =
+      _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+  even = {_mm512_permutex2var_ps(a.v, lanes, b.v)};
+  odd = {_mm512_permutex2var_ps(a.v, _mm512_add_epi32(lanes, _mm512_set1_epi32(1)), b.v)};
 }
 inline void accumulate(double& sum, F32 a) {
   const __m512d wide = _mm512_add_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(a.v)),

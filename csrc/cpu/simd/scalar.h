@@ -115,6 +115,7 @@ inline I32 operator|(I32 a, I32 b) { return {a.v | b.v}; }
 inline I32 operator^(I32 a, I32 b) { return {a.v ^ b.v}; }
 inline Mask operator==(I32 a, I32 b) { return {a.v == b.v}; }
 inline Mask operator>(I32 a, I32 b) { return {a.v > b.v}; }
+inline I32 max(I32 a, I32 b) { return {a.v > b.v ? a.v : b.v}; }
 template <int kBits>
 inline I32 shift_left(I32 a) {
   return {static_cast<std::int32_t>(static_cast<std::uint32_t>(a.v) << kBits)};
@@ -126,6 +127,18 @@ inline I32 shift_right_logical(I32 a) {
 template <int kBits>
 inline I32 shift_right_arithmetic(I32 a) {
   return {a.v >> kBits};
+}
+// The upper half of `low` below the upper half of `high`.
+inline I32 pair_upper_halves(F32 low, F32 high) {
+  return shift_right_logical<16>(bitcast_i32(low)) |
+         I32{bitcast_i32(high).v & static_cast<std::int32_t>(0xFFFF0000)};
+}
+// The greater of each two unsigned 16-bit halves.
+inline I32 max_of_halves(I32 a, I32 b) {
+  const auto x = static_cast<std::uint32_t>(a.v), y = static_cast<std::uint32_t>(b.v);
+  const std::uint32_t high = (x >> 16) > (y >> 16) ? x >> 16 : y >> 16;
+  const std::uint32_t low = (x & 0xFFFF) > (y & 0xFFFF) ? x & 0xFFFF : y & 0xFFFF;
+  return {static_cast<std::int32_t>((high << 16) | low)};
 }
 // a * 2^n for a whole n in [-252, 254], rounded once.
 inline F32 scale_by_power(F32 a, F32 n) {
@@ -151,9 +164,16 @@ inline Mask first_lanes(index_t count) { return {count > 0}; }
 // Sum and maximum over the lanes, in a fixed order.
 inline float reduce_add(F32 a) { return a.v; }
 inline float reduce_max(F32 a) { return a.v; }
+inline std::int32_t reduce_max(I32 a) { return a.v; }
 
 // Transposes a square of kLanes vectors in place.
 inline void transpose(F32 (&)[kLanes]) {}
+
+// The elements with even and odd numbers of the 2 * kLanes elements of a and then b.
+inline void deinterleave(F32 a, F32 b, F32& even, F32& odd) {
+  even = a;
+  odd = b;
+}
 
 // Adds the lanes, widened, to `sum`.
 inline void accumulate(double& sum, F32 a) { sum += static_cast<double>(a.v); }

@@ -106,9 +106,12 @@ def _processor() -> Iterator[tuple[str, str]]:
         yield "", f"{offered[-1]} is there but not in use"
     if offered[-1] == "scalar" and platform.machine() in ("x86_64", "AMD64"):
         yield "", "neither AVX2 nor AVX-512 is offered: a slow virtual or old processor"
-    amx = features["amx_tile"] and features["amx_bf16"]
-    unused = "" if "amx" in offered else ", but there are no kernels for it"
-    yield "AMX", f"present{unused}" if amx else "not present"
+    if not features["amx_bf16"]:
+        yield "AMX", "not present"
+    elif not features["amx_permitted"]:
+        yield "AMX", "present, but the operating system does not let this process use it"
+    else:
+        yield "AMX", "present"
 
 
 def _threads() -> Iterator[tuple[str, str]]:
