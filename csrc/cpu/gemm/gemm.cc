@@ -172,7 +172,9 @@ void gemm_direct(const GemmArgs& args, const Plan& plan, Team& team) {
 }
 
 void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
-  const index_t middle = args.k() / 2 / kTileSteps * kTileSteps;
+  const bool by_tiles = multiplies_by_tiles(args);
+  const index_t unit = by_tiles ? kTileSteps : kRowPad;
+  const index_t middle = args.k() / 2 / unit * unit;
   GemmArgs first = args;
   first.bias = nullptr;
   first.activation = Activation::kLinear;
@@ -183,7 +185,6 @@ void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
   second.b = {args.b.row(middle), args.k() - middle, args.b.cols, args.b.stride};
   second.c = {args.scratch, args.m(), args.n(), round_up(args.n(), kRowPad)};
   second.beta = 0.0f;
-  const bool by_tiles = multiplies_by_tiles(args);
   const index_t pieces = by_tiles ? tile_columns(args) : plan.panels * plan.groups;
   const Range mine = team.share(2 * pieces);
   const auto multiply = [&](const GemmArgs& part, Range range) {
@@ -194,11 +195,15 @@ void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
   multiply(first, {mine.begin, std::min(mine.end, pieces)});
   multiply(second, {std::max(mine.begin, pieces) - pieces, mine.end - pieces});
   team.barrier();
-  const Range rows = team.share(args.m());
-  if (rows.empty()) return;
-  kernels().gemm_add_part_f32({rows.size(), args.n(), second.c.row(rows.begin), second.c.stride,
-                               args.c.row(rows.begin), args.c.stride, args.bias, floor_of(args)});
-  finish(args, rows.begin, rows.size(), 0, args.n());
+  // By columns: a product with C in two parts reads some of them each.
+  const Range columns = team.share_columns(args.n());
+  if (columns.empty()) return;
+  const index_t first_column = columns.begin;
+  kernels().gemm_add_part_f32({args.m(), columns.size(), second.c.data + first_column,
+                               second.c.stride, args.c.data + first_column, args.c.stride,
+                               args.bias != nullptr ? args.bias + first_column : nullptr,
+                               floor_of(args)});
+  finish(args, 0, args.m(), first_column, columns.size());
 }
 
 // Bounds at any level on the scratch for packed B, and for the packed A of one member.

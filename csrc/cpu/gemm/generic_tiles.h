@@ -158,27 +158,48 @@ struct Piece {
   const float* bias = nullptr;
   index_t rows = 0, columns = 0, done = 0;
 
+  // Vector units share their time with the tiles: little is computed where little is to be done.
   void finish(index_t count) {
     if (done == rows) return;
     const index_t end = rows - done < count ? rows : done + count;
     const F32 alpha = set1(t->alpha), beta = set1(t->beta), floor = set1(t->floor);
+    const bool adds = t->beta == 1.0f && bias == nullptr && t->floor < 0.0f;
     for (index_t j = 0; j < columns; j += kLanes) {
       const Tail last = tail(columns - j);
+      const float* from = sums + done * kPieceSide + j;
+      float* to = c + done * t->c_row + j;
+      if (adds) {
+        for (index_t i = done; i < end; ++i, from += kPieceSide, to += t->c_row) {
+          store(to, fma(alpha, load(from), load(to, last)), last);
+        }
+        continue;
+      }
       const F32 shift = bias != nullptr ? load(bias + j, last) : zero();
-      for (index_t i = done; i < end; ++i) {
-        float* to = c + i * t->c_row + j;
+      for (index_t i = done; i < end; ++i, from += kPieceSide, to += t->c_row) {
         const F32 old = t->beta == 0.0f ? zero() : beta * load(to, last);
-        store(to, max(floor, fma(alpha, load(sums + i * kPieceSide + j), old) + shift), last);
+        store(to, max(floor, fma(alpha, load(from), old) + shift), last);
       }
     }
     done = end;
   }
 };
 
+// Spreads steps evenly over groups.
+struct Pace {
+  index_t steps, groups, owed = 0;
+
+  index_t next() {
+    owed += steps;
+    const index_t now = owed / groups;
+    owed -= now * groups;
+    return now;
+  }
+};
+
 // The sums of a piece over all blocks, while `before` is finished and another panel is split.
 template <int kHigh, int kWide>
 void sum_tiles(const GemmTiles& t, const std::uint16_t* a, const std::uint16_t* b, Piece& piece,
-               float* sums, Piece& before, Splitter& splitter, index_t split_steps) {
+               float* sums, Piece& before, Splitter& splitter, Pace& pace) {
   Tiles tiles(t.tile_rows);
   const auto each = [&](auto&& f) {
     f.template operator()<0, 4, 6>();
@@ -201,7 +222,7 @@ void sum_tiles(const GemmTiles& t, const std::uint16_t* a, const std::uint16_t* 
   const auto multiply_add = [&] {
     each([&]<int kSum, int kA, int kB>() { tiles.template multiply_add<kSum, kA, kB>(); });
     before.finish(rows_each);
-    if (split_steps > 0) splitter.run(split_steps);
+    if (pace.steps > 0) splitter.run(pace.next());
     for (index_t i = 0; i < rows_each && asked < piece.rows; ++i, ++asked) {
       prefetch_to_write(piece.c + asked * t.c_row);
       prefetch_to_write(piece.c + asked * t.c_row + kTileSide);
@@ -255,7 +276,7 @@ void gemm_tiles_f32(const GemmTiles& t, const GemmSplit* next) {
   Piece before;
   Splitter splitter(next);
   const index_t groups = kTileProducts * t.blocks * ceil_div(t.m, high) * ceil_div(t.n, kPieceSide);
-  const index_t split_steps = ceil_div(splitter.steps_left(), groups);
+  Pace pace{splitter.steps_left(), groups};
   int turn = 0;
   const std::uint16_t* a = t.a;
   for (index_t i = 0; i < t.m; i += high, a += t.panel_size) {
@@ -269,12 +290,12 @@ void gemm_tiles_f32(const GemmTiles& t, const GemmSplit* next) {
       piece.columns = t.n - j < kPieceSide ? t.n - j : kPieceSide;
       if (piece.rows > t.tile_rows) {
         piece.columns > kTileSide
-            ? sum_tiles<2, 2>(t, a, b, piece, sums[turn], before, splitter, split_steps)
-            : sum_tiles<2, 1>(t, a, b, piece, sums[turn], before, splitter, split_steps);
+            ? sum_tiles<2, 2>(t, a, b, piece, sums[turn], before, splitter, pace)
+            : sum_tiles<2, 1>(t, a, b, piece, sums[turn], before, splitter, pace);
       } else {
         piece.columns > kTileSide
-            ? sum_tiles<1, 2>(t, a, b, piece, sums[turn], before, splitter, split_steps)
-            : sum_tiles<1, 1>(t, a, b, piece, sums[turn], before, splitter, split_steps);
+            ? sum_tiles<1, 2>(t, a, b, piece, sums[turn], before, splitter, pace)
+            : sum_tiles<1, 1>(t, a, b, piece, sums[turn], before, splitter, pace);
       }
     }
   }
