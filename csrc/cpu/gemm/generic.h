@@ -35,7 +35,7 @@ alignas(64) inline constexpr float kNoBias[kTileVectors * kLanes] = {};
 
 template <int kVectors>
 inline void prefetch_tile(const float* c, index_t rows, index_t c_row) {
-#pragma GCC unroll 16
+#pragma GCC unroll 1
   for (index_t i = 0; i < rows; ++i) {
 #pragma GCC unroll 8
     for (int v = 0; v < kVectors; ++v) prefetch_to_write(c + i * c_row + v * kLanes);
