@@ -4,11 +4,13 @@
 #include "csrc/core/thread_pool.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -266,6 +268,35 @@ void exit_with_parked_and_busy_threads() {
   CHECK(leave(true) == 0);
 }
 
+#if defined(__linux__)
+// Wherever the caller is, the others are allowed on every CPU but that one.
+void threads_keep_off_the_callers_cpu() {
+  const int status = in_child([] {
+    cpu_set_t all;
+    CHECK(sched_getaffinity(0, sizeof all, &all) == 0);
+    const int cpus = CPU_COUNT(&all);
+    if (cpus < 2) std::printf("skip  one CPU: there is no other one to keep to\n");
+    team_sum(cpus, 1000);  // the crew knows all CPUs
+    for (int cpu = 0; cpus > 1 && cpu < CPU_SETSIZE; ++cpu) {
+      if (!CPU_ISSET(cpu, &all)) continue;
+      cpu_set_t one, expected = all;
+      CPU_ZERO(&one);
+      CPU_SET(cpu, &one);
+      CPU_CLR(cpu, &expected);
+      CHECK(sched_setaffinity(0, sizeof one, &one) == 0);
+      pool().run(std::min(cpus, kMost), [&](Team& team) {
+        if (team.rank() == 0) return;
+        cpu_set_t mine;
+        CHECK(sched_getaffinity(0, sizeof mine, &mine) == 0);
+        CHECK(CPU_EQUAL(&mine, &expected));
+        CHECK(sched_getcpu() != cpu);
+      });
+    }
+  });
+  CHECK(status == 0);
+}
+#endif
+
 #ifndef SANITIZER_NEEDS_ADDRESS_SPACE
 void works_when_no_thread_can_start() {
   const int status = in_child([] {
@@ -308,6 +339,9 @@ int main() {
 #ifndef SANITIZER_FORBIDS_THREADS_AFTER_FORK
       {"child of a fork has its own pool", child_of_a_fork_has_its_own_pool},
       {"exit with parked and busy threads", exit_with_parked_and_busy_threads},
+#if defined(__linux__)
+      {"threads keep off the caller's CPU", threads_keep_off_the_callers_cpu},
+#endif
 #endif
   };
   for (const auto& test : tests) {
