@@ -1,4 +1,4 @@
-# ISA level -> exact compiler flags. A source file's name says its level: x86_avx2.cc, x86_avx512.cc.
+# ISA level -> exact compiler flags. A source file's name says its level: x86_avx2.cc, x86_amx.cc.
 # Everything else is compiled for the baseline of its architecture.
 set(FASTDNN_FLAGS_avx2 -mavx2 -mfma -mf16c -mbmi -mbmi2 -mlzcnt)
 set(FASTDNN_FLAGS_avx512 ${FASTDNN_FLAGS_avx2} -mavx512f -mavx512bw -mavx512dq -mavx512vl

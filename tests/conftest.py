@@ -16,8 +16,10 @@ def at_level(level):
         pytest.skip(f"this CPU has no {level}; it supports {_core.supported_isa_levels()}")
     before = _core.isa_level()
     _core.testing.set_isa_level(level)
-    yield level
-    _core.testing.set_isa_level(before)
+    try:
+        yield level
+    finally:
+        _core.testing.set_isa_level(before)
 
 
 @pytest.fixture(params=ISA_LEVELS)
@@ -27,11 +29,20 @@ def isa(request):
         yield level
 
 
-@pytest.fixture(params=[*ISA_LEVELS, "amx"])
+@pytest.fixture(params=[*ISA_LEVELS, "amx", "tile model"])
 def product_isa(request):
-    """The same with amx, which differs from avx512 in products only."""
-    with at_level(request.param) as level:
-        yield level
+    """The same with amx, which differs from avx512 in products only, and with a model of it."""
+    if request.param != "tile model":
+        with at_level(request.param) as level:
+            yield level
+        return
+    below = [level for level in _core.supported_isa_levels() if level != "amx"]
+    with at_level(below[-1]):
+        _core.testing.multiply_by_tiles_everywhere(True)
+        try:
+            yield request.param
+        finally:
+            _core.testing.multiply_by_tiles_everywhere(False)
 
 
 @pytest.fixture

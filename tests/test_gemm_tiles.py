@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from conftest import at_level
 from guarded import Guarded
 from reference.gemm import bound, gemm
 
+import fastdnn
 from fastdnn import _core
 
 # Around the edges of tiles (16 rows or columns by 32 steps), panels of two, and blocks of k.
@@ -83,18 +85,15 @@ def test_the_three_parts_of_a_number_are_exact(product_isa, rng):
     np.testing.assert_array_equal(product(b, np.eye(70, dtype=np.float32)), b)
 
 
-def test_instruction_and_model_agree(rng):
-    if "amx" not in _core.supported_isa_levels():
-        pytest.skip(f"this CPU has no amx; it supports {_core.supported_isa_levels()}")
+@pytest.mark.parametrize("exponent", [0, -50, -110, -130])
+def test_instruction_and_model_agree(rng, exponent):
+    """Also where numbers, parts or products are subnormal, and only some rows are small."""
     a, b = operands(rng, 70, 100, 1030)
-    before = _core.isa_level()
+    a[::3] = np.ldexp(a[::3], exponent)
     found = {}
-    try:
-        for level in ("avx512", "amx"):
-            _core.testing.set_isa_level(level)
+    for level in ("avx512", "amx"):
+        with at_level(level):
             found[level] = product(a, b)
-    finally:
-        _core.testing.set_isa_level(before)
     np.testing.assert_array_equal(found["amx"], found["avx512"])
 
 
@@ -144,6 +143,7 @@ def rectified(rng, shape):
         (rectified, rectified, 1.0),
         (gaussian, gaussian, 1e30),
         (gaussian, gaussian, 1e-30),
+        (gaussian, gaussian, 1e-34),
         (lognormal, gaussian, 1e-15),
     ],
 )
@@ -167,31 +167,98 @@ def test_error_where_everything_cancels(product_isa, rng):
 
 @pytest.mark.parametrize("transpose_b", [False, True])
 @pytest.mark.parametrize("transpose_a", [False, True])
+@pytest.mark.parametrize("step", [300, 570])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3.4e38, 1e36])
 def test_what_parts_cannot_hold_is_multiplied_without_them(
-    product_isa, rng, value, transpose_a, transpose_b
+    product_isa, rng, value, step, transpose_a, transpose_b
 ):
     """Such a value spoils its own row, as everywhere else; its panel is as accurate as ever."""
     a, b = operands(rng, 70, 70, 600)
-    a[40, 300], a[:, 299] = value, 0.0
-    b[300] = np.where(np.arange(70) % 2, 1.0, 0.0)
+    a[40, step], a[:, step - 1] = value, 0.0
+    b[step] = np.where(np.arange(70) % 2, 1.0, 0.0)
+    bias = rng.standard_normal(70).astype(np.float32)
+    old = rng.standard_normal((70, 70)).astype(np.float32)
+    c = old.copy()
+    options = {"alpha": 2.0, "beta": -1.0, "bias": bias}
+    by_tiles(
+        a, b, c, transpose_a=transpose_a, transpose_b=transpose_b, activation="relu", **options
+    )
     plain = np.delete(np.arange(70), 40)
-    c = product(a, b, transpose_a=transpose_a, transpose_b=transpose_b)
-    exact = gemm(a[plain], b)
-    assert np.abs(c[plain] - exact).max() <= bound(a[plain], b)
-    if np.isfinite(value):
-        np.testing.assert_allclose(c[40, 1::2], a[40, 300], rtol=1e-6)
-    elif np.isnan(value):
+    exact = np.maximum(gemm(a[plain], b, c=old[plain], **options), 0)
+    limit = bound(a[plain], b, c=old[plain], **options)
+    assert np.abs(c[plain] - exact).max() <= limit
+    if np.isnan(value):
         assert np.isnan(c[40]).all()
+    elif abs(value) > 1e38:
+        assert (c[40, 1::2] == (np.inf if value > 0 else 0)).all()  # 2 * 3.4e38 is infinite, too
     else:
-        assert (c[40, 1::2] == value).all()
-        assert np.isnan(c[40, ::2]).all()  # infinity times zero
+        np.testing.assert_allclose(c[40, 1::2], 2 * a[40, step], rtol=1e-6)
 
 
-@pytest.mark.parametrize("exponent", [-149, -140, -126, -110, -80])
-def test_small_values_lose_nothing(product_isa, rng, exponent):
+@pytest.mark.parametrize("exponent", [-149, -140, -126, -118, -110, -80])
+def test_small_numbers_lose_nothing_among_themselves(product_isa, rng, exponent):
     """Tiles take subnormal numbers for zero, so panels of small numbers do without tiles."""
     a, b = operands(rng, 20, 20, 40)
-    a = np.ldexp(np.sign(a), exponent).astype(np.float32)
+    a = np.ldexp(a, exponent)
+    errors = [np.sqrt(np.mean((c - gemm(a, b)) ** 2)) for c in (product(a, b), chain(a, b))]
     # Subnormal results are whole multiples of the smallest number: each step rounds to one.
-    assert np.abs(product(a, b) - gemm(a, b)).max() <= bound(a, b) + 41 * 2.0**-149
+    assert errors[0] <= 1.2 * errors[1] + 41 * 2.0**-149
+
+
+def test_a_small_row_is_as_accurate_as_its_panel(product_isa, rng):
+    a, b = operands(rng, 64, 64, 300)
+    a[5] = np.ldexp(a[5], -120)
+    exact = gemm(a, b)
+    found = product(a, b)
+    assert np.abs(found[5] - exact[5]).max() <= 2.0**-60 * np.abs(exact).max()
+    others = np.delete(np.arange(64), 5)
+    assert error(found[others], a[others], b) <= 1.2 * error(chain(a[others], b), a[others], b)
+
+
+def test_no_rows_no_columns_no_steps(product_isa):
+    def of(*shape):
+        return np.ones(shape, np.float32)
+
+    assert fastdnn.ops.gemm(of(0, 40), of(40, 30)).shape == (0, 30)
+    assert fastdnn.ops.gemm(of(30, 40), of(0, 40), transpose_b=True).shape == (30, 0)
+    assert (fastdnn.ops.gemm(of(5, 0), of(0, 6)) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("inputs", "units", "batch", "rows"), [(256, 784, 34, 66), (512, 512, 40, 72)]
+)
+def test_a_smaller_last_batch_has_its_scratch(
+    product_isa, rng, threads, inputs, units, batch, rows
+):
+    model = fastdnn.Sequential([fastdnn.Input((inputs,)), fastdnn.layers.Dense(units)])
+    x = rng.standard_normal((rows, inputs)).astype(np.float32)
+    predicted = model.predict(x, batch_size=batch, verbose=0)
+    kernel = model.get_weights()[0]
+    assert np.abs(predicted - gemm(x, kernel)).max() <= bound(x, kernel)
+
+
+@pytest.mark.parametrize("full", [33, 37, 49, 65])
+def test_products_of_a_smaller_last_batch_do_not_meet_in_scratch(product_isa, rng, full):
+    """Gradients of kernels and of inputs may share a phase, but then neither uses scratch."""
+    x = rng.standard_normal((full + 32, 128)).astype(np.float32)
+    y = rng.standard_normal((full + 32, 3)).astype(np.float32)
+    start = None
+    found = []
+    before = _core.num_threads()
+    _core.testing.set_least_microseconds_per_thread(0.0)
+    try:
+        for count in (1, 2, 3):
+            _core.set_num_threads(count)
+            layers = [fastdnn.layers.Dense(units) for units in (128, 500, 64, 500, 3)]
+            model = fastdnn.Sequential([fastdnn.Input((128,)), *layers])
+            model.compile("adam", "mse")
+            start = model.get_weights() if start is None else start
+            model.set_weights(start)
+            model.fit(x, y, batch_size=full, epochs=2, shuffle=False, verbose=0)
+            found.append(model.get_weights())
+    finally:
+        _core.testing.set_least_microseconds_per_thread(10.0)
+        _core.set_num_threads(before)
+    for weights in found[1:]:
+        for one, other in zip(found[0], weights, strict=True):
+            np.testing.assert_array_equal(one, other)

@@ -102,7 +102,7 @@ def test_isa_is_the_highest_by_default():
 def test_wrong_isa_is_an_error_at_import():
     levels = ", ".join(f"'{level}'" for level in _core.supported_isa_levels())
     assert import_error(FASTDNN_ISA="sse9") == (
-        f"ImportError: [isa] received 'sse9'; this CPU supports {levels}; "
+        f"ImportError: [isa] received 'sse9'; this machine supports {levels}; "
         "set FASTDNN_ISA to one of them or unset it"
     )
 

@@ -21,7 +21,6 @@ void register_system(py::module_& m) {
     d["avx512"] = f.avx512;
     d["avx512_bf16"] = f.avx512_bf16;
     d["amx_bf16"] = f.amx_bf16;
-    d["amx_permitted"] = f.amx_permitted;
     return d;
   });
   m.def("supported_isa_levels", [] {

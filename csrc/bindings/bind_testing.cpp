@@ -90,8 +90,8 @@ void gemm_by_tiles(const py::array& a, const py::array& b, bool transpose_a, boo
   if (!bias.is_none()) args.bias = vector("testing", "bias", bias.cast<py::array>(), args.n()).data;
   check(args.k() == (transpose_b ? args.b.cols : args.b.rows) && args.k() > 0 &&
             args.m() == (transpose_a ? args.a.cols : args.a.rows) &&
-            args.n() == (transpose_b ? args.b.rows : args.b.cols),
-        "testing", "received matrices that do not fit");
+            args.n() == (transpose_b ? args.b.rows : args.b.cols) && members > 0,
+        "testing", "received matrices that do not fit, or no members");
   AlignedBuffer<float> scratch(cpu::tiles_scratch_size(args, members));
   args.scratch = scratch.data();
   for (int rank = 0; rank < members; ++rank) cpu::gemm_by_tiles(args, rank, members);
@@ -128,6 +128,7 @@ void register_testing(py::module_& parent) {
   m.def("gemm_by_tiles", &gemm_by_tiles, py::arg("a").noconvert(), py::arg("b").noconvert(),
         py::arg("transpose_a"), py::arg("transpose_b"), py::arg("alpha"), py::arg("beta"),
         py::arg("bias"), py::arg("activation"), py::arg("out").noconvert(), py::arg("members"));
+  m.def("multiply_by_tiles_everywhere", &cpu::multiply_by_tiles_everywhere);
   m.def("activation_columns", &activation_columns);
   m.def("activation_backward_columns", &activation_backward_columns);
   m.def("softmax_columns", &softmax_columns);

@@ -7,6 +7,8 @@
 
 #if FASTDNN_X86
 #include <cpuid.h>
+#endif
+#if FASTDNN_X86 && defined(__linux__)
 #include <sys/syscall.h>
 #include <unistd.h>
 #endif
@@ -33,12 +35,6 @@ unsigned long long enabled_states() {
   unsigned low = 0, high = 0;
   __asm__ volatile("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
   return (static_cast<unsigned long long>(high) << 32) | low;
-}
-
-// Their state is large, so that a process has to ask for it (Linux 5.16).
-bool may_use_tiles() {
-  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XTILEDATA
-  return syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
 }
 
 std::string model_name() {
@@ -71,7 +67,6 @@ CpuFeatures detect() {
              bit(seven.ebx, 31);
   f.avx512_bf16 = f.avx512 && bit(seven_one.eax, 5);
   f.amx_bf16 = f.avx512 && tiles && bit(seven.edx, 24) && bit(seven.edx, 22);
-  f.amx_permitted = f.amx_bf16 && may_use_tiles();
   return f;
 }
 
@@ -84,6 +79,34 @@ CpuFeatures detect() {
 }
 
 #endif
+
+constexpr IsaLevel kIsaLevels[] = {IsaLevel::kScalar, IsaLevel::kAvx2, IsaLevel::kAvx512,
+                                   IsaLevel::kAmx};
+
+// The state of tile registers is large, so that a process has to ask for them (Linux 5.16).
+bool may_use_tiles() {
+#if FASTDNN_X86 && defined(__linux__)
+  constexpr long kRequestPermission = 0x1023, kTileData = 18;  // ARCH_REQ_XCOMP_PERM, XTILEDATA
+  static const bool granted = syscall(SYS_arch_prctl, kRequestPermission, kTileData) == 0;
+  return granted;
+#else
+  return false;
+#endif
+}
+
+bool supports(IsaLevel level) {
+  switch (level) {
+    case IsaLevel::kScalar:
+      return true;
+    case IsaLevel::kAvx2:
+      return cpu_features().avx2;
+    case IsaLevel::kAvx512:
+      return cpu_features().avx512;
+    case IsaLevel::kAmx:
+      return cpu_features().amx_bf16 && may_use_tiles();
+  }
+  return false;
+}
 
 }  // namespace
 
@@ -107,22 +130,24 @@ const char* isa_name(IsaLevel level) {
 }
 
 std::vector<IsaLevel> supported_isa_levels() {
-  std::vector<IsaLevel> levels{IsaLevel::kScalar};
-  if (cpu_features().avx2) levels.push_back(IsaLevel::kAvx2);
-  if (cpu_features().avx512) levels.push_back(IsaLevel::kAvx512);
-  if (cpu_features().amx_permitted) levels.push_back(IsaLevel::kAmx);
+  std::vector<IsaLevel> levels;
+  for (IsaLevel level : kIsaLevels) {
+    if (supports(level)) levels.push_back(level);
+  }
   return levels;
 }
 
 IsaLevel parse_isa_level(const std::string& name) {
+  for (IsaLevel level : kIsaLevels) {
+    if (name == isa_name(level) && supports(level)) return level;
+  }
   std::string names;
   for (IsaLevel level : supported_isa_levels()) {
-    if (name == isa_name(level)) return level;
     names += names.empty() ? "'" : ", '";
     names += isa_name(level);
     names += "'";
   }
-  fail("isa", "received '", name, "'; this CPU supports ", names,
+  fail("isa", "received '", name, "'; this machine supports ", names,
        "; set FASTDNN_ISA to one of them or unset it");
 }
 

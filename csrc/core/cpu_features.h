@@ -14,20 +14,20 @@ struct CpuFeatures {
   bool avx2 = false;    // with FMA, F16C, BMI, and the operating system saving the registers
   bool avx512 = false;  // F, BW, DQ, VL
   bool avx512_bf16 = false;
-  bool amx_bf16 = false;       // tile registers and their products, saved by the operating system
-  bool amx_permitted = false;  // and it lets this process use them
+  bool amx_bf16 = false;  // tile registers and their products
 };
 
-// What this processor and operating system offer, read once (CPUID and XGETBV). Asks the operating
-// system for the use of tile registers, which Linux grants to a whole process.
+// What this processor and operating system offer, read once (CPUID and XGETBV).
 const CpuFeatures& cpu_features();
 
 const char* isa_name(IsaLevel level);
 
-// The levels this machine can run, lowest first.
+// The levels this machine can run, lowest first. Asks for the use of tile registers, which Linux
+// grants to the whole process; its alternate signal stacks must then have room for them (12 KiB).
 std::vector<IsaLevel> supported_isa_levels();
 
-// Parses a level's name; throws InvalidArgument that lists what this machine has.
+// Parses a level's name; throws InvalidArgument that lists what this machine has. Asks for nothing
+// beyond that level.
 IsaLevel parse_isa_level(const std::string& name);
 
 }  // namespace fastdnn

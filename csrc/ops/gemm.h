@@ -13,7 +13,8 @@ namespace fastdnn {
 //
 // op(A) is m x k and op(B) k x n after the transpositions; C is m x n and is not read when beta is
 // 0. C must not overlap A, B or bias. float32 throughout: each element of C is a chain of fused
-// multiply-adds over k, or the sum of two, cut by shape alone.
+// multiply-adds over k, or the sum of two, cut by shape alone; or, where the processor has tiles
+// for it, a sum as accurate as that relative to the greatest of its neighbours.
 struct GemmArgs {
   ConstMatrixView a;
   bool transpose_a = false;
@@ -36,7 +37,8 @@ struct GemmArgs {
 // Floats of scratch that gemm() needs when run by up to `threads` members.
 index_t gemm_scratch_size(const GemmArgs& args, int threads);
 
-// Whether gemm() reads or writes scratch for these shapes.
+// Whether gemm() may use scratch for these shapes, at any level. If not, neither does it for
+// smaller ones.
 bool gemm_uses_scratch(const GemmArgs& args);
 
 // Time on one thread in microseconds, roughly.

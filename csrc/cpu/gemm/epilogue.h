@@ -25,8 +25,8 @@ void set_epilogue(const GemmArgs& args, bool first, bool last, index_t column, P
 }
 
 // What the kernel's own epilogue cannot do, on a piece of C that is still in the first cache.
-inline void finish(const GemmArgs& args, index_t row, index_t rows, index_t column,
-                   index_t columns) {
+inline void finish_activation(const GemmArgs& args, index_t row, index_t rows, index_t column,
+                              index_t columns) {
   if (args.activation == Activation::kLinear) return;
   const ActivationShape shape{args.activation, args.activation_alpha, rows, columns};
   float* c = args.c.row(row) + column;

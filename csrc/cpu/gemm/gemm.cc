@@ -7,6 +7,7 @@
 //   rows of the weights finds them in its own cache, where it left them when it updated them.
 // - packed: B is copied block by block into panels that all members share, A into panels of each
 //   member's own: what a tile reads lies in one piece.
+// - by tiles, also in two parts: see gemm_tiles.cc.
 #include "csrc/ops/gemm.h"
 
 #include <algorithm>
@@ -36,7 +37,7 @@ struct Plan {
   index_t group_rows;  // rows of all groups but the last
 };
 
-Plan plan_tiles(const GemmArgs& args, bool packed) {
+Plan plan_strips(const GemmArgs& args, bool packed) {
   Plan plan;
   kernels().gemm_geometry_f32(&plan.geometry);
   plan.panels = ceil_div(args.n(), plan.geometry.cols);
@@ -59,7 +60,7 @@ bool reads_in_place(const GemmArgs& args) {
 }
 
 // Whether products of such depth and width are multiplied in parts, when they have some rows and
-// are read in place.
+// are read in place or multiplied by tiles.
 bool may_have_parts(const GemmArgs& args) {
   return !args.transpose_a && !args.transpose_b && args.k() >= kPartDepth &&
          args.k() >= 2 * args.n();
@@ -139,11 +140,11 @@ void multiply_direct(const GemmArgs& args, const Plan& plan, index_t panel, Rang
     strip.b += strip.k * strip.b_k;
     p += strip.k;
   } while (p < args.k());
-  finish(args, rows.begin, strip.m, column, strip.n);
+  finish_activation(args, rows.begin, strip.m, column, strip.n);
 }
 
 // The part `share` of the tiles, panel by panel.
-void multiply_tiles(const GemmArgs& args, const Plan& plan, Range share) {
+void multiply_strips(const GemmArgs& args, const Plan& plan, Range share) {
   for (index_t tile = share.begin; tile < share.end;) {
     const index_t panel = tile / plan.groups, group = tile % plan.groups;
     const index_t groups = std::min(plan.groups - group, share.end - tile);
@@ -168,7 +169,7 @@ void gemm_direct(const GemmArgs& args, const Plan& plan, Team& team) {
   const auto tile_at = [&](index_t cost) {
     return cost <= full ? cost / 2 : full / 2 + (cost - full) / last_weight;
   };
-  multiply_tiles(args, plan, {tile_at(costs.begin), tile_at(costs.end)});
+  multiply_strips(args, plan, {tile_at(costs.begin), tile_at(costs.end)});
 }
 
 void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
@@ -188,7 +189,7 @@ void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
   const index_t pieces = by_tiles ? tile_columns(args) : plan.panels * plan.groups;
   const Range mine = team.share(2 * pieces);
   const auto multiply = [&](const GemmArgs& part, Range range) {
-    if (!by_tiles) return multiply_tiles(part, plan, range);
+    if (!by_tiles) return multiply_strips(part, plan, range);
     float* const panels = args.scratch + part_scratch_size(args);
     multiply_columns_by_tiles(part, range, panels + team.rank() * tiles_scratch_size(args, 1));
   };
@@ -203,7 +204,7 @@ void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
                                second.c.stride, args.c.data + first_column, args.c.stride,
                                args.bias != nullptr ? args.bias + first_column : nullptr,
                                floor_of(args)});
-  finish(args, 0, args.m(), first_column, columns.size());
+  finish_activation(args, 0, args.m(), first_column, columns.size());
 }
 
 // Bounds at any level on the scratch for packed B, and for the packed A of one member.
@@ -285,7 +286,7 @@ void multiply_panel(const GemmArgs& args, const Plan& plan, const Block& block, 
     const bool last = p + strip.k == args.k();
     set_epilogue(args, p == 0, last, column, &strip);
     kernels().gemm_strip_f32(strip);
-    if (last) finish(args, rows.begin, strip.m, column, strip.n);
+    if (last) finish_activation(args, rows.begin, strip.m, column, strip.n);
     strip.a += strip.k * strip.a_k;
     strip.b += strip.k * strip.b_k;
   }
@@ -338,7 +339,7 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
 }  // namespace
 
 bool gemm_uses_scratch(const GemmArgs& args) {
-  return multiplies_by_tiles(args) || !reads_in_place(args) || multiplies_in_parts(args);
+  return tiles_pay(args) || !reads_in_place(args) || multiplies_in_parts(args);
 }
 
 index_t gemm_scratch_size(const GemmArgs& args, int threads) {
@@ -350,7 +351,7 @@ index_t gemm_scratch_size(const GemmArgs& args, int threads) {
 void gemm(const GemmArgs& args, Team& team) {
   if (args.c.size() == 0) return;
   const bool packed = !reads_in_place(args);
-  const Plan plan = plan_tiles(args, packed);
+  const Plan plan = plan_strips(args, packed);
   if (multiplies_in_parts(args)) {
     gemm_in_parts(args, plan, team);
   } else if (multiplies_by_tiles(args)) {

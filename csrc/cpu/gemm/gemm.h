@@ -77,6 +77,13 @@ struct GemmPack {
 //   x y = x0 y0 + (x0 y1 + x1 y0) + (x0 y2 + x1 y1 + x2 y0) + less than a rounding to float32
 // (Henry, Tang and Heinecke 2019, arXiv 1904.06376). The sums are float32.
 
+// Tiles take subnormal numbers for zero. Therefore panels whose greatest numbers are very small or
+// very large, or not finite, are multiplied without tiles; the error is that of float32 relative to
+// the greatest numbers of a panel.
+//
+// gemm_begin_tiles makes the calling thread ready for gemm_tiles_f32 with so many rows of A in a
+// tile, gemm_end_tiles ends that. gemm_split_f32 needs neither.
+
 // A tile holds 16 rows of op(A), or 16 columns of op(B), by 32 steps of k: 16 rows of 16 pairs, and
 // a pair is two parts, of an even and an odd step. A tile of A has a row for each row of op(A), one
 // of B a row for each pair of steps. A panel is two tiles side by side, in three parts, block after
@@ -106,7 +113,7 @@ struct GemmSplit {
 //
 //   C = max(floor, alpha * A B + beta * C + bias)
 //
-// While the tiles work, the panel `next` is split, unless it is null.
+// While the tiles work, gemm_tiles_f32 splits another panel, `next`, unless it is null.
 //
 // Each element is a chain over the blocks of k, in each of which the six products of parts are
 // added from the smallest to the largest. C is not read when beta is 0.

@@ -5,6 +5,7 @@
 #include "csrc/cpu/gemm/gemm_tiles.h"
 
 #include <algorithm>
+#include <atomic>
 #include <bit>
 
 #include "csrc/cpu/gemm/epilogue.h"
@@ -19,20 +20,20 @@ constexpr index_t kMostSteps = 512, kSharedFloats = index_t{1} << 18;
 // Floats into which a piece of op(B) is copied when it is multiplied without tiles.
 constexpr index_t kPieceFloats = kMaxDepth * kMaxTileCols;
 
-struct TilePlan {
+struct PanelPlan {
   index_t tile_rows;  // of op(A) in a tile
   index_t a_panels, b_panels;
   index_t steps;  // along k, of every block but the last
 };
 
-TilePlan plan_tiles(const GemmArgs& args) {
-  TilePlan plan;
-  const index_t row_tiles = ceil_div(args.m(), kTileSide);
+PanelPlan plan_panels(const GemmArgs& args) {
+  PanelPlan plan;
+  const index_t row_tiles = std::max<index_t>(1, ceil_div(args.m(), kTileSide));
   // 50 rows are four tiles of 13: the time of a tile is that of its rows.
   plan.tile_rows = ceil_div(args.m(), row_tiles);
   plan.a_panels = ceil_div(row_tiles, kPanelTiles);
   plan.b_panels = ceil_div(args.n(), kPanelTiles * kTileSide);
-  const index_t blocks = ceil_div(args.k(), kMostSteps);
+  const index_t blocks = std::max<index_t>(1, ceil_div(args.k(), kMostSteps));
   plan.steps = round_up(ceil_div(args.k(), blocks), kTileSteps);
   return plan;
 }
@@ -40,13 +41,13 @@ TilePlan plan_tiles(const GemmArgs& args) {
 index_t panel_floats(index_t steps) { return steps / kTileSteps * kPanelBlockSize / 2; }
 
 // Panels of the shared operand at a time.
-index_t shared_at_once(const TilePlan& plan, index_t panels) {
+index_t shared_at_once(const PanelPlan& plan, index_t panels) {
   const index_t most = std::max<index_t>(1, kSharedFloats / panel_floats(plan.steps));
   return ceil_div(panels, ceil_div(panels, most));
 }
 
 // Rows of op(A), or columns of op(B), of some panels.
-Range lines_of(const GemmArgs& args, const TilePlan& plan, bool of_a, Range panels) {
+Range lines_of(const GemmArgs& args, const PanelPlan& plan, bool of_a, Range panels) {
   const index_t width = kPanelTiles * (of_a ? plan.tile_rows : kTileSide);
   return {panels.begin * width, std::min(panels.end * width, of_a ? args.m() : args.n())};
 }
@@ -59,7 +60,7 @@ struct Panels {
   std::int32_t* largest;  // bits of a float
 };
 
-GemmSplit split_of(const GemmArgs& args, const TilePlan& plan, const Panels& panels, index_t panel,
+GemmSplit split_of(const GemmArgs& args, const PanelPlan& plan, const Panels& panels, index_t panel,
                    Range k) {
   const Range lines = lines_of(args, plan, panels.of_a, {panel, panel + 1});
   const ConstMatrixView& matrix = panels.of_a ? args.a : args.b;
@@ -105,13 +106,14 @@ void multiply_by_chains(const GemmArgs& args, Range rows, Range columns, Range k
     for (index_t p = k.begin; p < k.end; p += strip.k) {
       strip.k = strip.pace = std::min(geometry.depth, k.end - p);
       strip.a = args.a.data + rows.begin * strip.a_row + p * strip.a_k;
-      strip.b = args.b.row(p) + column;
-      strip.b_k = args.b.stride;
       if (args.transpose_b) {
         kernels().gemm_pack_transpose_f32({args.b.row(column) + p, args.b.stride, strip.k, strip.n,
                                            packed, geometry.cols, geometry.cols * strip.k});
         strip.b = packed;
         strip.b_k = geometry.cols;
+      } else {
+        strip.b = args.b.row(p) + column;
+        strip.b_k = args.b.stride;
       }
       set_epilogue(args, p == 0, p + strip.k == args.k(), column, &strip);
       kernels().gemm_strip_f32(strip);
@@ -120,7 +122,7 @@ void multiply_by_chains(const GemmArgs& args, Range rows, Range columns, Range k
 }
 
 // The piece of C that a member's own panel and some shared ones give, while panel `next` is split.
-void multiply(const GemmArgs& args, const TilePlan& plan, const Panels& own, const Panels& shared,
+void multiply(const GemmArgs& args, const PanelPlan& plan, const Panels& own, const Panels& shared,
               Range run, Range k, float* packed, const GemmSplit* next) {
   const auto lines = [&](bool of_a, Range panels) {
     return lines_of(args, plan, of_a, own.of_a == of_a ? Range{own.first, own.first + 1} : panels);
@@ -155,12 +157,12 @@ void multiply(const GemmArgs& args, const TilePlan& plan, const Panels& own, con
   if (next != nullptr) kernels().gemm_split_f32(*next);
   if (k.end == args.k()) {
     const Range rows = lines(true, run), columns = lines(false, run);
-    finish(args, rows.begin, rows.size(), columns.begin, columns.size());
+    finish_activation(args, rows.begin, rows.size(), columns.begin, columns.size());
   }
 }
 
 // A block of C: panels of op(A) by panels of op(B).
-void multiply_block(const GemmArgs& args, const TilePlan& plan, Range a_panels, Range b_panels,
+void multiply_block(const GemmArgs& args, const PanelPlan& plan, Range a_panels, Range b_panels,
                     float* scratch) {
   if (a_panels.empty() || b_panels.empty()) return;
   const bool own_a = a_panels.size() >= b_panels.size();
@@ -206,53 +208,47 @@ void multiply_block(const GemmArgs& args, const TilePlan& plan, Range a_panels, 
   kernels().gemm_end_tiles();
 }
 
-// --- How long things take, in cycles ---
-
-double tile_cycles(const GemmArgs& args, const TilePlan& plan, index_t a_panels, index_t b_panels) {
-  constexpr double kTileRow = 1.3, kSplit = 0.7;
-  const auto blocks = static_cast<double>(ceil_div(args.k(), kTileSteps));
-  const auto a = static_cast<double>(a_panels * kPanelTiles);
-  const auto b = static_cast<double>(b_panels * kPanelTiles);
-  return blocks * (a * b * kTileRow * static_cast<double>(kTileProducts * plan.tile_rows) +
-                   (a + b) * kSplit * static_cast<double>(kTileSize));
-}
-
-double chain_cycles(const GemmArgs& args) {
-  constexpr double kMultiplyAddsPerCycle = 24;
-  return static_cast<double>(args.m()) * static_cast<double>(args.n()) *
-         static_cast<double>(args.k()) / kMultiplyAddsPerCycle;
-}
+// Whether tiles are used where only a model of them is.
+std::atomic<bool> by_model{false};
 
 }  // namespace
 
-bool multiplies_by_tiles(const GemmArgs& args) {
-  if (isa_level() != IsaLevel::kAmx || args.k() == 0) return false;
-  constexpr double kStart = 10000;
-  const TilePlan plan = plan_tiles(args);
-  return tile_cycles(args, plan, plan.a_panels, plan.b_panels) + kStart < chain_cycles(args);
+bool tiles_pay(const GemmArgs& args) {
+  // In cycles, as measured: what tiles save, what splitting costs, and what any start does.
+  constexpr double kSaved = 0.024, kSplit = 0.7, kStart = 25000;
+  const auto m = static_cast<double>(args.m()), n = static_cast<double>(args.n()),
+             k = static_cast<double>(args.k());
+  return kSaved * m * n * k > kSplit * (m + n) * k + kStart;
 }
+
+bool multiplies_by_tiles(const GemmArgs& args) {
+  const bool has_tiles = isa_level() == IsaLevel::kAmx || by_model.load(std::memory_order_relaxed);
+  return has_tiles && tiles_pay(args);
+}
+
+void multiply_by_tiles_everywhere(bool on) { by_model.store(on, std::memory_order_relaxed); }
 
 index_t tiles_scratch_size(const GemmArgs& args, int threads) {
   const index_t panel = panel_floats(std::min(round_up(args.k(), kTileSteps), kMostSteps));
-  const TilePlan plan = plan_tiles(args);
+  const PanelPlan plan = plan_panels(args);
   const index_t panels = std::max(plan.a_panels, plan.b_panels);
   const index_t shared = std::min(panels * panel, std::max(panel, kSharedFloats));
   return threads * (2 * panel + kPieceFloats + round_up(panels, kRowPad) + shared);
 }
 
 void gemm_by_tiles(const GemmArgs& args, int rank, int size) {
-  const TilePlan plan = plan_tiles(args);
+  const PanelPlan plan = plan_panels(args);
   // C is cut into a grid of blocks. Members split what they need for themselves: that costs less
   // than fetching its parts from another one's cache.
+  const auto cost = [&](index_t rows) {
+    const auto a = static_cast<double>(ceil_div(plan.a_panels, rows));
+    const auto b = static_cast<double>(ceil_div(plan.b_panels, size / rows));
+    constexpr double kSplit = 1.4;  // of a panel, in products of two panels
+    return a * b + kSplit * (a + b);
+  };
   index_t grid_rows = 1;
-  double least = 0;
-  for (index_t rows = 1; rows <= size; ++rows) {
-    if (size % rows != 0) continue;
-    const double cycles = tile_cycles(args, plan, ceil_div(plan.a_panels, rows),
-                                      ceil_div(plan.b_panels, size / rows));
-    if (rows > 1 && cycles >= least) continue;
-    least = cycles;
-    grid_rows = rows;
+  for (index_t rows = 2; rows <= size; ++rows) {
+    if (size % rows == 0 && cost(rows) < cost(grid_rows)) grid_rows = rows;
   }
   const index_t grid_columns = size / grid_rows;
   const Range a_panels = share(plan.a_panels, rank / grid_columns, grid_rows);
@@ -260,10 +256,10 @@ void gemm_by_tiles(const GemmArgs& args, int rank, int size) {
   multiply_block(args, plan, a_panels, b_panels, args.scratch + rank * tiles_scratch_size(args, 1));
 }
 
-index_t tile_columns(const GemmArgs& args) { return plan_tiles(args).b_panels; }
+index_t tile_columns(const GemmArgs& args) { return plan_panels(args).b_panels; }
 
 void multiply_columns_by_tiles(const GemmArgs& args, Range columns, float* scratch) {
-  const TilePlan plan = plan_tiles(args);
+  const PanelPlan plan = plan_panels(args);
   multiply_block(args, plan, {0, plan.a_panels}, columns, scratch);
 }
 

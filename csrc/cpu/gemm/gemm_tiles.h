@@ -7,10 +7,17 @@
 
 namespace fastdnn::cpu {
 
-// Whether the level in force has tile instructions that make such a product faster.
+// Whether tile instructions make such a product faster; if so, any larger one, too. A program plans
+// for full batches, and its last batch is smaller.
+bool tiles_pay(const GemmArgs& args);
+
+// Whether the level in force has them as well.
 bool multiplies_by_tiles(const GemmArgs& args);
 
 // For all products that are not larger than this one in any extent.
+// Tests let a model of the tiles multiply at levels without them, slowly.
+void multiply_by_tiles_everywhere(bool on);
+
 index_t tiles_scratch_size(const GemmArgs& args, int threads);
 
 // The part of member `rank` of `size` members. Works at any level; where there are no tile

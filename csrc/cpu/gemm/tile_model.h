@@ -36,28 +36,33 @@ class Tiles {
   // Called now and then between two stores.
   static void keep_stores_awake() {}
   // Adds to every sum the products of 32 steps: even and odd steps in a chain each, then both
-  // chains' sum. Subnormal numbers, which the instruction takes for zero, count here.
+  // chains' sum. Subnormal numbers count as zero.
   template <int kSum, int kA, int kB>
   void multiply_add() {
     for (index_t i = 0; i < rows_; ++i) {
       for (index_t j = 0; j < kTileSide; ++j) {
         float even = 0.0f, odd = 0.0f;
         for (index_t p = 0; p < kTileSide; ++p) {
-          even += widen(parts_[kA - 4][i][2 * p]) * widen(parts_[kB - 4][p][2 * j]);
-          odd += widen(parts_[kA - 4][i][2 * p + 1]) * widen(parts_[kB - 4][p][2 * j + 1]);
+          const std::uint16_t* a = parts_[kA - 4][i] + 2 * p;
+          const std::uint16_t* b = parts_[kB - 4][p] + 2 * j;
+          even = flushed(even + widen(a[0]) * widen(b[0]));
+          odd = flushed(odd + widen(a[1]) * widen(b[1]));
         }
-        sums_[kSum][i][j] += even + odd;
+        sums_[kSum][i][j] = flushed(sums_[kSum][i][j] + flushed(even + odd));
       }
     }
   }
 
  private:
+  static constexpr float kLeastNormal = 0x1p-126f;
+
   static float widen(std::uint16_t part) {
     const std::uint32_t bits = std::uint32_t{part} << 16;
     float value;
     std::memcpy(&value, &bits, sizeof value);
-    return value;
+    return flushed(value);
   }
+  static float flushed(float x) { return x > -kLeastNormal && x < kLeastNormal ? 0.0f : x; }
 
   index_t rows_;
   float sums_[4][kTileSide][kTileSide];

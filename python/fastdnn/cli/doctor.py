@@ -108,7 +108,7 @@ def _processor() -> Iterator[tuple[str, str]]:
         yield "", "neither AVX2 nor AVX-512 is offered: a slow virtual or old processor"
     if not features["amx_bf16"]:
         yield "AMX", "not present"
-    elif not features["amx_permitted"]:
+    elif "amx" not in offered:
         yield "AMX", "present, but the operating system does not let this process use it"
     else:
         yield "AMX", "present"
