@@ -32,6 +32,15 @@ constexpr int kMaxThreads = 256;
 constexpr auto kSpin = std::chrono::microseconds(4);
 constexpr auto kPatienceBetweenJobs = std::chrono::microseconds(100);
 constexpr auto kPatienceInJob = std::chrono::microseconds(10'000);
+// A job from this long on shows whether the CPUs are crowded; if so, callers are advised to work
+// alone for a while.
+constexpr auto kTellingJob = std::chrono::milliseconds(2);
+constexpr auto kAloneWhenCrowded = std::chrono::milliseconds(500);
+
+using Clock = std::chrono::steady_clock;
+
+// What this thread has spent in waits that were not short.
+thread_local Clock::duration long_waits{0};
 
 inline void pause_cpu() {
 #if defined(__x86_64__)
@@ -109,19 +118,25 @@ void Signal::raise() {
 std::uint32_t Signal::wait_past(std::uint32_t old, std::chrono::microseconds patience) {
   std::uint32_t now = count();
   if (now != old) return now;
-  const auto start = std::chrono::steady_clock::now();
+  const auto start = Clock::now();
+  bool spins = true;
   for (;;) {
     for (int i = 0; i < 32; ++i) {
-      if ((now = count()) != old) return now;
+      if ((now = count()) != old) {
+        if (!spins) long_waits += Clock::now() - start;
+        return now;
+      }
       pause_cpu();
     }
-    const auto waited = std::chrono::steady_clock::now() - start;
+    const auto waited = Clock::now() - start;
     if (waited > patience) break;
-    if (waited > kSpin) sched_yield();
+    spins = waited <= kSpin;
+    if (!spins) sched_yield();
   }
   sleepers_.fetch_add(1, std::memory_order_seq_cst);
   while ((now = count_.load(std::memory_order_seq_cst)) == old) sleep_on(count_, old);
   sleepers_.fetch_sub(1, std::memory_order_relaxed);
+  long_waits += Clock::now() - start;
   return now;
 }
 
@@ -150,6 +165,7 @@ struct ThreadPool::Crew {
   alignas(kAlignment) std::atomic<int> unfinished{0};
   Signal done;
 
+  const int cpu_count = available_cpus();
 #if defined(__linux__)
   cpu_set_t cpus;        // of the thread that made the crew
   int avoided_cpu = -1;  // that the threads are kept off
@@ -207,7 +223,10 @@ struct ThreadPool::Crew {
 #endif
   }
 
-  void run(int team_size, Function job, void* job_context) {
+  // Returns whether the caller would have been faster alone: what it did not wait is its share of
+  // the work, and all of the work is not more than team_size times that. Whoever asks for more
+  // threads than CPUs gets them.
+  bool run(int team_size, Function job, void* job_context) {
     Barrier meeting(team_size);
     function = job;
     context = job_context;
@@ -216,10 +235,15 @@ struct ThreadPool::Crew {
     unfinished.store(team_size - 1, std::memory_order_relaxed);
     const std::uint32_t before = done.count();
     place(team_size);
+    const auto start = Clock::now();
+    const auto waits_before = long_waits;
     for (int i = 0; i + 1 < team_size; ++i) threads[static_cast<std::size_t>(i)].start.raise();
     Team team(0, team_size, &meeting);
     job(job_context, team);
     done.wait_past(before, kPatienceInJob);
+    const auto elapsed = Clock::now() - start;
+    const auto worked = elapsed - (long_waits - waits_before);
+    return elapsed >= kTellingJob && team_size <= cpu_count && worked * team_size < elapsed;
   }
 };
 
@@ -248,8 +272,12 @@ void ThreadPool::set_num_threads(int count) {
 
 int ThreadPool::threads_for(double microseconds) const {
   const double least = least_microseconds_.load(std::memory_order_relaxed);
-  const double most = num_threads();
-  return static_cast<int>(least > 0 ? std::clamp(microseconds / least, 1.0, most) : most);
+  const int most = num_threads();
+  if (least <= 0) return most;
+  if (Clock::now().time_since_epoch().count() < crowded_until_.load(std::memory_order_relaxed)) {
+    return 1;
+  }
+  return static_cast<int>(std::clamp(microseconds / least, 1.0, static_cast<double>(most)));
 }
 
 void ThreadPool::run_erased(int threads, Function function, void* context) {
@@ -263,8 +291,9 @@ void ThreadPool::run_erased(int threads, Function function, void* context) {
   const int size = crew_ != nullptr ? std::min(threads, crew_->grow(threads - 1) + 1) : 1;
   if (size == 1) {
     alone();
-  } else {
-    crew_->run(size, function, context);
+  } else if (crew_->run(size, function, context)) {
+    const auto until = Clock::now() + kAloneWhenCrowded;
+    crowded_until_.store(until.time_since_epoch().count(), std::memory_order_relaxed);
   }
   busy_.store(false, std::memory_order_release);
 }

@@ -109,6 +109,8 @@ class ThreadPool {
   }
 
   // Threads worth using for work that takes about `microseconds` on one: each gets at least 10 us.
+  // One for a while after a job in which others had the CPUs, so that the members mostly waited for
+  // each other to be scheduled.
   int threads_for(double microseconds) const;
   // Tests set 0, which uses all threads for the smallest work.
   void set_least_microseconds(double value) {
@@ -128,6 +130,7 @@ class ThreadPool {
 
   std::atomic<int> num_threads_;
   std::atomic<double> least_microseconds_{10.0};
+  std::atomic<std::int64_t> crowded_until_{0};  // ticks of the steady clock
   std::atomic<bool> busy_{false};
   Crew* crew_ = nullptr;  // made when first needed, never destroyed
 };

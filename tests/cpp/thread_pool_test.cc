@@ -268,6 +268,27 @@ void exit_with_parked_and_busy_threads() {
   CHECK(leave(true) == 0);
 }
 
+// A member that sleeps stands for one that others keep from its CPU.
+void callers_work_alone_where_cpus_are_crowded() {
+  const auto slow_member = [](std::chrono::milliseconds late) {
+    pool().run(2, [&](Team& team) {
+      if (team.rank() == 1) std::this_thread::sleep_for(late);
+      team.barrier();
+    });
+  };
+  if (fastdnn::available_cpus() < 2) {
+    std::printf("skip  one CPU: a team of two is more than it has\n");
+    return;
+  }
+  const int status = in_child([&] {
+    slow_member(std::chrono::milliseconds(20));
+    CHECK(pool().threads_for(1e6) == 1);
+    std::this_thread::sleep_for(std::chrono::milliseconds(600));
+    CHECK(pool().threads_for(1e6) == kMost);
+  });
+  CHECK(status == 0);
+}
+
 #if defined(__linux__)
 // Wherever the caller is, the others are allowed on every CPU but that one.
 void threads_keep_off_the_callers_cpu() {
@@ -339,6 +360,7 @@ int main() {
 #ifndef SANITIZER_FORBIDS_THREADS_AFTER_FORK
       {"child of a fork has its own pool", child_of_a_fork_has_its_own_pool},
       {"exit with parked and busy threads", exit_with_parked_and_busy_threads},
+      {"callers work alone where CPUs are crowded", callers_work_alone_where_cpus_are_crowded},
 #if defined(__linux__)
       {"threads keep off the caller's CPU", threads_keep_off_the_callers_cpu},
 #endif
