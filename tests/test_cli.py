@@ -217,7 +217,7 @@ class TestTrainArguments:
             (["table.csv", "--target=kind", "--task=regression"], "'kind' holds words; regression"),
             (["table.csv", "--validation-split=0.999"], "none is left to train with"),
             (["ragged.csv"], "ragged.csv, line 2 has 2 cells; expected 1"),
-            (["short.csv"], "short.csv has 2 rows with a target; too few to train and test"),
+            (["short.csv"], "short.csv has too few rows with a target to train and test: 2"),
             (["one.csv"], "the target 'y' has only the class 'a'; expected two or more"),
             (["empty.csv"], "empty.csv is empty"),
         ],

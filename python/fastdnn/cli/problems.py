@@ -78,7 +78,7 @@ def table_problem(
     rows, held_out = _split(rest, validation_split, seed + 1)
     if not len(test_rows):
         raise ValueError(
-            f"[train] {path.name} has {len(known)} rows with a target; too few to train and test"
+            f"[train] {path.name} has too few rows with a target to train and test: {len(known)}"
         )
     encoder.fit(table, rows)
     x, (y, _) = encoder.transform(table), encoder.transform_target(table)
