@@ -268,7 +268,7 @@ def test_a_child_of_a_fork_is_not_locked_out():
     codes = []
     for _ in range(5):
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # forking with threads: the point
+            warnings.simplefilter("ignore")  # Python and JAX warn of forks with threads: the point
             child = os.fork()
         if child == 0:
             signal.alarm(20)
