@@ -84,7 +84,7 @@ DATA = [
     (SPARSE, {"validation_data": X}, r"validation_data: received ndarray; expected \(x, y\) or"),
     (SPARSE, {"validation_data": (X[:, :2], Y)}, r"\[fit validation_data\] x: received shape"),
     (SPARSE, {"validation_data": (X, Y + 1)}, r"\[fit validation_data\] y: received the label 3"),
-    (SPARSE, {"validation_split": 1.0}, r"validation_split: received 1.0; expected a number between"),
+    (SPARSE, {"validation_split": 1.0}, r"validation_split: received 1.0; expected a number"),
     (SPARSE, {"validation_split": 0.999}, r"validation_split: received 0.999 for 20 rows; one"),
     (SPARSE, {"batch_size": 0}, r"\[fit\] batch_size: received 0; expected an integer of at least"),
     (SPARSE, {"batch_size": 2.5}, r"\[fit\] batch_size: received 2.5"),
