@@ -343,8 +343,10 @@ int main() {
     const char* name;
     void (*run)();
   } tests[] = {
+      // Before any job shows that the CPUs are crowded.
+      {"sizes are checked", sizes_are_checked},
 #if !defined(SANITIZER_FORBIDS_THREADS_AFTER_FORK) && !defined(SANITIZER_NEEDS_ADDRESS_SPACE)
-      // First, while no finished thread has left a stack that a new one could take.
+      // Early, while no finished thread has left a stack that a new one could take.
       {"works when no thread can start", works_when_no_thread_can_start},
 #endif
       {"every member runs once", every_member_runs_once},
@@ -354,7 +356,6 @@ int main() {
       {"nested runs are alone", nested_runs_are_alone},
       {"concurrent callers", concurrent_callers},
       {"resizing", resizing},
-      {"sizes are checked", sizes_are_checked},
       {"parked threads wake up", parked_threads_wake_up},
       {"signals stay with the caller", signals_stay_with_the_caller},
 #ifndef SANITIZER_FORBIDS_THREADS_AFTER_FORK
