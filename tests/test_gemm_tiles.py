@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import at_level
 from guarded import Guarded
-from reference.gemm import bound, gemm
+from reference.gemm import bound, chain, gemm
 
 import fastdnn
 from fastdnn import _core
@@ -111,14 +111,6 @@ def error(c, a, b):
     Relative to the norm of the whole, a single product would decide where magnitudes differ widely.
     """
     return np.sqrt(np.mean(((c - gemm(a, b)) / gemm(np.abs(a), np.abs(b))) ** 2))
-
-
-def chain(a, b):
-    """Float32 fused multiply-adds in order: the exact product rounds once, with the sum."""
-    c = np.zeros((a.shape[0], b.shape[1]), np.float32)
-    for p in range(a.shape[1]):
-        c = (np.outer(a[:, p].astype(np.float64), b[p].astype(np.float64)) + c).astype(np.float32)
-    return c
 
 
 def gaussian(rng, shape):

@@ -26,3 +26,11 @@ def bound(a, b, *, alpha=1.0, beta=0.0, bias=None, c=None):
     if bias is not None:
         magnitude += np.abs(bias).max(initial=0.0)
     return np.finfo(np.float32).eps * (k + 4) * magnitude
+
+
+def chain(a, b):
+    """Float32 fused multiply-adds in order: the exact product rounds once, with the sum."""
+    c = np.zeros((a.shape[0], b.shape[1]), np.float32)
+    for p in range(a.shape[1]):
+        c = (np.outer(a[:, p].astype(np.float64), b[p].astype(np.float64)) + c).astype(np.float32)
+    return c

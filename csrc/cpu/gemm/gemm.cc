@@ -14,6 +14,7 @@
 
 #include "csrc/cpu/gemm/epilogue.h"
 #include "csrc/cpu/gemm/gemm_tiles.h"
+#include "csrc/cpu/gemm/strip.h"
 #include "csrc/cpu/registry.h"
 
 namespace fastdnn::cpu {
@@ -90,21 +91,6 @@ Steps cut_depth(index_t k, index_t most) {
   return {ceil_div(k, steps), ceil_div(steps, blocks)};
 }
 
-// A strip of these rows of C, with op(A) and op(B) in place; its columns and depth are still open.
-GemmStrip strip_in_place(const GemmArgs& args, const Plan& plan, Range rows) {
-  GemmStrip strip{};
-  strip.m = rows.size();
-  strip.group_rows = plan.group_rows;
-  strip.a_row = args.transpose_a ? 1 : args.a.stride;
-  strip.a_k = args.transpose_a ? args.a.stride : 1;
-  strip.a_group = plan.group_rows * strip.a_row;
-  strip.a = args.a.data + rows.begin * strip.a_row;
-  strip.b_k = args.b.stride;
-  strip.c = args.c.row(rows.begin);
-  strip.c_row = args.c.stride;
-  return strip;
-}
-
 // Spreads what a tile asks for, `ahead_lines` and a tile of C, over its steps along k: no more at a
 // time than the misses that a first cache keeps track of.
 void set_pace(const Plan& plan, index_t ahead_lines, GemmStrip* strip) {
@@ -125,7 +111,7 @@ Range rows_of(const GemmArgs& args, const Plan& plan, Range groups) {
 void multiply_direct(const GemmArgs& args, const Plan& plan, index_t panel, Range groups) {
   const Range rows = rows_of(args, plan, groups);
   const index_t column = panel * plan.geometry.cols;
-  GemmStrip strip = strip_in_place(args, plan, rows);
+  GemmStrip strip = strip_in_place(args, plan.group_rows, rows);
   strip.n = std::min(plan.geometry.cols, args.n() - column);
   strip.b = args.b.data + column;
   strip.c += column;
@@ -322,7 +308,7 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
         const Range part = share(groups.size(), i, row_blocks);
         const Range rows =
             rows_of(args, plan, {groups.begin + part.begin, groups.begin + part.end});
-        GemmStrip strip = strip_in_place(args, plan, rows);
+        GemmStrip strip = strip_in_place(args, plan.group_rows, rows);
         if (packs_a(args, plan)) {
           pack_a(args, block, rows, packed_a, &strip);
         } else {
@@ -343,7 +329,7 @@ bool gemm_uses_scratch(const GemmArgs& args) {
 }
 
 index_t gemm_scratch_size(const GemmArgs& args, int threads) {
-  const index_t tiles = tiles_scratch_size(args, threads);
+  const index_t tiles = tiles_pay(args) ? tiles_scratch_size(args, threads) : 0;
   const index_t packed = shared_scratch_size(args) + threads * member_scratch_size(args);
   return part_scratch_size(args) + std::max(tiles, packed);
 }

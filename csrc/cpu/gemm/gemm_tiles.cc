@@ -9,6 +9,7 @@
 #include <bit>
 
 #include "csrc/cpu/gemm/epilogue.h"
+#include "csrc/cpu/gemm/strip.h"
 #include "csrc/cpu/registry.h"
 
 namespace fastdnn::cpu {
@@ -90,22 +91,18 @@ bool can_multiply(std::int32_t largest_a, std::int32_t largest_b) {
   return x > kLeast && y > kLeast && product > kLeast && product < kMost;
 }
 
+// A piece of C that tiles cannot compute, and some steps of it.
 void multiply_by_chains(const GemmArgs& args, Range rows, Range columns, Range k, float* packed) {
   GemmGeometry geometry;
   kernels().gemm_geometry_f32(&geometry);
-  GemmStrip strip{};
-  strip.m = rows.size();
-  strip.group_rows = geometry.rows;
-  strip.a_row = args.transpose_a ? 1 : args.a.stride;
-  strip.a_k = args.transpose_a ? args.a.stride : 1;
-  strip.a_group = geometry.rows * strip.a_row;
-  strip.c_row = args.c.stride;
+  const GemmStrip in_place = strip_in_place(args, geometry.rows, rows);
   for (index_t column = columns.begin; column < columns.end; column += geometry.cols) {
+    GemmStrip strip = in_place;
     strip.n = std::min(geometry.cols, columns.end - column);
-    strip.c = args.c.row(rows.begin) + column;
+    strip.c += column;
     for (index_t p = k.begin; p < k.end; p += strip.k) {
       strip.k = strip.pace = std::min(geometry.depth, k.end - p);
-      strip.a = args.a.data + rows.begin * strip.a_row + p * strip.a_k;
+      strip.a = in_place.a + p * strip.a_k;
       if (args.transpose_b) {
         kernels().gemm_pack_transpose_f32({args.b.row(column) + p, args.b.stride, strip.k, strip.n,
                                            packed, geometry.cols, geometry.cols * strip.k});
@@ -113,7 +110,6 @@ void multiply_by_chains(const GemmArgs& args, Range rows, Range columns, Range k
         strip.b_k = geometry.cols;
       } else {
         strip.b = args.b.row(p) + column;
-        strip.b_k = args.b.stride;
       }
       set_epilogue(args, p == 0, p + strip.k == args.k(), column, &strip);
       kernels().gemm_strip_f32(strip);

@@ -14,10 +14,10 @@ bool tiles_pay(const GemmArgs& args);
 // Whether the level in force has them as well.
 bool multiplies_by_tiles(const GemmArgs& args);
 
-// For all products that are not larger than this one in any extent.
 // Tests let a model of the tiles multiply at levels without them, slowly.
 void multiply_by_tiles_everywhere(bool on);
 
+// For all products that are not larger than this one in any extent.
 index_t tiles_scratch_size(const GemmArgs& args, int threads);
 
 // The part of member `rank` of `size` members. Works at any level; where there are no tile

@@ -46,8 +46,8 @@ class Tiles {
                      : "r"(to), "r"(stride * index_t{4}), "i"(kTile)
                      : "memory");
   }
-  // Storing a tile takes 700 cycles more when none was stored in the last 2,500 (Sapphire Rapids,
-  // measured): the way to memory goes to sleep. Any tile wakes it up; 4 waits for no sum.
+  // On Sapphire Rapids a store takes much longer when no tile was stored for some blocks, as if the
+  // way to memory went to sleep. Any tile keeps it awake; 4 waits for no sum.
   void keep_stores_awake() {
     __asm__ volatile("tilestored %%tmm4, (%0,%1,1)" : : "r"(unused_), "r"(index_t{64}) : "memory");
   }
