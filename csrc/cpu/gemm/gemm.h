@@ -85,9 +85,9 @@ struct GemmPack {
 // tile, gemm_end_tiles ends that. gemm_split_f32 needs neither.
 
 // A tile holds 16 rows of op(A), or 16 columns of op(B), by 32 steps of k: 16 rows of 16 pairs, and
-// a pair is two parts, of an even and an odd step. A tile of A has a row for each row of op(A), one
-// of B a row for each pair of steps. A panel is two tiles side by side, in three parts, block after
-// block along k.
+// a pair is two parts, of a step of the first half and one of the second. A tile of A has a row for
+// each row of op(A), one of B a row for each pair of steps. A panel is two tiles side by side, in
+// three parts, block after block along k.
 inline constexpr index_t kTileSide = 16, kTileSteps = 32, kTileParts = 3;
 inline constexpr index_t kTileProducts = 6;
 inline constexpr index_t kTileSize = kTileSide * kTileSteps;  // numbers
@@ -113,10 +113,11 @@ struct GemmSplit {
 //
 //   C = max(floor, alpha * A B + beta * C + bias)
 //
-// While the tiles work, gemm_tiles_f32 splits another panel, `next`, unless it is null.
+// of some blocks along k: the sums of pieces may wait in memory for more. Each element is a chain
+// over all blocks, in each of which the six products of parts are added from the smallest to the
+// largest. C is written after the last blocks only, and not read when beta is 0.
 //
-// Each element is a chain over the blocks of k, in each of which the six products of parts are
-// added from the smallest to the largest. C is not read when beta is 0.
+// While the tiles work, gemm_tiles_f32 splits another panel, `next`, unless it is null.
 struct GemmTiles {
   index_t m, n;
   index_t tile_rows;       // as in gemm_begin_tiles
@@ -124,11 +125,17 @@ struct GemmTiles {
   const std::uint16_t* a;  // panels in one piece, as are those of B
   const std::uint16_t* b;
   index_t panel_size;  // from one to the next
+  bool first, last;    // whether the sums start here, and end here
+  float* sums;  // kPieceSums for each piece, 64-byte aligned; null if they start and end here
   float* c;
   index_t c_row;
   float alpha, beta;
   const float* bias;  // n values, or null
   float floor;        // 0 for ReLU, -infinity for none
 };
+
+// Sums of a piece: as many floats from row to row as it may have columns.
+inline constexpr index_t kPieceSide = kPanelTiles * kTileSide;
+inline constexpr index_t kPieceSums = kPieceSide * kPieceSide;
 
 }  // namespace fastdnn::cpu

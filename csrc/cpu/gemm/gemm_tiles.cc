@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // A block of C is computed by one member alone. Of its two operands it owns one, whose panels it
-// splits one by one, and shares the other among them: panels of the shared operand stay in the
-// second cache, as many as fit. All but the first are split while the tiles work.
+// splits one by one, the next one while the tiles work, and shares the other among them: panels of
+// the shared operand stay in the second cache, as many as fit.
 #include "csrc/cpu/gemm/gemm_tiles.h"
 
 #include <algorithm>
 #include <atomic>
 #include <bit>
+#include <limits>
 
 #include "csrc/cpu/gemm/epilogue.h"
 #include "csrc/cpu/gemm/strip.h"
@@ -15,9 +16,12 @@
 namespace fastdnn::cpu {
 namespace {
 
-// Most steps along k that are multiplied before C is read and written again, and the most floats of
-// a shared operand's panels at a time (half of a second cache).
-constexpr index_t kMostSteps = 512, kSharedFloats = index_t{1} << 18;
+// Steps along k that are multiplied before the sums of a piece have to wait in memory; where an
+// operand has so few panels, so few that theirs and one of the other operand fit the first cache.
+constexpr index_t kMostSteps = 512, kFewPanels = 2, kFewSteps = 64;
+// Most floats of a shared operand's panels at a time (half of a second cache), and most pieces
+// whose sums wait.
+constexpr index_t kSharedFloats = index_t{1} << 18, kMostWaiting = 512;
 // Floats into which a piece of op(B) is copied when it is multiplied without tiles.
 constexpr index_t kPieceFloats = kMaxDepth * kMaxTileCols;
 
@@ -34,7 +38,8 @@ PanelPlan plan_panels(const GemmArgs& args) {
   plan.tile_rows = ceil_div(args.m(), row_tiles);
   plan.a_panels = ceil_div(row_tiles, kPanelTiles);
   plan.b_panels = ceil_div(args.n(), kPanelTiles * kTileSide);
-  const index_t blocks = std::max<index_t>(1, ceil_div(args.k(), kMostSteps));
+  const bool few = std::min(plan.a_panels, plan.b_panels) <= kFewPanels;
+  const index_t blocks = std::max<index_t>(1, ceil_div(args.k(), few ? kFewSteps : kMostSteps));
   plan.steps = round_up(ceil_div(args.k(), blocks), kTileSteps);
   return plan;
 }
@@ -91,18 +96,21 @@ bool can_multiply(std::int32_t largest_a, std::int32_t largest_b) {
   return x > kLeast && y > kLeast && product > kLeast && product < kMost;
 }
 
-// A piece of C that tiles cannot compute, and some steps of it.
-void multiply_by_chains(const GemmArgs& args, Range rows, Range columns, Range k, float* packed) {
+// Adds some steps of a product to C, or sets C where `first`, without tiles.
+void multiply_by_chains(const GemmArgs& args, Range k, bool first, float* packed) {
   GemmGeometry geometry;
   kernels().gemm_geometry_f32(&geometry);
-  const GemmStrip in_place = strip_in_place(args, geometry.rows, rows);
-  for (index_t column = columns.begin; column < columns.end; column += geometry.cols) {
+  const GemmStrip in_place = strip_in_place(args, geometry.rows, {0, args.m()});
+  for (index_t column = 0; column < args.n(); column += geometry.cols) {
     GemmStrip strip = in_place;
-    strip.n = std::min(geometry.cols, columns.end - column);
+    strip.n = std::min(geometry.cols, args.n() - column);
     strip.c += column;
+    strip.alpha = 1.0f;
+    strip.floor = -std::numeric_limits<float>::infinity();
     for (index_t p = k.begin; p < k.end; p += strip.k) {
       strip.k = strip.pace = std::min(geometry.depth, k.end - p);
       strip.a = in_place.a + p * strip.a_k;
+      strip.beta = first && p == k.begin ? 0.0f : 1.0f;
       if (args.transpose_b) {
         kernels().gemm_pack_transpose_f32({args.b.row(column) + p, args.b.stride, strip.k, strip.n,
                                            packed, geometry.cols, geometry.cols * strip.k});
@@ -111,47 +119,83 @@ void multiply_by_chains(const GemmArgs& args, Range rows, Range columns, Range k
       } else {
         strip.b = args.b.row(p) + column;
       }
-      set_epilogue(args, p == 0, p + strip.k == args.k(), column, &strip);
       kernels().gemm_strip_f32(strip);
     }
   }
 }
 
-// The piece of C that a member's own panel and some shared ones give, while panel `next` is split.
+// The product of some rows of op(A) and some columns of op(B).
+GemmArgs part_of(const GemmArgs& args, Range rows, Range columns, MatrixView c) {
+  GemmArgs part;
+  part.transpose_a = args.transpose_a;
+  part.transpose_b = args.transpose_b;
+  part.a = args.transpose_a
+               ? ConstMatrixView{args.a.data + rows.begin, args.k(), rows.size(), args.a.stride}
+               : ConstMatrixView{args.a.row(rows.begin), rows.size(), args.k(), args.a.stride};
+  part.b =
+      args.transpose_b
+          ? ConstMatrixView{args.b.row(columns.begin), columns.size(), args.k(), args.b.stride}
+          : ConstMatrixView{args.b.data + columns.begin, args.k(), columns.size(), args.b.stride};
+  part.c = c;
+  return part;
+}
+
+// What a member multiplies with: panels, and where sums wait.
+struct Workplace {
+  float* packed;  // kPieceFloats
+  float* sums;    // of the pieces that an own panel and the shared ones give
+};
+
+// The pieces of C that a member's own panel and the shared ones give, while panel `next` is split.
 void multiply(const GemmArgs& args, const PanelPlan& plan, const Panels& own, const Panels& shared,
-              Range run, Range k, float* packed, const GemmSplit* next) {
+              index_t count, Range k, const Workplace& place, const GemmSplit* next) {
   const auto lines = [&](bool of_a, Range panels) {
     return lines_of(args, plan, of_a, own.of_a == of_a ? Range{own.first, own.first + 1} : panels);
   };
-  for (index_t i = run.begin; i < run.end;) {
-    const auto fits = [&](index_t panel) {
-      return can_multiply(*own.largest, shared.largest[panel - shared.first]);
-    };
+  const bool first = k.begin == 0, last = k.end == args.k();
+  alignas(kAlignment) float these_sums[kPieceSums];
+  for (index_t i = 0; i < count;) {
+    const bool fits = can_multiply(*own.largest, shared.largest[i]);
     index_t end = i + 1;
-    while (end < run.end && fits(end) == fits(i)) ++end;
-    const Range rows = lines(true, {i, end}), columns = lines(false, {i, end});
-    if (fits(i)) {
-      const float* others = shared.parts + (i - shared.first) * panel_floats(plan.steps);
-      GemmTiles tiles;
-      tiles.m = rows.size();
-      tiles.n = columns.size();
-      tiles.tile_rows = plan.tile_rows;
-      tiles.blocks = ceil_div(k.size(), kTileSteps);
-      tiles.a = reinterpret_cast<const std::uint16_t*>(own.of_a ? own.parts : others);
-      tiles.b = reinterpret_cast<const std::uint16_t*>(own.of_a ? others : own.parts);
-      tiles.panel_size = 2 * panel_floats(plan.steps);
-      tiles.c = args.c.row(rows.begin) + columns.begin;
-      tiles.c_row = args.c.stride;
-      set_epilogue(args, k.begin == 0, k.end == args.k(), columns.begin, &tiles);
+    if (fits) {
+      while (end < count && can_multiply(*own.largest, shared.largest[end])) ++end;
+    }
+    const Range run{shared.first + i, shared.first + end};
+    const Range rows = lines(true, run), columns = lines(false, run);
+    const float* others = shared.parts + i * panel_floats(plan.steps);
+    GemmTiles tiles;
+    tiles.m = rows.size();
+    tiles.n = columns.size();
+    tiles.tile_rows = plan.tile_rows;
+    tiles.blocks = ceil_div(k.size(), kTileSteps);
+    tiles.a = reinterpret_cast<const std::uint16_t*>(own.of_a ? own.parts : others);
+    tiles.b = reinterpret_cast<const std::uint16_t*>(own.of_a ? others : own.parts);
+    tiles.panel_size = 2 * panel_floats(plan.steps);
+    tiles.first = first;
+    tiles.last = last;
+    tiles.sums = place.sums + i * kPieceSums;
+    tiles.c = args.c.row(rows.begin) + columns.begin;
+    tiles.c_row = args.c.stride;
+    set_epilogue(args, true, true, columns.begin, &tiles);
+    if (!fits) {
+      float* const sums = first && last ? these_sums : tiles.sums;
+      multiply_by_chains(part_of(args, rows, columns, {sums, tiles.m, tiles.n, kPieceSide}), k,
+                         first, place.packed);
+      tiles.blocks = 0;
+      tiles.first = false;
+      tiles.sums = sums;
+    }
+    if (fits) {
       kernels().gemm_tiles_f32(tiles, next);
       next = nullptr;
-    } else {
-      multiply_by_chains(args, rows, columns, k, packed);
+    } else if (last) {
+      kernels().gemm_tiles_f32(tiles, nullptr);
     }
     i = end;
   }
   if (next != nullptr) kernels().gemm_split_f32(*next);
-  if (k.end == args.k()) {
+  if (last) {
+    const Range run{shared.first, shared.first + count};
     const Range rows = lines(true, run), columns = lines(false, run);
     finish_activation(args, rows.begin, rows.size(), columns.begin, columns.size());
   }
@@ -163,42 +207,49 @@ void multiply_block(const GemmArgs& args, const PanelPlan& plan, Range a_panels,
   if (a_panels.empty() || b_panels.empty()) return;
   const bool own_a = a_panels.size() >= b_panels.size();
   const Range owned = own_a ? a_panels : b_panels, others = own_a ? b_panels : a_panels;
-  const index_t size = panel_floats(plan.steps), most = shared_at_once(plan, others.size());
+  const index_t size = panel_floats(plan.steps), most_shared = shared_at_once(plan, others.size());
+  const bool sums_wait = args.k() > plan.steps;
+  const index_t most_owned = sums_wait ? kMostWaiting / most_shared : owned.size();
   float* const own_parts = scratch;
   float* const packed = own_parts + 2 * size;
   float* const shared_largest = packed + kPieceFloats;
-  Panels shared{!own_a, 0, shared_largest + round_up(most, kRowPad),
+  float* const sums = shared_largest + round_up(most_shared, kRowPad);
+  Panels shared{!own_a, 0, sums + (sums_wait ? kMostWaiting * kPieceSums : 0),
                 reinterpret_cast<std::int32_t*>(shared_largest)};
   std::int32_t own_largest[2];
-  const auto own_panel = [&](index_t panel) {
-    const index_t side = panel % 2;
-    return Panels{own_a, panel, own_parts + side * size, own_largest + side};
+  const auto multiply_panels = [&](Range own, index_t count) {
+    index_t turn = 0;
+    const auto own_panel = [&](index_t panel, index_t side) {
+      return Panels{own_a, panel, own_parts + side * size, own_largest + side};
+    };
+    const auto steps_from = [&](index_t p) { return Range{p, std::min(p + plan.steps, args.k())}; };
+    const auto split_own = [&](index_t panel, Range k) {
+      return split_of(args, plan, own_panel(panel, turn), panel, k);
+    };
+    kernels().gemm_split_f32(split_own(own.begin, steps_from(0)));
+    for (index_t p = 0; p < args.k(); p += plan.steps) {
+      const Range k = steps_from(p);
+      for (index_t i = 0; i < count; ++i) {
+        kernels().gemm_split_f32(split_of(args, plan, shared, shared.first + i, k));
+      }
+      for (index_t panel = own.begin; panel < own.end; ++panel) {
+        const Panels now = own_panel(panel, turn);
+        turn ^= 1;
+        const bool ends_here = panel + 1 == own.end;
+        const bool more = !ends_here || k.end < args.k();
+        GemmSplit next;
+        if (more)
+          next = ends_here ? split_own(own.begin, steps_from(k.end)) : split_own(panel + 1, k);
+        const Workplace place{packed, sums + (panel - own.begin) * count * kPieceSums};
+        multiply(args, plan, now, shared, count, k, place, more ? &next : nullptr);
+      }
+    }
   };
   kernels().gemm_begin_tiles(plan.tile_rows);
-  for (shared.first = others.begin; shared.first < others.end; shared.first += most) {
-    const index_t end = std::min(shared.first + most, others.end);
-    for (index_t p = 0; p < args.k(); p += plan.steps) {
-      const Range k{p, std::min(p + plan.steps, args.k())};
-      const auto split_own = [&](index_t panel) {
-        return split_of(args, plan, own_panel(panel), panel, k);
-      };
-      const auto split_shared = [&](index_t panel) {
-        return split_of(args, plan, shared, panel, k);
-      };
-      kernels().gemm_split_f32(split_own(owned.begin));
-      kernels().gemm_split_f32(split_shared(shared.first));
-      Range run{shared.first, shared.first + 1};
-      for (index_t panel = owned.begin; panel < owned.end; ++panel) {
-        for (; run.end < end; run = {run.end, run.end + 1}) {
-          const GemmSplit next = split_shared(run.end);
-          multiply(args, plan, own_panel(panel), shared, run, k, packed, &next);
-        }
-        GemmSplit next;
-        const bool last = panel + 1 == owned.end;
-        if (!last) next = split_own(panel + 1);
-        multiply(args, plan, own_panel(panel), shared, run, k, packed, last ? nullptr : &next);
-        run = {shared.first, end};
-      }
+  for (Range own{owned.begin, owned.begin}; own.end < owned.end; own.begin = own.end) {
+    own.end = std::min(own.begin + most_owned, owned.end);
+    for (shared.first = others.begin; shared.first < others.end; shared.first += most_shared) {
+      multiply_panels(own, std::min(most_shared, others.end - shared.first));
     }
   }
   kernels().gemm_end_tiles();
@@ -229,7 +280,8 @@ index_t tiles_scratch_size(const GemmArgs& args, int threads) {
   const PanelPlan plan = plan_panels(args);
   const index_t panels = std::max(plan.a_panels, plan.b_panels);
   const index_t shared = std::min(panels * panel, std::max(panel, kSharedFloats));
-  return threads * (2 * panel + kPieceFloats + round_up(panels, kRowPad) + shared);
+  const index_t sums = args.k() > kFewSteps ? kMostWaiting * kPieceSums : 0;
+  return threads * (2 * panel + kPieceFloats + round_up(panels, kRowPad) + sums + shared);
 }
 
 void gemm_by_tiles(const GemmArgs& args, int rank, int size) {

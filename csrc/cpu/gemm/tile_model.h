@@ -30,25 +30,29 @@ class Tiles {
   }
   // `stride` floats from row to row.
   template <int kTile>
+  void load_sums(const float* from, index_t stride) {
+    for (index_t i = 0; i < rows_; ++i) std::memcpy(sums_[kTile][i], from + i * stride, 64);
+  }
+  template <int kTile>
   void store(float* to, index_t stride) {
     for (index_t i = 0; i < rows_; ++i) std::memcpy(to + i * stride, sums_[kTile][i], 64);
   }
   // Called now and then between two stores.
   static void keep_stores_awake() {}
-  // Adds to every sum the products of 32 steps: even and odd steps in a chain each, then both
+  // Adds to every sum the products of 16 pairs: first and second ones in a chain each, then both
   // chains' sum. Subnormal numbers count as zero.
   template <int kSum, int kA, int kB>
   void multiply_add() {
     for (index_t i = 0; i < rows_; ++i) {
       for (index_t j = 0; j < kTileSide; ++j) {
-        float even = 0.0f, odd = 0.0f;
+        float first = 0.0f, second = 0.0f;
         for (index_t p = 0; p < kTileSide; ++p) {
           const std::uint16_t* a = parts_[kA - 4][i] + 2 * p;
           const std::uint16_t* b = parts_[kB - 4][p] + 2 * j;
-          even = flushed(even + widen(a[0]) * widen(b[0]));
-          odd = flushed(odd + widen(a[1]) * widen(b[1]));
+          first = flushed(first + widen(a[0]) * widen(b[0]));
+          second = flushed(second + widen(a[1]) * widen(b[1]));
         }
-        sums_[kSum][i][j] = flushed(sums_[kSum][i][j] + flushed(even + odd));
+        sums_[kSum][i][j] = flushed(sums_[kSum][i][j] + flushed(first + second));
       }
     }
   }

@@ -40,6 +40,13 @@ class Tiles {
                      : "memory");
   }
   template <int kTile>
+  void load_sums(const float* from, index_t stride) {
+    __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2"
+                     :
+                     : "r"(from), "r"(stride * index_t{4}), "i"(kTile)
+                     : "memory");
+  }
+  template <int kTile>
   void store(float* to, index_t stride) {
     __asm__ volatile("tilestored %%tmm%c2, (%0,%1,1)"
                      :

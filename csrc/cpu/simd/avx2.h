@@ -174,12 +174,6 @@ inline void transpose(F32 (&r)[kLanes]) {
     r[i + 4].v = _mm256_permute2f128_ps(b[i], b[i + 4], 0x31);
   }
 }
-inline void deinterleave(F32 a, F32 b, F32& even, F32& odd) {
-  const __m256d e = _mm256_castps_pd(_mm256_shuffle_ps(a.v, b.v, 0x88));
-  const __m256d o = _mm256_castps_pd(_mm256_shuffle_ps(a.v, b.v, 0xDD));
-  even = {_mm256_castpd_ps(_mm256_permute4x64_pd(e, 0xD8))};
-  odd = {_mm256_castpd_ps(_mm256_permute4x64_pd(o, 0xD8))};
-}
 inline void accumulate(double& sum, F32 a) {
   const __m256d wide = _mm256_add_pd(_mm256_cvtps_pd(_mm256_castps256_ps128(a.v)),
                                      _mm256_cvtps_pd(_mm256_extractf128_ps(a.v, 1)));

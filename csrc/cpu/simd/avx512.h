@@ -170,12 +170,6 @@ inline void transpose(F32 (&r)[kLanes]) {
     r[i + 12].v = _mm512_shuffle_f32x4(t1, t3, 0xDD);
   }
 }
-inline void deinterleave(F32 a, F32 b, F32& even, F32& odd) {
-  const __m512i lanes =
-      _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-  even = {_mm512_permutex2var_ps(a.v, lanes, b.v)};
-  odd = {_mm512_permutex2var_ps(a.v, _mm512_add_epi32(lanes, _mm512_set1_epi32(1)), b.v)};
-}
 inline void accumulate(double& sum, F32 a) {
   const __m512d wide = _mm512_add_pd(_mm512_cvtps_pd(_mm512_castps512_ps256(a.v)),
                                      _mm512_cvtps_pd(_mm512_extractf32x8_ps(a.v, 1)));

@@ -169,12 +169,6 @@ inline std::int32_t reduce_max(I32 a) { return a.v; }
 // Transposes a square of kLanes vectors in place.
 inline void transpose(F32 (&)[kLanes]) {}
 
-// The elements with even and odd numbers of the 2 * kLanes elements of a and then b.
-inline void deinterleave(F32 a, F32 b, F32& even, F32& odd) {
-  even = a;
-  odd = b;
-}
-
 // Adds the lanes, widened, to `sum`.
 inline void accumulate(double& sum, F32 a) { sum += static_cast<double>(a.v); }
 // Adds the squares of the lanes, widened first, to `sum`.
