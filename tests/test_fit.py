@@ -83,17 +83,37 @@ def test_same_bits_for_any_number_of_threads(rng):
 
 
 def test_wide_rows_are_gathered_alike_by_any_number_of_threads(rng):
-    # 300 columns are 19 cache lines, fewer than there are threads; products of 300 terms by 100
-    # units are summed in two parts; the last batch has 12 rows.
+    # 400 columns are 25 cache lines, about as many as there are threads; products of 400 terms by
+    # 170 units are summed in two parts, those of the other layers computed by rows; the last batch
+    # has one row.
     def make_model():
         fd.set_seed(1)
-        return fd.Sequential([layers.Dense(100, activation="relu"), layers.Dense(2, "softmax")])
+        return fd.Sequential(
+            [
+                layers.Dense(170, activation="relu"),
+                layers.Dense(40, activation="elu"),
+                layers.Dropout(0.2),
+                layers.Dense(2, "softmax"),
+            ]
+        )
 
-    pixels = rng.integers(0, 256, (140, 300)).astype(np.uint8)
+    pixels = rng.integers(0, 256, (129, 400)).astype(np.uint8)
     y = (pixels[:, 0] > 127).astype(np.int64)
     whole = _hashes_by_threads(make_model, pixels, y)
     floats = _hashes_by_threads(make_model, pixels.astype(np.float32) / np.float32(255), y)
     assert len(set(whole.values()) | set(floats.values())) == 1
+
+
+def test_wide_targets_meet_predictions_by_rows_for_any_number_of_threads(rng):
+    def make_model():
+        fd.set_seed(1)
+        model = fd.Sequential([layers.Dense(30, activation="tanh"), layers.Dense(300)])
+        model.compile("adam", "mse", metrics=["mae"])
+        return model
+
+    x = rng.standard_normal((150, 20)).astype(np.float32)
+    y = rng.standard_normal((150, 300)).astype(np.float32)
+    assert len(set(_hashes_by_threads(make_model, x, y).values())) == 1
 
 
 def test_two_fits_equal_one(rng):

@@ -9,6 +9,12 @@ index_t gemm_scratch_size(const GemmArgs& args, int threads) {
 
 bool gemm_uses_scratch(const GemmArgs& args) { return cpu::gemm_uses_scratch(args); }
 
+bool gemm_suits_rows(const GemmArgs& args) { return cpu::gemm_suits_rows(args); }
+
+bool gemm_suits_ending_by_rows(const GemmArgs& args) {
+  return cpu::gemm_suits_ending_by_rows(args);
+}
+
 double gemm_cost(const GemmArgs& args) {
   constexpr double kFlopsPerMicrosecond = 100e3;
   return 2.0 * static_cast<double>(args.m()) * static_cast<double>(args.n()) *

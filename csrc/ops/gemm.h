@@ -28,6 +28,9 @@ struct GemmArgs {
   float activation_alpha = 0.0f;
   ConstMatrixView saved;     // f's output, or its input where activation_needs_input(f); shape of C
   float* scratch = nullptr;  // gemm_scratch_size() floats, 64-byte aligned
+  // Whether the rows of C that Team::share gives a member are the last that it writes, after a
+  // barrier, so that it may go on with them at once.
+  bool ends_by_rows = false;
 
   index_t m() const { return c.rows; }
   index_t n() const { return c.cols; }
@@ -41,12 +44,21 @@ index_t gemm_scratch_size(const GemmArgs& args, int threads);
 // smaller ones.
 bool gemm_uses_scratch(const GemmArgs& args);
 
+// Whether members may as well compute their own rows of C, each alone. If not, neither
+// may they for more rows. Bits do not depend on it.
+bool gemm_suits_rows(const GemmArgs& args);
+
+// Whether members meet at a barrier anyway, so that ends_by_rows costs nothing.
+bool gemm_suits_ending_by_rows(const GemmArgs& args);
+
 // Time on one thread in microseconds, roughly.
 double gemm_cost(const GemmArgs& args);
 
 void gemm(const GemmArgs& args, Context& context);
 
 namespace cpu {
+bool gemm_suits_rows(const GemmArgs& args);
+bool gemm_suits_ending_by_rows(const GemmArgs& args);
 bool gemm_uses_scratch(const GemmArgs& args);
 index_t gemm_scratch_size(const GemmArgs& args, int threads);
 void gemm(const GemmArgs& args, Team& team);

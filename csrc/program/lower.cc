@@ -80,13 +80,24 @@ void Lowering::scatter_output(std::size_t i) {
   const Buffer from = value(graph_.outputs()[i]);
   add_cost(from.view.cols);
   LoweredProgram* out = &out_;
-  program().append({from.resource}, {}, [=](const StepState& state, Context& context) {
+  append_by_rows({from.by_rows()}, {}, [=](const StepState& state, Range rows, Context&) {
     const MatrixView& to = out->feed->outputs[i];
-    const Range mine = context.team->share(state.rows);
-    for (index_t row = mine.begin; row < mine.end; ++row) {
+    for (index_t row = rows.begin; row < rows.end; ++row) {
       std::copy_n(from.view.row(row), from.view.cols, to.row(state.begin + row));
     }
   });
+}
+
+void Lowering::append_by_rows(const std::vector<Use>& reads, const std::vector<Use>& writes,
+                              RowsAction action) {
+  program().append(reads, writes,
+                   [action = std::move(action)](const StepState& state, Context& context) {
+                     const Range rows = context.team->share(state.rows);
+                     if (rows.empty()) return;
+                     Team team(0, 1, nullptr);
+                     Context alone{Device::kCpu, &team, nullptr};
+                     action(state, rows, alone);
+                   });
 }
 
 void LoweredProgram::prepare(int threads) {
@@ -95,6 +106,13 @@ void LoweredProgram::prepare(int threads) {
     if (gemm_uses_scratch(args)) wanted = std::max(wanted, gemm_scratch_size(args, threads));
   }
   if (wanted > scratch.size()) scratch = AlignedBuffer<float>(wanted);
+  for (const GemmArgs& args : own_products) {
+    if (!gemm_uses_scratch(args)) continue;
+    own_scratch_size = std::max(own_scratch_size, round_up(gemm_scratch_size(args, 1), kRowPad));
+  }
+  if (threads * own_scratch_size > own_scratch.size()) {
+    own_scratch = AlignedBuffer<float>(threads * own_scratch_size);
+  }
 }
 
 std::unique_ptr<LoweredProgram> lower(const Graph& graph, const TrainingSpec& spec, Storage storage,

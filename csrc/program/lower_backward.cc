@@ -34,15 +34,14 @@ void Lowering::deliver_gradient(const Node& node, const Buffer& dx) {
 
 void Lowering::append_sum(Buffer from, Buffer to) {
   add_cost(to.view.cols);
-  program().append({from.resource, to.resource}, {to.resource},
-                   [=](const StepState& state, Context& context) {
-                     const Range mine = context.team->share(state.rows);
-                     for (index_t row = mine.begin; row < mine.end; ++row) {
-                       const float* x = from.view.row(row);
-                       float* y = to.view.row(row);
-                       for (index_t j = 0; j < to.view.cols; ++j) y[j] += x[j];
-                     }
-                   });
+  append_by_rows({from.by_rows(), to.by_rows()}, {to.by_rows()},
+                 [=](const StepState&, Range rows, Context&) {
+                   for (index_t row = rows.begin; row < rows.end; ++row) {
+                     const float* x = from.view.row(row);
+                     float* y = to.view.row(row);
+                     for (index_t j = 0; j < to.view.cols; ++j) y[j] += x[j];
+                   }
+                 });
 }
 
 void Lowering::backward(const Node& node, const Elementwise& activation) {
@@ -57,12 +56,12 @@ void Lowering::backward(const Node& node, const Elementwise& activation) {
       activation_needs_input(activation.kind) ? value(node.input) : value(node.output);
   const Buffer dy = gradient(node.output), dx = gradient_of_input(node, dy);
   add_cost(dy.view.cols);
-  program().append({saved.resource, dy.resource}, {dx.resource},
-                   [=](const StepState& state, Context& context) {
-                     activation_backward({activation.kind, activation.alpha, saved.of(state.rows),
-                                          dy.of(state.rows), dx.of(state.rows)},
-                                         context);
-                   });
+  append_by_rows(
+      {saved.by_rows(), dy.by_rows()}, {dx.by_rows()},
+      [=](const StepState&, Range rows, Context& context) {
+        activation_backward(
+            {activation.kind, activation.alpha, saved.of(rows), dy.of(rows), dx.of(rows)}, context);
+      });
   deliver_gradient(node, dx);
 }
 
@@ -70,10 +69,10 @@ void Lowering::backward(const Node& node, const Softmax&) {
   if (!needs_gradient(node.input)) return;
   const Buffer y = value(node.output), dy = gradient(node.output), dx = gradient_of_input(node, dy);
   add_cost(dy.view.cols);
-  program().append(
-      {y.resource, dy.resource}, {dx.resource}, [=](const StepState& state, Context& context) {
-        softmax_backward({y.of(state.rows), dy.of(state.rows), dx.of(state.rows)}, context);
-      });
+  append_by_rows({y.by_rows(), dy.by_rows()}, {dx.by_rows()},
+                 [=](const StepState&, Range rows, Context& context) {
+                   softmax_backward({y.of(rows), dy.of(rows), dx.of(rows)}, context);
+                 });
   deliver_gradient(node, dx);
 }
 
@@ -81,13 +80,15 @@ void Lowering::backward(const Node& node, const Dropout& dropout) {
   if (!needs_gradient(node.input)) return;
   const Buffer dy = gradient(node.output), dx = gradient_of_input(node, dy);
   add_cost(dy.view.cols, 0.5);
-  program().append({dy.resource}, {dx.resource}, [=](const StepState& state, Context& context) {
-    dropout_backward({.dy = dy.of(state.rows),
-                      .dx = dx.of(state.rows),
-                      .rate = dropout.rate,
-                      .key = {state.seed, dropout.stream, state.iteration}},
-                     context);
-  });
+  append_by_rows({dy.by_rows()}, {dx.by_rows()},
+                 [=](const StepState& state, Range rows, Context& context) {
+                   dropout_backward({.dy = dy.of(rows),
+                                     .dx = dx.of(rows),
+                                     .rate = dropout.rate,
+                                     .key = {state.seed, dropout.stream, state.iteration},
+                                     .first_row = rows.begin},
+                                    context);
+                 });
   deliver_gradient(node, dx);
 }
 
@@ -99,7 +100,7 @@ void Lowering::backward(const Node& node, const BatchNormalization& norm) {
   const bool wants_dx = needs_gradient(node.input);
   const Buffer dx = wants_dx ? gradient_of_input(node, dy) : Buffer{};
   add_cost(dy.view.cols, 0.8);
-  std::vector<Resource> reads{x.resource, dy.resource, statistics.resource}, writes;
+  std::vector<Use> reads{x.resource, dy.resource, statistics.resource}, writes;
   if (dx) writes.push_back(dx.resource);
   const float* mean = statistics.view.row(0);
   if (norm.frozen) {
@@ -163,8 +164,8 @@ void Lowering::lower_input_gradient(const Node& node, const Dense& dense, const 
   args.transpose_b = true;
   args.c = dx.view;
   args.beta = first ? 0.0f : 1.0f;
-  std::vector<Resource> reads{dz.resource, weight(dense.kernel)};
-  if (!first) reads.push_back(dx.resource);
+  std::vector<Use> reads{dz.by_rows(), weight(dense.kernel)};
+  if (!first) reads.push_back(dx.by_rows());
   Buffer saved;
   const Node* before = graph_.producer(node.input);
   const auto* activation = before != nullptr ? as<Elementwise>(before->operation) : nullptr;
@@ -176,15 +177,16 @@ void Lowering::lower_input_gradient(const Node& node, const Dense& dense, const 
       args.activation = activation->kind;
       args.activation_alpha = activation->alpha;
       args.saved = saved.view;
-      reads.push_back(saved.resource);
+      reads.push_back(saved.by_rows());
       through_activation_[static_cast<std::size_t>(node.input)] = true;
     }
   }
-  append_product(std::move(reads), {dx.resource}, args, [=](GemmArgs& a, const StepState& state) {
-    a.a = dz.of(state.rows);
-    a.c = dx.of(state.rows);
-    if (saved) a.saved = saved.of(state.rows);
-  });
+  append_product(std::move(reads), dx.by_rows(), args,
+                 [=](GemmArgs& a, const StepState&, Range rows) {
+                   a.a = dz.of(rows);
+                   a.c = dx.of(rows);
+                   if (saved) a.saved = saved.of(rows);
+                 });
 }
 
 void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const Buffer& dz) {
@@ -196,20 +198,18 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
   args.a = x.view;
   args.transpose_a = true;
   args.b = dz.view;
-  std::vector<Resource> reads{x.resource, dz.resource}, writes;
   if (straight) {
     args.c = storage_.weights->view(dense.kernel);
     args.beta = 1.0f;
-    writes.push_back(weight(dense.kernel));
   } else {
     args.c = storage_.gradients->view(dense.kernel);
     args.beta = start_gradient(dense.kernel) ? 1.0f : 0.0f;
-    writes.push_back(gradient_of(dense.kernel));
   }
-  append_product(std::move(reads), std::move(writes), args,
-                 [=](GemmArgs& a, const StepState& state) {
-                   a.a = x.of(state.rows);
-                   a.b = dz.of(state.rows);
+  append_product({x.resource, dz.resource},
+                 straight ? weight(dense.kernel) : gradient_of(dense.kernel), args,
+                 [=](GemmArgs& a, const StepState& state, Range rows) {
+                   a.a = x.of(rows);
+                   a.b = dz.of(rows);
                    if (straight) a.alpha = -state.optimizer.learning_rate;
                  });
   if (!straight) finish_gradient(dense.kernel);

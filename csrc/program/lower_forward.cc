@@ -71,7 +71,7 @@ void Lowering::forward(const Node& node, const Dense& dense) {
   args.a = x.view;
   args.b = storage_.weights->view(dense.kernel);
   args.c = y.view;
-  std::vector<Resource> reads{x.resource, weight(dense.kernel)};
+  std::vector<Use> reads{x.by_rows(), weight(dense.kernel)};
   if (dense.bias != kNone) {
     args.bias = storage_.weights->flat(dense.bias);
     reads.push_back(weight(dense.bias));
@@ -80,26 +80,26 @@ void Lowering::forward(const Node& node, const Dense& dense) {
     args.activation = std::get<Elementwise>(activation->operation).kind;
     args.activation_alpha = std::get<Elementwise>(activation->operation).alpha;
   }
-  append_product(std::move(reads), {y.resource}, args, [=](GemmArgs& a, const StepState& state) {
-    a.a = x.of(state.rows);
-    a.c = y.of(state.rows);
-  });
+  append_product(std::move(reads), y.by_rows(), args,
+                 [=](GemmArgs& a, const StepState&, Range rows) {
+                   a.a = x.of(rows);
+                   a.c = y.of(rows);
+                 });
 }
 
 void Lowering::forward(const Node& node, const Elementwise& activation) {
   const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
   add_cost(x.view.cols);
-  program().append({x.resource}, {y.resource}, [=](const StepState& state, Context& context) {
-    fastdnn::activation({activation.kind, activation.alpha, x.of(state.rows), y.of(state.rows)},
-                        context);
+  append_by_rows({x.by_rows()}, {y.by_rows()}, [=](const StepState&, Range rows, Context& context) {
+    fastdnn::activation({activation.kind, activation.alpha, x.of(rows), y.of(rows)}, context);
   });
 }
 
 void Lowering::forward(const Node& node, const Softmax&) {
   const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
   add_cost(x.view.cols, 1.0);
-  program().append({x.resource}, {y.resource}, [=](const StepState& state, Context& context) {
-    softmax({x.of(state.rows), y.of(state.rows)}, context);
+  append_by_rows({x.by_rows()}, {y.by_rows()}, [=](const StepState&, Range rows, Context& context) {
+    softmax({x.of(rows), y.of(rows)}, context);
   });
 }
 
@@ -112,12 +112,12 @@ void Lowering::forward(const Node& node, const BatchNormalization& norm) {
   float* const beta = data(norm.beta);
   float* const moving_mean = data(norm.moving_mean);
   float* const moving_variance = data(norm.moving_variance);
-  std::vector<Resource> reads{x.resource};
+  std::vector<Use> reads{x.resource};
   for (ParameterId id : {norm.gamma, norm.beta}) {
     if (id != kNone) reads.push_back(weight(id));
   }
   Buffer statistics;  // mean, inv_std
-  std::vector<Resource> writes{y.resource};
+  std::vector<Use> writes{y.resource};
   if (training()) {
     statistics = new_buffer(x.view.cols, 2);
     statistics_.push_back({node.output, statistics});
@@ -167,29 +167,48 @@ void Lowering::forward(const Node& node, const Dropout& dropout) {
   }
   const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
   add_cost(x.view.cols, 0.5);
-  program().append({x.resource}, {y.resource}, [=](const StepState& state, Context& context) {
-    fastdnn::dropout({.x = x.of(state.rows),
-                      .y = y.of(state.rows),
-                      .rate = dropout.rate,
-                      .key = {state.seed, dropout.stream, state.iteration}},
-                     context);
-  });
+  append_by_rows({x.by_rows()}, {y.by_rows()},
+                 [=](const StepState& state, Range rows, Context& context) {
+                   fastdnn::dropout({.x = x.of(rows),
+                                     .y = y.of(rows),
+                                     .rate = dropout.rate,
+                                     .key = {state.seed, dropout.stream, state.iteration},
+                                     .first_row = rows.begin},
+                                    context);
+                 });
 }
 
-void Lowering::append_product(std::vector<Resource> reads, std::vector<Resource> writes,
-                              const GemmArgs& full, SetExtents set) {
-  out_.products.push_back(full);
+void Lowering::append_product(std::vector<Use> reads, Use write, const GemmArgs& full,
+                              SetExtents set) {
   out_.microseconds += gemm_cost(full);
+  LoweredProgram* out = &out_;
+  if (gemm_suits_rows(full)) {
+    out_.own_products.push_back(full);
+    program().append(reads, {write}, [=](const StepState& state, Context& context) {
+      const Range rows = context.team->share(state.rows);
+      if (rows.empty()) return;
+      GemmArgs args = full;
+      args.scratch = out->own_scratch.data() + context.team->rank() * out->own_scratch_size;
+      set(args, state, rows);
+      Team team(0, 1, nullptr);
+      Context alone{Device::kCpu, &team, nullptr};
+      gemm(args, alone);
+    });
+    return;
+  }
+  out_.products.push_back(full);
+  for (Use& use : reads) use.by_rows = false;
+  const bool ends_by_rows = write.by_rows && gemm_suits_ending_by_rows(full);
+  std::vector<Use> writes{{write.resource, ends_by_rows}};
   // Two products of one phase must not share scratch.
   if (gemm_uses_scratch(full)) writes.push_back(scratch_);
-  LoweredProgram* out = &out_;
-  program().append(std::move(reads), std::move(writes),
-                   [=](const StepState& state, Context& context) {
-                     GemmArgs args = full;
-                     args.scratch = out->scratch.data();
-                     set(args, state);
-                     gemm(args, context);
-                   });
+  program().append(reads, writes, [=](const StepState& state, Context& context) {
+    GemmArgs args = full;
+    args.ends_by_rows = ends_by_rows;
+    args.scratch = out->scratch.data();
+    set(args, state, {0, state.rows});
+    gemm(args, context);
+  });
 }
 
 }  // namespace fastdnn::program

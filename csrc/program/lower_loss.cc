@@ -22,64 +22,72 @@ void Lowering::lower_loss(std::size_t i) {
   LoweredProgram* out = &out_;
 
   const auto last_label = static_cast<std::int32_t>(graph_.width(output) - 1);
-  std::vector<Resource> target_writes{labels_resource, row_weights.resource};
-  if (targets) target_writes.push_back(targets.resource);
-  program().append({}, target_writes, [=](const StepState& state, Context& context) {
-    const Feed& feed = *out->feed;
-    const Range mine = context.team->share(state.rows);
-    for (index_t row = mine.begin; row < mine.end; ++row) {
-      const index_t from = feed.row(state.begin + row);
-      row_weights.view.data[row] = feed.sample_weight != nullptr ? feed.sample_weight[from] : 1.0f;
-      if (sparse) {
-        // Checked before, and in range even if somebody changes them meanwhile.
-        (*labels)[static_cast<std::size_t>(row)] = std::clamp(feed.labels[i][from], 0, last_label);
-      }
-    }
-    if (targets)
+  append_by_rows({}, {{labels_resource, true}, row_weights.by_rows()},
+                 [=](const StepState& state, Range rows, Context&) {
+                   const Feed& feed = *out->feed;
+                   for (index_t row = rows.begin; row < rows.end; ++row) {
+                     const index_t from = feed.row(state.begin + row);
+                     row_weights.view.data[row] =
+                         feed.sample_weight != nullptr ? feed.sample_weight[from] : 1.0f;
+                     if (sparse) {
+                       // Checked before, and in range even if somebody changes them meanwhile.
+                       (*labels)[static_cast<std::size_t>(row)] =
+                           std::clamp(feed.labels[i][from], 0, last_label);
+                     }
+                   }
+                 });
+  if (targets) {
+    program().append({}, {targets.resource}, [=](const StepState& state, Context& context) {
+      const Feed& feed = *out->feed;
       gather_rows(feed, feed.targets[i], state.begin, targets.of(state.rows), *context.team);
-  });
+    });
+  }
 
   LossArgs loss;
   loss.kind = spec_.loss.kind;
   loss.from_logits = spec_.loss.from_logits || scored != output;
   loss.label_smoothing = spec_.loss.label_smoothing;
-  loss.labels = sparse ? labels->data() : nullptr;
-  loss.row_losses = row_losses.view.data;
-  std::vector<Resource> reads{prediction.resource, labels_resource, row_weights.resource};
+  const std::int32_t* const first_label = sparse ? labels->data() : nullptr;
+  const auto labels_from = [=](index_t row) {
+    return first_label != nullptr ? first_label + row : nullptr;
+  };
+  std::vector<Use> reads{prediction.by_rows(), {labels_resource, true}, row_weights.by_rows()};
   if (targets) reads.push_back(targets.resource);
-  std::vector<Resource> writes{row_losses.resource};
+  std::vector<Use> writes{row_losses.by_rows()};
   const bool first_gradient = !gradient(scored);
   Buffer dy;
   if (training() && needs_gradient(scored)) {
     dy = first_gradient ? gradient(scored) = new_buffer(graph_.width(scored))
                         : new_buffer(graph_.width(scored));
-    writes.push_back(dy.resource);
+    writes.push_back(dy.by_rows());
   }
-  program().append(reads, writes, [=](const StepState& state, Context& context) {
+  append_by_rows(reads, writes, [=](const StepState& state, Range rows, Context& context) {
     LossArgs args = loss;
-    args.outputs = prediction.of(state.rows);
-    if (targets) args.targets = targets.of(state.rows);
-    args.sample_weight = row_weights.view.data;
+    args.outputs = prediction.of(rows);
+    args.labels = labels_from(rows.begin);
+    if (targets) args.targets = targets.of(rows);
+    args.sample_weight = row_weights.view.data + rows.begin;
+    args.row_losses = row_losses.view.data + rows.begin;
     args.scale = 1.0f / static_cast<float>(state.rows);
-    if (dy) args.gradient = dy.of(state.rows);
+    if (dy) args.gradient = dy.of(rows);
     fastdnn::loss(args, context);
   });
   if (dy && !first_gradient) append_sum(dy, gradient(scored));
 
   std::vector<Buffer> metric_rows;
   for (const Metric metric : spec_.metrics) {
-    const Buffer rows = new_buffer(out_.capacity, 1);
-    metric_rows.push_back(rows);
+    const Buffer values = new_buffer(out_.capacity, 1);
+    metric_rows.push_back(values);
     MetricArgs args;
     args.kind = metric;
-    args.labels = loss.labels;
-    args.row_values = rows.view.data;
-    std::vector<Resource> needs{result.resource, labels_resource};
+    std::vector<Use> needs{result.by_rows(), {labels_resource, true}};
     if (targets) needs.push_back(targets.resource);
-    program().append(needs, {rows.resource}, [=](const StepState& state, Context& context) {
+    append_by_rows(needs, {values.by_rows()}, [=](const StepState&, Range rows, Context& context) {
       MetricArgs now = args;
-      now.outputs = result.of(state.rows);
-      if (targets) now.targets = targets.of(state.rows);
+      now.outputs = result.of(rows);
+      now.labels = labels_from(rows.begin);
+      now.row_values = values.view.data + rows.begin;
+      if (targets) now.targets = targets.of(rows);
       fastdnn::metric(now, context);
     });
   }
@@ -88,7 +96,7 @@ void Lowering::lower_loss(std::size_t i) {
 
 void Lowering::append_totals(std::size_t i, Buffer losses, Buffer weights,
                              std::vector<Buffer> metrics) {
-  std::vector<Resource> reads{losses.resource, weights.resource};
+  std::vector<Use> reads{losses.resource, weights.resource};
   for (const Buffer& rows : metrics) reads.push_back(rows.resource);
   LoweredProgram* out = &out_;
   program().append(reads, {totals_}, [=](const StepState& state, Context& context) {

@@ -12,6 +12,7 @@
 namespace fastdnn::program {
 
 using Resource = Program::Resource;
+using Use = Program::Use;
 
 // A planned matrix of `capacity` rows and the number by which the schedule knows it.
 struct Buffer {
@@ -20,6 +21,10 @@ struct Buffer {
   explicit operator bool() const { return resource >= 0; }
   // The part that a batch of this many rows uses.
   MatrixView of(index_t rows) const { return {view.data, rows, view.cols, view.stride}; }
+  MatrixView of(Range rows) const {
+    return {view.row(rows.begin), rows.size(), view.cols, view.stride};
+  }
+  Use by_rows() const { return {resource, true}; }
 };
 
 template <typename T, typename Variant>
@@ -52,6 +57,10 @@ class Lowering {
     return {{out_.buffers.back().data(), rows, cols, stride}, program().new_resource()};
   }
   Buffer new_buffer(index_t cols) { return new_buffer(cols, out_.capacity); }
+  // An op that a member runs alone on its own rows, if it has any.
+  using RowsAction = std::function<void(const StepState&, Range rows, Context& alone)>;
+  void append_by_rows(const std::vector<Use>& reads, const std::vector<Use>& writes,
+                      RowsAction action);
   // Element-wise work of `cols` columns a row.
   void add_cost(index_t cols, double nanoseconds_per_element = 0.3) {
     out_.microseconds += 1e-3 * nanoseconds_per_element * static_cast<double>(cols * out_.capacity);
@@ -91,10 +100,10 @@ class Lowering {
 
   // --- Products ---
 
-  using SetExtents = std::function<void(GemmArgs&, const StepState&)>;
-  // `set` puts a step's extents into the arguments. Scratch is bound here.
-  void append_product(std::vector<Resource> reads, std::vector<Resource> writes,
-                      const GemmArgs& full, SetExtents set);
+  using SetExtents = std::function<void(GemmArgs&, const StepState&, Range rows)>;
+  // `set` puts a step's extents into the arguments, those of some rows of the batch. Scratch is
+  // bound here. Uses by rows are so only where members compute their own rows.
+  void append_product(std::vector<Use> reads, Use write, const GemmArgs& full, SetExtents set);
 
   // --- Loss ---
 

@@ -24,18 +24,27 @@ struct StepState {
 // One collective op on fixed buffers.
 using Action = std::function<void(const StepState&, Context&)>;
 
-// Ops in phases: those of a phase touch nothing that another one of it writes, so that a team needs
-// a barrier between phases only.
+// Ops in phases: a team needs a barrier between phases only. Those of a phase touch nothing that
+// another one of it writes, or else each member touches only its own rows of it.
 class Program {
  public:
   // Memory an op may touch: a buffer of this program's, or anything else given a number of its own.
   using Resource = int;
 
+  // How it does. By rows: a member touches only the rows that Team::share gives it; a writer may
+  // write others before, if its members meet at a barrier in between.
+  struct Use {
+    Use(Resource touched, bool only_own_rows = false) : resource(touched), by_rows(only_own_rows) {}
+    Resource resource;
+    bool by_rows;
+  };
+
   Resource new_resource() { return resources_++; }
 
   // Appends an op to the earliest phase that the order of the list allows: after every earlier op
-  // that writes what it touches or touches what it writes.
-  void append(std::vector<Resource> reads, std::vector<Resource> writes, Action action);
+  // that writes what it touches or touches what it writes, or in the phase of that one if both do
+  // so by rows.
+  void append(const std::vector<Use>& reads, const std::vector<Use>& writes, Action action);
 
   // Runs the phases in order, with a barrier after each. Within a phase every member calls all ops
   // in the order of the list: ops with barriers of their own meet there, too. The members of
@@ -43,9 +52,10 @@ class Program {
   void run(const StepState& state, Context& context) const;
 
  private:
+  // The last phases in which it was written or read in either way, or -1.
   struct Access {
-    int last_write = -1;  // phase, or -1
-    int last_read = -1;
+    int written = -1, written_by_rows = -1;
+    int read = -1, read_by_rows = -1;
   };
 
   int resources_ = 0;

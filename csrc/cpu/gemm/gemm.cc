@@ -30,6 +30,8 @@ constexpr index_t kDirectFloats = index_t{1} << 19, kDirectRows = 512, kDirectDe
 constexpr index_t kAliasingFloats = 1024;
 // A product in parts pays where k is this long, and exchanging C is cheap beside exchanging B.
 constexpr index_t kPartDepth = 256, kPartRows = 512;
+// A B of this size is cheaply fetched by everybody.
+constexpr index_t kSmallFloats = index_t{1} << 16;
 
 struct Plan {
   GemmGeometry geometry;
@@ -64,7 +66,7 @@ bool reads_in_place(const GemmArgs& args) {
 // are read in place or multiplied by tiles.
 bool may_have_parts(const GemmArgs& args) {
   return !args.transpose_a && !args.transpose_b && args.k() >= kPartDepth &&
-         args.k() >= 2 * args.n();
+         args.k() >= 2 * args.n() && args.k() * args.n() > kSmallFloats;
 }
 
 bool multiplies_in_parts(const GemmArgs& args) {
@@ -182,15 +184,11 @@ void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
   multiply(first, {mine.begin, std::min(mine.end, pieces)});
   multiply(second, {std::max(mine.begin, pieces) - pieces, mine.end - pieces});
   team.barrier();
-  // By columns: a product with C in two parts reads some of them each.
-  const Range columns = team.share_columns(args.n());
-  if (columns.empty()) return;
-  const index_t first_column = columns.begin;
-  kernels().gemm_add_part_f32({args.m(), columns.size(), second.c.data + first_column,
-                               second.c.stride, args.c.data + first_column, args.c.stride,
-                               args.bias != nullptr ? args.bias + first_column : nullptr,
-                               floor_of(args)});
-  finish_activation(args, 0, args.m(), first_column, columns.size());
+  const Range rows = team.share(args.m());
+  if (rows.empty()) return;
+  kernels().gemm_add_part_f32({rows.size(), args.n(), second.c.row(rows.begin), second.c.stride,
+                               args.c.row(rows.begin), args.c.stride, args.bias, floor_of(args)});
+  finish_activation(args, rows.begin, rows.size(), 0, args.n());
 }
 
 // Bounds at any level on the scratch for packed B, and for the packed A of one member.
@@ -324,6 +322,14 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
 
 }  // namespace
 
+bool gemm_suits_rows(const GemmArgs& args) {
+  return !args.transpose_a && args.k() * args.n() <= kSmallFloats && !tiles_pay(args);
+}
+
+bool gemm_suits_ending_by_rows(const GemmArgs& args) {
+  return may_have_parts(args) && args.m() <= kPartRows;
+}
+
 bool gemm_uses_scratch(const GemmArgs& args) {
   return tiles_pay(args) || !reads_in_place(args) || multiplies_in_parts(args);
 }
@@ -338,15 +344,15 @@ void gemm(const GemmArgs& args, Team& team) {
   if (args.c.size() == 0) return;
   const bool packed = !reads_in_place(args);
   const Plan plan = plan_strips(args, packed);
-  if (multiplies_in_parts(args)) {
-    gemm_in_parts(args, plan, team);
-  } else if (multiplies_by_tiles(args)) {
+  if (multiplies_in_parts(args)) return gemm_in_parts(args, plan, team);
+  if (multiplies_by_tiles(args)) {
     gemm_by_tiles(args, team.rank(), team.size());
   } else if (packed) {
     gemm_packed(args, plan, team);
   } else {
     gemm_direct(args, plan, team);
   }
+  if (args.ends_by_rows) team.barrier();
 }
 
 }  // namespace fastdnn::cpu
