@@ -1,15 +1,16 @@
 """GEMM beside the fastest that this processor multiplies and adds at all."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
 from fastdnn import _core, ops
-from fastdnn.benchmark.machine import configured
+from fastdnn.benchmark.machine import UnavailableError, configured, import_peer
 from fastdnn.benchmark.report import Report
 from fastdnn.benchmark.suite import Options
-from fastdnn.benchmark.timing import OURS, Measurement, Turn, in_turns
+from fastdnn.benchmark.timing import OURS, Measurement, Turn, in_turns, repeated
+from fastdnn.benchmark.workloads import Array
 
 
 def measure(report: Report, options: Options) -> None:
@@ -19,6 +20,8 @@ def measure(report: Report, options: Options) -> None:
     when they come with loads, as those of every product do. Multiply-adds in registers alone are
     therefore clocked higher than any product can be: that is the peak by itself. The peak at the
     same clock is taken in the millisecond after every product, before the clock has gone up.
+
+    NumPy and PyTorch multiply by the instructions that their libraries choose, at every level.
     """
     n = 256 if options.quick else 1024
     most = int(_core.num_threads())
@@ -29,8 +32,12 @@ def measure(report: Report, options: Options) -> None:
             case = f"gemm {n}x{n}x{n} {level}, threads {threads}"
             if options.wants(case):
                 print(case, flush=True)
-                with configured(threads, level):
-                    report.add(_measure_case(case, n, threads, options))
+                with configured(threads, level) as remarks:
+                    peers = {"numpy": _multiply_numpy, "torch": _multiply_torch}
+                    if remarks and threads < most:
+                        report.skip("peak", case, "numpy", remarks[0])
+                        del peers["numpy"]
+                    report.add(_measure_case(report, case, n, threads, peers, options))
 
 
 def _levels() -> list[str]:
@@ -39,7 +46,31 @@ def _levels() -> list[str]:
     return [level for level in levels if level != "scalar"] or levels
 
 
-def _measure_case(case: str, n: int, threads: int, options: Options) -> Measurement:
+# Returns what multiplies two matrices on so many threads, again and again.
+_Multiply = Callable[[Array, Array, int], Callable[[], object]]
+
+
+def _multiply_numpy(a: Array, b: Array, threads: int) -> Callable[[], object]:
+    out = np.empty((len(a), b.shape[1]), np.float32)
+    return lambda: np.matmul(a, b, out=out)
+
+
+def _multiply_torch(a: Array, b: Array, threads: int) -> Callable[[], object]:
+    torch = import_peer("torch", "torch")
+    torch.set_num_threads(threads)
+    left, right = torch.from_numpy(a), torch.from_numpy(b)
+    out = torch.empty(len(a), b.shape[1])
+    return lambda: torch.matmul(left, right, out=out)
+
+
+def _measure_case(
+    report: Report,
+    case: str,
+    n: int,
+    threads: int,
+    peers: Mapping[str, _Multiply],
+    options: Options,
+) -> Measurement:
     rng = np.random.default_rng(1)
     a, b = (rng.standard_normal((n, n), np.float32) for _ in range(2))
     out = np.empty((n, n), np.float32)
@@ -50,6 +81,11 @@ def _measure_case(case: str, n: int, threads: int, options: Options) -> Measurem
         OURS: pair.run,
         "the peak by itself": lambda: _peak(flops, threads, least),
     }
+    for name, multiply in peers.items():
+        try:
+            turns[name] = repeated(multiply(a, b, threads), least)
+        except UnavailableError as error:
+            report.skip("peak", case, name, str(error))
     seconds = in_turns(turns, options.effort)
     seconds["the peak at this clock"] = pair.others
     return Measurement("peak", case, "GFLOP/s", flops, seconds)
