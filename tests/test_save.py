@@ -247,8 +247,13 @@ def test_where_a_file_cannot_be_written(tmp_path, rng):
     with pytest.raises(FileExistsError, match="exists already; use overwrite=True"):
         model.save(path, overwrite=False)
     assert path.read_bytes() == b"old"
-    with pytest.raises(FileNotFoundError):
-        fd.load_model(tmp_path / "nothing.safetensors")
+    for load in (fd.load_model, model.load_weights):
+        with pytest.raises(
+            FileNotFoundError, match=r"there is no file .*nothing.safetensors'; exp"
+        ):
+            load(tmp_path / "nothing.safetensors")
+        with pytest.raises(IsADirectoryError, match=r"a folder; expected a file name"):
+            load(tmp_path)
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, rng, monkeypatch):

@@ -59,7 +59,7 @@ def load_model(filepath: FilePath) -> "Model":
     >>> bool((same.get_weights()[0] == model.get_weights()[0]).all())
     True
     """
-    return from_bytes(Path(filepath).read_bytes(), f"load_model {os.fspath(filepath)}")
+    return from_bytes(_read("load_model", filepath), f"load_model {os.fspath(filepath)}")
 
 
 def save_model(model: "Model", filepath: FilePath, overwrite: bool) -> None:
@@ -81,7 +81,7 @@ def load_weights(model: "Model", filepath: FilePath) -> None:
     """Read the weights into a built model, all of them or none."""
     where = f"load_weights {os.fspath(filepath)}"
     model._current_binding()
-    tensors, _ = _unpack(where, Path(filepath).read_bytes())
+    tensors, _ = _unpack(where, _read("load_weights", filepath))
     stored = {name: array for name, array in tensors.items() if not _is_slot(name)}
     _check_tensors(where, stored, {weight.path: weight.shape for weight in model.weights})
     for weight in model.weights:
@@ -257,6 +257,17 @@ def _check_tensors(
                 f"[{where}] {name}: the file has {array.dtype} of shape {array.shape}; expected "
                 f"float32 of shape {shape}"
             )
+
+
+def _read(where: str, filepath: FilePath) -> bytes:
+    path = Path(filepath)
+    if path.is_dir():
+        raise IsADirectoryError(f"[{where}] received {str(path)!r}, a folder; expected a file name")
+    if not path.exists():
+        raise FileNotFoundError(
+            f"[{where}] there is no file {str(path)!r}; expected one that a model was saved to"
+        )
+    return path.read_bytes()
 
 
 def _write(where: str, filepath: FilePath, overwrite: bool, content: Callable[[], bytes]) -> None:

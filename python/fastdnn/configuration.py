@@ -115,13 +115,22 @@ def is_integer(value: object) -> bool:
 
 def unknown_name(where: str, what: str, name: object, known: Iterable[str]) -> str:
     """Return the message for a name nobody knows: the valid ones, and the nearest."""
+    names = _user_names(known)
+    expected = f"expected one of {_listed(names)}"
+    return f"[{where}] {what}: received {name!r}; {expected}{nearest_name(name, names)}"
+
+
+def nearest_name(name: object, known: Iterable[str]) -> str:
+    """Return the end of a message that asks whether another name was meant, if one is near.
+
+    >>> nearest_name("minst", ["digits", "mnist"])
+    "; did you mean 'mnist'?"
+    """
     import difflib  # only when something is wrong: importing takes time
 
-    names = _user_names(known)
-    spellings = {known_name.lower(): known_name for known_name in names}
+    spellings = {known_name.lower(): known_name for known_name in known}
     near = difflib.get_close_matches(str(name).lower(), spellings, n=1, cutoff=0.7)
-    hint = f"; did you mean {spellings[near[0]]!r}?" if near else ""
-    return f"[{where}] {what}: received {name!r}; expected one of {_listed(names)}{hint}"
+    return f"; did you mean {spellings[near[0]]!r}?" if near else ""
 
 
 def snake_case(name: str) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from fastdnn import activations, optimizers
 from fastdnn.cli.arguments import (
     fraction,
     layer_sizes,
@@ -24,6 +25,7 @@ from fastdnn.cli.arguments import (
     thread_count,
 )
 from fastdnn.cli.problems import IMAGE_SETS, Problem, image_problem, table_problem
+from fastdnn.configuration import nearest_name
 
 _EPOCHS = {"digits": 40, "mnist": 10, "fashion-mnist": 15}
 _TABLE_EPOCHS = 20
@@ -75,7 +77,12 @@ def add_parser(commands: Any) -> None:
     network.add_argument(
         "--hidden", type=layer_sizes, default=(300, 100), metavar="N,N", help="layers (300,100)"
     )
-    network.add_argument("--activation", default="relu", metavar="NAME", help="of these (relu)")
+    network.add_argument(
+        "--activation",
+        default="relu",
+        metavar="NAME",
+        help=f"of these (relu): {', '.join(sorted(activations.NAMES))}",
+    )
     network.add_argument(
         "--dropout", type=fraction, default=0.0, metavar="RATE", help="after each of these (0)"
     )
@@ -98,7 +105,10 @@ def add_parser(commands: Any) -> None:
         help=f"rows of a step ({_SMALL_BATCH}, or {_LARGE_BATCH} from {_MANY_ROWS:,} rows on)",
     )
     training.add_argument(
-        "--optimizer", default="adam", metavar="NAME", help="how weights are changed (adam)"
+        "--optimizer",
+        default="adam",
+        metavar="NAME",
+        help=f"how weights are changed (adam): {', '.join(optimizers.NAMES)}",
     )
     training.add_argument(
         "--learning-rate",
@@ -250,10 +260,11 @@ def _problem(arguments: argparse.Namespace) -> Problem:
             arguments.data, validation_split=arguments.validation_split, seed=arguments.seed
         )
     path = Path(arguments.data)
-    if not path.exists():
+    if not path.exists() or path.is_dir():
+        received = "received the folder" if path.is_dir() else "there is no file"
         raise ValueError(
-            f"[train] there is no file {arguments.data!r}; expected a CSV file, or one of "
-            f"{', '.join(IMAGE_SETS)}"
+            f"[train] {received} {arguments.data!r}; expected a CSV file, or one of "
+            f"{', '.join(IMAGE_SETS)}{nearest_name(arguments.data, IMAGE_SETS)}"
         )
     return table_problem(
         path,

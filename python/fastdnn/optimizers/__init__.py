@@ -16,9 +16,8 @@ from fastdnn.optimizers.sgd import SGD
 __all__ = ["SGD", "Adagrad", "Adam", "Ftrl", "Optimizer", "RMSprop", "get"]
 
 _OPTIMIZERS: tuple[type[Optimizer], ...] = (SGD, Adagrad, RMSprop, Adam, Ftrl)
-_CLASSES = {cls.native_name: cls for cls in _OPTIMIZERS} | {
-    cls.__name__: cls for cls in _OPTIMIZERS
-}
+NAMES = tuple(cls.native_name for cls in _OPTIMIZERS)
+_CLASSES = dict(zip(NAMES, _OPTIMIZERS, strict=True)) | {cls.__name__: cls for cls in _OPTIMIZERS}
 
 
 def get(identifier: Any, where: str = "optimizers.get") -> Optimizer:
