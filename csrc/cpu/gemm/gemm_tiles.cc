@@ -177,19 +177,16 @@ void multiply(const GemmArgs& args, const PanelPlan& plan, const Panels& own, co
     tiles.c = args.c.row(rows.begin) + columns.begin;
     tiles.c_row = args.c.stride;
     set_epilogue(args, true, true, columns.begin, &tiles);
-    if (!fits) {
-      float* const sums = first && last ? these_sums : tiles.sums;
-      multiply_by_chains(part_of(args, rows, columns, {sums, tiles.m, tiles.n, kPieceSide}), k,
-                         first, place.packed);
-      tiles.blocks = 0;
-      tiles.first = false;
-      tiles.sums = sums;
-    }
     if (fits) {
       kernels().gemm_tiles_f32(tiles, next);
       next = nullptr;
-    } else if (last) {
-      kernels().gemm_tiles_f32(tiles, nullptr);
+    } else {
+      if (first && last) tiles.sums = these_sums;
+      multiply_by_chains(part_of(args, rows, columns, {tiles.sums, tiles.m, tiles.n, kPieceSide}),
+                         k, first, place.packed);
+      tiles.first = false;
+      tiles.blocks = 0;  // all that is left to do is to write C
+      if (last) kernels().gemm_tiles_f32(tiles, nullptr);
     }
     i = end;
   }
@@ -213,9 +210,9 @@ void multiply_block(const GemmArgs& args, const PanelPlan& plan, Range a_panels,
   float* const own_parts = scratch;
   float* const packed = own_parts + 2 * size;
   float* const shared_largest = packed + kPieceFloats;
-  float* const sums = shared_largest + round_up(most_shared, kRowPad);
-  Panels shared{!own_a, 0, sums + (sums_wait ? kMostWaiting * kPieceSums : 0),
+  Panels shared{!own_a, 0, shared_largest + round_up(most_shared, kRowPad),
                 reinterpret_cast<std::int32_t*>(shared_largest)};
+  float* const sums = shared.parts + most_shared * size;
   std::int32_t own_largest[2];
   const auto multiply_panels = [&](Range own, index_t count) {
     index_t turn = 0;
@@ -284,7 +281,8 @@ index_t tiles_scratch_size(const GemmArgs& args, int threads) {
   const PanelPlan plan = plan_panels(args);
   const index_t panels = std::max(plan.a_panels, plan.b_panels);
   const index_t shared = std::min(panels * panel, std::max(panel, kSharedFloats));
-  const index_t sums = args.k() > kFewSteps ? kMostWaiting * kPieceSums : 0;
+  const index_t pieces = std::min(plan.a_panels * plan.b_panels, kMostWaiting);
+  const index_t sums = args.k() > kFewSteps ? pieces * kPieceSums : 0;
   return threads * (2 * panel + kPieceFloats + round_up(panels, kRowPad) + sums + shared);
 }
 
