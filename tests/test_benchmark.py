@@ -4,6 +4,7 @@ import importlib.util
 import inspect
 import itertools
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -223,6 +224,8 @@ def test_quick_peak(capsys):
         expected = level != "scalar" or levels == ["scalar"]
         assert (f"gemm 256x256x256 {level}, threads 1" in text) == expected
     assert "x the peak" in text
+    for peer in ("numpy", "torch"):
+        assert f"x {peer}" in text or re.search(rf"{peer} +skipped: ", text)
 
 
 def test_quick_training(capsys, tmp_path):

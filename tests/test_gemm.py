@@ -75,14 +75,34 @@ def test_scaled_sum_with_bias(product_isa, rng, m, n, k, beta):
     assert np.abs(c.array - expected).max() <= limit
 
 
-@pytest.mark.parametrize("k", [3, 300])
+@pytest.mark.parametrize("k", [3, 300, 1800])  # the last one in two parts
 @pytest.mark.parametrize("transpose_b", [False, True])
-def test_activation_is_that_of_the_product(product_isa, rng, k, transpose_b):
+def test_activation_is_that_of_the_product(product_isa, threads, rng, k, transpose_b):
     a, _, _, given_b = _operands(rng, 50, 37, k, False, transpose_b)
     bias = rng.standard_normal(37).astype(np.float32)
     plain = ops.gemm(a, given_b, transpose_b=transpose_b, bias=bias)
-    relu = ops.gemm(a, given_b, transpose_b=transpose_b, bias=bias, activation="relu")
-    np.testing.assert_array_equal(relu, np.maximum(plain, 0))
+    for name in ("relu", "elu"):
+        fused = ops.gemm(a, given_b, transpose_b=transpose_b, bias=bias, activation=name)
+        np.testing.assert_array_equal(fused, ops.activation(plain, name))
+
+
+@pytest.mark.parametrize(
+    ("m", "n", "k", "transpose_b"),
+    [
+        (50, 100, 300, False),
+        (50, 300, 100, True),
+        (30, 1024, 64, False),  # columns of B fall into the same sets of a cache
+        (600, 10, 300, False),  # packed, where fewer rows are not
+    ],
+)
+def test_rows_do_not_depend_on_what_comes_with_them(product_isa, rng, m, n, k, transpose_b):
+    """Members of a team compute rows of small products alone: so many as the team leaves them."""
+    a, _, _, given_b = _operands(rng, m, n, k, False, transpose_b)
+    options = {"transpose_b": transpose_b, "bias": rng.standard_normal(n).astype(np.float32)}
+    whole = ops.gemm(a, given_b, **options)
+    for begin, end in [(0, 1), (1, 10), (10, m // 2), (m // 2, m)]:
+        some = ops.gemm(a[begin:end], given_b, **options)
+        np.testing.assert_array_equal(some, whole[begin:end])
 
 
 def test_misaligned_operands(product_isa, rng):

@@ -37,6 +37,10 @@ def product(a, b, **options):
     return by_tiles(a, b, np.empty((a.shape[0], b.shape[1]), np.float32), **options)
 
 
+# Where panels of both operands come in several groups, and sums wait.
+LARGE = [(8300, 33, 65), (17, 8300, 130), (400, 700, 1100)]
+
+
 def operands(rng, m, n, k):
     a = rng.standard_normal((m, k)).astype(np.float32)
     return a, rng.standard_normal((k, n)).astype(np.float32)
@@ -51,6 +55,16 @@ def test_product(product_isa, rng, m, n, k, transpose_a, transpose_b):
     by_tiles(a, b, c.array, transpose_a=transpose_a, transpose_b=transpose_b)
     c.check()
     assert np.abs(c.array - gemm(a, b)).max() <= bound(a, b)
+
+
+@pytest.mark.parametrize(("m", "n", "k"), LARGE)
+def test_groups_of_panels(rng, m, n, k):
+    a, b = operands(rng, m, n, k)
+    with at_level("amx"):
+        c = product(a, b)
+        for members in (2, 3):
+            np.testing.assert_array_equal(product(a, b, members=members), c)
+    assert np.abs(c - gemm(a, b)).max() <= bound(a, b)
 
 
 @pytest.mark.parametrize(("m", "n", "k"), [(33, 48, 65), (17, 33, 1030)])
@@ -159,23 +173,24 @@ def test_error_where_everything_cancels(product_isa, rng):
 
 @pytest.mark.parametrize("transpose_b", [False, True])
 @pytest.mark.parametrize("transpose_a", [False, True])
+@pytest.mark.parametrize("m", [50, 70])  # k in ten blocks, and in two
 @pytest.mark.parametrize("step", [300, 570])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 3.4e38, 1e36])
 def test_what_parts_cannot_hold_is_multiplied_without_them(
-    product_isa, rng, value, step, transpose_a, transpose_b
+    product_isa, rng, m, value, step, transpose_a, transpose_b
 ):
     """Such a value spoils its own row, as everywhere else; its panel is as accurate as ever."""
-    a, b = operands(rng, 70, 70, 600)
+    a, b = operands(rng, m, 70, 600)
     a[40, step], a[:, step - 1] = value, 0.0
     b[step] = np.where(np.arange(70) % 2, 1.0, 0.0)
     bias = rng.standard_normal(70).astype(np.float32)
-    old = rng.standard_normal((70, 70)).astype(np.float32)
+    old = rng.standard_normal((m, 70)).astype(np.float32)
     c = old.copy()
     options = {"alpha": 2.0, "beta": -1.0, "bias": bias}
     by_tiles(
         a, b, c, transpose_a=transpose_a, transpose_b=transpose_b, activation="relu", **options
     )
-    plain = np.delete(np.arange(70), 40)
+    plain = np.delete(np.arange(m), 40)
     exact = np.maximum(gemm(a[plain], b, c=old[plain], **options), 0)
     limit = bound(a[plain], b, c=old[plain], **options)
     assert np.abs(c[plain] - exact).max() <= limit

@@ -15,7 +15,7 @@ tools/dev.sh COMMAND [arguments]
   types                 mypy on the Python package
   stubs [--update]      are the type stubs of the extension fresh?
   isa                   are kernel objects leaves, and all others baseline code?
-  tsan                  the thread pool under ThreadSanitizer
+  tsan                  the thread pool and the phases of programs under ThreadSanitizer
   sanitize [pytest...]  the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer
   clang                 compile everything with clang++ too, warnings as errors
   wheel                 build the wheel into build/dist and look into it

@@ -59,6 +59,9 @@ class Team {
  public:
   Team(int rank, int size, Barrier* barrier) : rank_(rank), size_(size), barrier_(barrier) {}
 
+  // A team of one, which waits for nobody.
+  static Team alone() { return {0, 1, nullptr}; }
+
   int rank() const { return rank_; }
   int size() const { return size_; }
 

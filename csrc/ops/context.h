@@ -13,7 +13,8 @@ class Stream;
 
 // Where an op runs. Every op is called by all members of a team with the same arguments, does its
 // share, and need not wait for the others before it returns: the caller puts barriers between
-// dependent ops. Some meet at barriers of their own on the way.
+// dependent ops. Some meet at barriers of their own on the way. A team may be of one: a step
+// program lets its members run many ops alone, each on rows of its own.
 struct Context {
   Device device = Device::kCpu;
   Team* team = nullptr;            // set when device is kCpu

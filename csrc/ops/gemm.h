@@ -29,7 +29,7 @@ struct GemmArgs {
   ConstMatrixView saved;     // f's output, or its input where activation_needs_input(f); shape of C
   float* scratch = nullptr;  // gemm_scratch_size() floats, 64-byte aligned
   // Whether the rows of C that Team::share gives a member are the last that it writes, after a
-  // barrier, so that it may go on with them at once.
+  // barrier of gemm()'s own, so that it may go on with them at once. For the CPU.
   bool ends_by_rows = false;
 
   index_t m() const { return c.rows; }
@@ -44,8 +44,8 @@ index_t gemm_scratch_size(const GemmArgs& args, int threads);
 // smaller ones.
 bool gemm_uses_scratch(const GemmArgs& args);
 
-// Whether members may as well compute their own rows of C, each alone. If not, neither
-// may they for more rows. Bits do not depend on it.
+// Whether members may as well compute their own rows of C, each alone; if not, neither may they for
+// more rows. Bits do not depend on it.
 bool gemm_suits_rows(const GemmArgs& args);
 
 // Whether members meet at a barrier anyway, so that ends_by_rows costs nothing.

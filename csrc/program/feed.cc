@@ -28,11 +28,13 @@ void copy_row(const float* from, const float* ahead, index_t width, float* to) {
 
 }  // namespace
 
+bool gathers_by_rows(index_t width) { return width < kWideRow; }
+
 void gather_rows(const Feed& feed, const Source& source, index_t begin, MatrixView to,
                  const Team& team) {
   // Wide rows are split by columns: a product in two parts then finds its part of them in the cache
   // of the member that multiplies by it.
-  const bool by_columns = source.width >= kWideRow;
+  const bool by_columns = !gathers_by_rows(source.width);
   const Range columns = by_columns ? team.share_columns(source.width) : Range{0, source.width};
   const Range rows = by_columns ? Range{0, to.rows} : team.share(to.rows);
   const index_t first = columns.begin, width = columns.size();

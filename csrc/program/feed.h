@@ -34,6 +34,8 @@ struct Feed {
 };
 
 // Copies rows begin, begin + 1, ... of the order into `to`, as many as `to` has; a member's share.
+// Members copy their own rows where they are this narrow, else their own columns.
+bool gathers_by_rows(index_t width);
 void gather_rows(const Feed& feed, const Source& source, index_t begin, MatrixView to,
                  const Team& team);
 

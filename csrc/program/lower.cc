@@ -66,12 +66,16 @@ int Lowering::uses(ParameterId parameter) const {
   return count;
 }
 
+Use Lowering::gathered(const Buffer& to) {
+  return gathers_by_rows(to.view.cols) ? to.own_rows() : Use(to.resource);
+}
+
 void Lowering::gather_input(std::size_t i) {
   const TensorId input = graph_.inputs()[i];
   const Buffer to = value(input) = new_buffer(graph_.width(input));
   add_cost(graph_.width(input));
   LoweredProgram* out = &out_;
-  program().append({}, {to.resource}, [=](const StepState& state, Context& context) {
+  program().append({}, {gathered(to)}, [=](const StepState& state, Context& context) {
     gather_rows(*out->feed, out->feed->inputs[i], state.begin, to.of(state.rows), *context.team);
   });
 }
@@ -80,9 +84,9 @@ void Lowering::scatter_output(std::size_t i) {
   const Buffer from = value(graph_.outputs()[i]);
   add_cost(from.view.cols);
   LoweredProgram* out = &out_;
-  append_by_rows({from.by_rows()}, {}, [=](const StepState& state, Range rows, Context&) {
+  append_by_rows({from.own_rows()}, {}, [=](const StepState& state, const Own& own) {
     const MatrixView& to = out->feed->outputs[i];
-    for (index_t row = rows.begin; row < rows.end; ++row) {
+    for (index_t row = own.rows.begin; row < own.rows.end; ++row) {
       std::copy_n(from.view.row(row), from.view.cols, to.row(state.begin + row));
     }
   });
@@ -94,9 +98,10 @@ void Lowering::append_by_rows(const std::vector<Use>& reads, const std::vector<U
                    [action = std::move(action)](const StepState& state, Context& context) {
                      const Range rows = context.team->share(state.rows);
                      if (rows.empty()) return;
-                     Team team(0, 1, nullptr);
-                     Context alone{Device::kCpu, &team, nullptr};
-                     action(state, rows, alone);
+                     Team team = Team::alone();
+                     Context alone = context;
+                     alone.team = &team;
+                     action(state, {rows, context.team->rank(), alone});
                    });
 }
 
@@ -106,10 +111,6 @@ void LoweredProgram::prepare(int threads) {
     if (gemm_uses_scratch(args)) wanted = std::max(wanted, gemm_scratch_size(args, threads));
   }
   if (wanted > scratch.size()) scratch = AlignedBuffer<float>(wanted);
-  for (const GemmArgs& args : own_products) {
-    if (!gemm_uses_scratch(args)) continue;
-    own_scratch_size = std::max(own_scratch_size, round_up(gemm_scratch_size(args, 1), kRowPad));
-  }
   if (threads * own_scratch_size > own_scratch.size()) {
     own_scratch = AlignedBuffer<float>(threads * own_scratch_size);
   }

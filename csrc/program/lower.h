@@ -60,9 +60,8 @@ struct LoweredProgram {
   std::deque<AlignedBuffer<float>> buffers;
   AlignedBuffer<float> scratch;
   std::vector<GemmArgs> products;  // at full capacity: what scratch is for
-  // The same for products that a member computes alone, and how much of it each has.
+  // The same for products that a member computes alone, and how much of it each member has.
   AlignedBuffer<float> own_scratch;
-  std::vector<GemmArgs> own_products;
   index_t own_scratch_size = 0;
   double microseconds = 0;  // rough time of a step on one thread
   index_t capacity = 0;

@@ -34,9 +34,9 @@ void Lowering::deliver_gradient(const Node& node, const Buffer& dx) {
 
 void Lowering::append_sum(Buffer from, Buffer to) {
   add_cost(to.view.cols);
-  append_by_rows({from.by_rows(), to.by_rows()}, {to.by_rows()},
-                 [=](const StepState&, Range rows, Context&) {
-                   for (index_t row = rows.begin; row < rows.end; ++row) {
+  append_by_rows({from.own_rows(), to.own_rows()}, {to.own_rows()},
+                 [=](const StepState&, const Own& own) {
+                   for (index_t row = own.rows.begin; row < own.rows.end; ++row) {
                      const float* x = from.view.row(row);
                      float* y = to.view.row(row);
                      for (index_t j = 0; j < to.view.cols; ++j) y[j] += x[j];
@@ -56,12 +56,12 @@ void Lowering::backward(const Node& node, const Elementwise& activation) {
       activation_needs_input(activation.kind) ? value(node.input) : value(node.output);
   const Buffer dy = gradient(node.output), dx = gradient_of_input(node, dy);
   add_cost(dy.view.cols);
-  append_by_rows(
-      {saved.by_rows(), dy.by_rows()}, {dx.by_rows()},
-      [=](const StepState&, Range rows, Context& context) {
-        activation_backward(
-            {activation.kind, activation.alpha, saved.of(rows), dy.of(rows), dx.of(rows)}, context);
-      });
+  append_by_rows({saved.own_rows(), dy.own_rows()}, {dx.own_rows()},
+                 [=](const StepState&, const Own& own) {
+                   activation_backward({activation.kind, activation.alpha, saved.of(own.rows),
+                                        dy.of(own.rows), dx.of(own.rows)},
+                                       own.context);
+                 });
   deliver_gradient(node, dx);
 }
 
@@ -69,10 +69,10 @@ void Lowering::backward(const Node& node, const Softmax&) {
   if (!needs_gradient(node.input)) return;
   const Buffer y = value(node.output), dy = gradient(node.output), dx = gradient_of_input(node, dy);
   add_cost(dy.view.cols);
-  append_by_rows({y.by_rows(), dy.by_rows()}, {dx.by_rows()},
-                 [=](const StepState&, Range rows, Context& context) {
-                   softmax_backward({y.of(rows), dy.of(rows), dx.of(rows)}, context);
-                 });
+  append_by_rows(
+      {y.own_rows(), dy.own_rows()}, {dx.own_rows()}, [=](const StepState&, const Own& own) {
+        softmax_backward({y.of(own.rows), dy.of(own.rows), dx.of(own.rows)}, own.context);
+      });
   deliver_gradient(node, dx);
 }
 
@@ -80,15 +80,14 @@ void Lowering::backward(const Node& node, const Dropout& dropout) {
   if (!needs_gradient(node.input)) return;
   const Buffer dy = gradient(node.output), dx = gradient_of_input(node, dy);
   add_cost(dy.view.cols, 0.5);
-  append_by_rows({dy.by_rows()}, {dx.by_rows()},
-                 [=](const StepState& state, Range rows, Context& context) {
-                   dropout_backward({.dy = dy.of(rows),
-                                     .dx = dx.of(rows),
-                                     .rate = dropout.rate,
-                                     .key = {state.seed, dropout.stream, state.iteration},
-                                     .first_row = rows.begin},
-                                    context);
-                 });
+  append_by_rows({dy.own_rows()}, {dx.own_rows()}, [=](const StepState& state, const Own& own) {
+    dropout_backward({.dy = dy.of(own.rows),
+                      .dx = dx.of(own.rows),
+                      .rate = dropout.rate,
+                      .key = {state.seed, dropout.stream, state.iteration},
+                      .first_row = own.rows.begin},
+                     own.context);
+  });
   deliver_gradient(node, dx);
 }
 
@@ -164,8 +163,8 @@ void Lowering::lower_input_gradient(const Node& node, const Dense& dense, const 
   args.transpose_b = true;
   args.c = dx.view;
   args.beta = first ? 0.0f : 1.0f;
-  std::vector<Use> reads{dz.by_rows(), weight(dense.kernel)};
-  if (!first) reads.push_back(dx.by_rows());
+  std::vector<Use> reads{dz.own_rows(), weight(dense.kernel)};
+  if (!first) reads.push_back(dx.own_rows());
   Buffer saved;
   const Node* before = graph_.producer(node.input);
   const auto* activation = before != nullptr ? as<Elementwise>(before->operation) : nullptr;
@@ -177,11 +176,11 @@ void Lowering::lower_input_gradient(const Node& node, const Dense& dense, const 
       args.activation = activation->kind;
       args.activation_alpha = activation->alpha;
       args.saved = saved.view;
-      reads.push_back(saved.by_rows());
+      reads.push_back(saved.own_rows());
       through_activation_[static_cast<std::size_t>(node.input)] = true;
     }
   }
-  append_product(std::move(reads), dx.by_rows(), args,
+  append_product(std::move(reads), dx.own_rows(), args,
                  [=](GemmArgs& a, const StepState&, Range rows) {
                    a.a = dz.of(rows);
                    a.c = dx.of(rows);

@@ -71,7 +71,7 @@ void Lowering::forward(const Node& node, const Dense& dense) {
   args.a = x.view;
   args.b = storage_.weights->view(dense.kernel);
   args.c = y.view;
-  std::vector<Use> reads{x.by_rows(), weight(dense.kernel)};
+  std::vector<Use> reads{x.own_rows(), weight(dense.kernel)};
   if (dense.bias != kNone) {
     args.bias = storage_.weights->flat(dense.bias);
     reads.push_back(weight(dense.bias));
@@ -80,7 +80,7 @@ void Lowering::forward(const Node& node, const Dense& dense) {
     args.activation = std::get<Elementwise>(activation->operation).kind;
     args.activation_alpha = std::get<Elementwise>(activation->operation).alpha;
   }
-  append_product(std::move(reads), y.by_rows(), args,
+  append_product(std::move(reads), y.own_rows(), args,
                  [=](GemmArgs& a, const StepState&, Range rows) {
                    a.a = x.of(rows);
                    a.c = y.of(rows);
@@ -90,16 +90,17 @@ void Lowering::forward(const Node& node, const Dense& dense) {
 void Lowering::forward(const Node& node, const Elementwise& activation) {
   const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
   add_cost(x.view.cols);
-  append_by_rows({x.by_rows()}, {y.by_rows()}, [=](const StepState&, Range rows, Context& context) {
-    fastdnn::activation({activation.kind, activation.alpha, x.of(rows), y.of(rows)}, context);
+  append_by_rows({x.own_rows()}, {y.own_rows()}, [=](const StepState&, const Own& own) {
+    fastdnn::activation({activation.kind, activation.alpha, x.of(own.rows), y.of(own.rows)},
+                        own.context);
   });
 }
 
 void Lowering::forward(const Node& node, const Softmax&) {
   const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
   add_cost(x.view.cols, 1.0);
-  append_by_rows({x.by_rows()}, {y.by_rows()}, [=](const StepState&, Range rows, Context& context) {
-    softmax({x.of(rows), y.of(rows)}, context);
+  append_by_rows({x.own_rows()}, {y.own_rows()}, [=](const StepState&, const Own& own) {
+    softmax({x.of(own.rows), y.of(own.rows)}, own.context);
   });
 }
 
@@ -167,15 +168,14 @@ void Lowering::forward(const Node& node, const Dropout& dropout) {
   }
   const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
   add_cost(x.view.cols, 0.5);
-  append_by_rows({x.by_rows()}, {y.by_rows()},
-                 [=](const StepState& state, Range rows, Context& context) {
-                   fastdnn::dropout({.x = x.of(rows),
-                                     .y = y.of(rows),
-                                     .rate = dropout.rate,
-                                     .key = {state.seed, dropout.stream, state.iteration},
-                                     .first_row = rows.begin},
-                                    context);
-                 });
+  append_by_rows({x.own_rows()}, {y.own_rows()}, [=](const StepState& state, const Own& own) {
+    fastdnn::dropout({.x = x.of(own.rows),
+                      .y = y.of(own.rows),
+                      .rate = dropout.rate,
+                      .key = {state.seed, dropout.stream, state.iteration},
+                      .first_row = own.rows.begin},
+                     own.context);
+  });
 }
 
 void Lowering::append_product(std::vector<Use> reads, Use write, const GemmArgs& full,
@@ -183,28 +183,28 @@ void Lowering::append_product(std::vector<Use> reads, Use write, const GemmArgs&
   out_.microseconds += gemm_cost(full);
   LoweredProgram* out = &out_;
   if (gemm_suits_rows(full)) {
-    out_.own_products.push_back(full);
-    program().append(reads, {write}, [=](const StepState& state, Context& context) {
-      const Range rows = context.team->share(state.rows);
-      if (rows.empty()) return;
+    if (gemm_uses_scratch(full)) {
+      const index_t size = round_up(gemm_scratch_size(full, 1), kRowPad);
+      out_.own_scratch_size = std::max(out_.own_scratch_size, size);
+    }
+    append_by_rows(reads, {write}, [=](const StepState& state, const Own& own) {
       GemmArgs args = full;
-      args.scratch = out->own_scratch.data() + context.team->rank() * out->own_scratch_size;
-      set(args, state, rows);
-      Team team(0, 1, nullptr);
-      Context alone{Device::kCpu, &team, nullptr};
-      gemm(args, alone);
+      args.scratch = out->own_scratch.data() + own.rank * out->own_scratch_size;
+      set(args, state, own.rows);
+      gemm(args, own.context);
     });
     return;
   }
   out_.products.push_back(full);
-  for (Use& use : reads) use.by_rows = false;
-  const bool ends_by_rows = write.by_rows && gemm_suits_ending_by_rows(full);
-  std::vector<Use> writes{{write.resource, ends_by_rows}};
+  for (Use& use : reads) use.rows = Program::Rows::kAll;
+  const bool ends = write.rows == Program::Rows::kOwn && gemm_suits_ending_by_rows(full);
+  write.rows = ends ? Program::Rows::kOwnAtEnd : Program::Rows::kAll;
+  std::vector<Use> writes{write};
   // Two products of one phase must not share scratch.
   if (gemm_uses_scratch(full)) writes.push_back(scratch_);
   program().append(reads, writes, [=](const StepState& state, Context& context) {
     GemmArgs args = full;
-    args.ends_by_rows = ends_by_rows;
+    args.ends_by_rows = ends;
     args.scratch = out->scratch.data();
     set(args, state, {0, state.rows});
     gemm(args, context);

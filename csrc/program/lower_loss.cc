@@ -16,16 +16,16 @@ void Lowering::lower_loss(std::size_t i) {
   const Buffer row_losses = new_buffer(out_.capacity, 1);
   const Buffer row_weights = new_buffer(out_.capacity, 1);
   const Buffer targets = sparse ? Buffer{} : new_buffer(graph_.width(output));
-  const Resource labels_resource = program().new_resource();
+  const Use labels_by_rows{program().new_resource(), Program::Rows::kOwn};
   auto labels = std::make_shared<std::vector<std::int32_t>>(sparse ? out_.capacity : 0);
   add_cost(graph_.width(output), 2.0);
   LoweredProgram* out = &out_;
 
   const auto last_label = static_cast<std::int32_t>(graph_.width(output) - 1);
-  append_by_rows({}, {{labels_resource, true}, row_weights.by_rows()},
-                 [=](const StepState& state, Range rows, Context&) {
+  append_by_rows({}, {labels_by_rows, row_weights.own_rows()},
+                 [=](const StepState& state, const Own& own) {
                    const Feed& feed = *out->feed;
-                   for (index_t row = rows.begin; row < rows.end; ++row) {
+                   for (index_t row = own.rows.begin; row < own.rows.end; ++row) {
                      const index_t from = feed.row(state.begin + row);
                      row_weights.view.data[row] =
                          feed.sample_weight != nullptr ? feed.sample_weight[from] : 1.0f;
@@ -37,7 +37,7 @@ void Lowering::lower_loss(std::size_t i) {
                    }
                  });
   if (targets) {
-    program().append({}, {targets.resource}, [=](const StepState& state, Context& context) {
+    program().append({}, {gathered(targets)}, [=](const StepState& state, Context& context) {
       const Feed& feed = *out->feed;
       gather_rows(feed, feed.targets[i], state.begin, targets.of(state.rows), *context.team);
     });
@@ -47,30 +47,27 @@ void Lowering::lower_loss(std::size_t i) {
   loss.kind = spec_.loss.kind;
   loss.from_logits = spec_.loss.from_logits || scored != output;
   loss.label_smoothing = spec_.loss.label_smoothing;
-  const std::int32_t* const first_label = sparse ? labels->data() : nullptr;
-  const auto labels_from = [=](index_t row) {
-    return first_label != nullptr ? first_label + row : nullptr;
-  };
-  std::vector<Use> reads{prediction.by_rows(), {labels_resource, true}, row_weights.by_rows()};
-  if (targets) reads.push_back(targets.resource);
-  std::vector<Use> writes{row_losses.by_rows()};
+  const auto labels_from = [=](index_t row) { return sparse ? labels->data() + row : nullptr; };
+  std::vector<Use> reads{prediction.own_rows(), labels_by_rows, row_weights.own_rows()};
+  if (targets) reads.push_back(gathered(targets));
+  std::vector<Use> writes{row_losses.own_rows()};
   const bool first_gradient = !gradient(scored);
   Buffer dy;
   if (training() && needs_gradient(scored)) {
     dy = first_gradient ? gradient(scored) = new_buffer(graph_.width(scored))
                         : new_buffer(graph_.width(scored));
-    writes.push_back(dy.by_rows());
+    writes.push_back(dy.own_rows());
   }
-  append_by_rows(reads, writes, [=](const StepState& state, Range rows, Context& context) {
+  append_by_rows(reads, writes, [=](const StepState& state, const Own& own) {
     LossArgs args = loss;
-    args.outputs = prediction.of(rows);
-    args.labels = labels_from(rows.begin);
-    if (targets) args.targets = targets.of(rows);
-    args.sample_weight = row_weights.view.data + rows.begin;
-    args.row_losses = row_losses.view.data + rows.begin;
+    args.outputs = prediction.of(own.rows);
+    args.labels = labels_from(own.rows.begin);
+    if (targets) args.targets = targets.of(own.rows);
+    args.sample_weight = row_weights.view.data + own.rows.begin;
+    args.row_losses = row_losses.view.data + own.rows.begin;
     args.scale = 1.0f / static_cast<float>(state.rows);
-    if (dy) args.gradient = dy.of(rows);
-    fastdnn::loss(args, context);
+    if (dy) args.gradient = dy.of(own.rows);
+    fastdnn::loss(args, own.context);
   });
   if (dy && !first_gradient) append_sum(dy, gradient(scored));
 
@@ -80,15 +77,15 @@ void Lowering::lower_loss(std::size_t i) {
     metric_rows.push_back(values);
     MetricArgs args;
     args.kind = metric;
-    std::vector<Use> needs{result.by_rows(), {labels_resource, true}};
-    if (targets) needs.push_back(targets.resource);
-    append_by_rows(needs, {values.by_rows()}, [=](const StepState&, Range rows, Context& context) {
+    std::vector<Use> needs{result.own_rows(), labels_by_rows};
+    if (targets) needs.push_back(gathered(targets));
+    append_by_rows(needs, {values.own_rows()}, [=](const StepState&, const Own& own) {
       MetricArgs now = args;
-      now.outputs = result.of(rows);
-      now.labels = labels_from(rows.begin);
-      now.row_values = values.view.data + rows.begin;
-      if (targets) now.targets = targets.of(rows);
-      fastdnn::metric(now, context);
+      now.outputs = result.of(own.rows);
+      now.labels = labels_from(own.rows.begin);
+      now.row_values = values.view.data + own.rows.begin;
+      if (targets) now.targets = targets.of(own.rows);
+      fastdnn::metric(now, own.context);
     });
   }
   append_totals(i, row_losses, row_weights, metric_rows);

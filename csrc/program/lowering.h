@@ -24,7 +24,7 @@ struct Buffer {
   MatrixView of(Range rows) const {
     return {view.row(rows.begin), rows.size(), view.cols, view.stride};
   }
-  Use by_rows() const { return {resource, true}; }
+  Use own_rows() const { return {resource, Program::Rows::kOwn}; }
 };
 
 template <typename T, typename Variant>
@@ -57,8 +57,14 @@ class Lowering {
     return {{out_.buffers.back().data(), rows, cols, stride}, program().new_resource()};
   }
   Buffer new_buffer(index_t cols) { return new_buffer(cols, out_.capacity); }
-  // An op that a member runs alone on its own rows, if it has any.
-  using RowsAction = std::function<void(const StepState&, Range rows, Context& alone)>;
+  // What a member runs alone on its own rows, if it has any: a row gets the same bits whatever rows
+  // come with it.
+  struct Own {
+    Range rows;
+    int rank;
+    Context& context;  // of a team of one
+  };
+  using RowsAction = std::function<void(const StepState&, const Own& own)>;
   void append_by_rows(const std::vector<Use>& reads, const std::vector<Use>& writes,
                       RowsAction action);
   // Element-wise work of `cols` columns a row.
@@ -76,6 +82,8 @@ class Lowering {
 
   // --- Inputs and outputs ---
 
+  // How gather_rows writes a matrix.
+  static Use gathered(const Buffer& to);
   void gather_input(std::size_t i);
   void scatter_output(std::size_t i);
 
@@ -84,7 +92,8 @@ class Lowering {
   void find_gradient_path(const Node& node);
   bool needs_gradient(TensorId t) const { return needs_gradient_[static_cast<std::size_t>(t)]; }
   // The tensor that the loss of an output is computed from: the logits when a softmax or sigmoid
-  // under its cross-entropy is differentiated together with it, else the output itself.
+  // under its cross-entropy is differentiated together with it, else the output itself. As in
+  // Keras, probabilities are clipped to 1e-7 .. 1 - 1e-7 and logits are not.
   TensorId loss_input(TensorId output) const;
   bool is_fused_into_loss(const Node& node) const;
   // Largest logit and largest probability are in the same place; other metrics need the output.
@@ -102,7 +111,7 @@ class Lowering {
 
   using SetExtents = std::function<void(GemmArgs&, const StepState&, Range rows)>;
   // `set` puts a step's extents into the arguments, those of some rows of the batch. Scratch is
-  // bound here. Uses by rows are so only where members compute their own rows.
+  // bound here. Uses of own rows stand for all rows where members do not compute their own.
   void append_product(std::vector<Use> reads, Use write, const GemmArgs& full, SetExtents set);
 
   // --- Loss ---

@@ -11,19 +11,20 @@ void Program::append(const std::vector<Use>& reads, const std::vector<Use>& writ
     return accesses_[static_cast<std::size_t>(use.resource)];
   };
   int phase = 0;
-  const auto follow = [&phase](const Use& use, int whole, int by_rows) {
-    phase = std::max({phase, whole + 1, use.by_rows ? by_rows : by_rows + 1});
+  const auto follow = [&phase](const Use& use, int all, int own) {
+    phase = std::max({phase, all + 1, use.rows == Rows::kOwn ? own : own + 1});
   };
-  for (const Use& use : reads) follow(use, access(use).written, access(use).written_by_rows);
+  for (const Use& use : reads) follow(use, access(use).written, access(use).own_written);
   for (const Use& use : writes) {
-    follow(use, access(use).written, access(use).written_by_rows);
-    follow(use, access(use).read, access(use).read_by_rows);
+    follow(use, access(use).written, access(use).own_written);
+    follow(use, access(use).read, access(use).own_read);
   }
-  const auto mark = [phase](int& last) { last = std::max(last, phase); };
-  for (const Use& use : reads) mark(use.by_rows ? access(use).read_by_rows : access(use).read);
-  for (const Use& use : writes) {
-    mark(use.by_rows ? access(use).written_by_rows : access(use).written);
-  }
+  const auto mark = [phase](const Use& use, int& all, int& own) {
+    int& last = use.rows == Rows::kAll ? all : own;
+    last = std::max(last, phase);
+  };
+  for (const Use& use : reads) mark(use, access(use).read, access(use).own_read);
+  for (const Use& use : writes) mark(use, access(use).written, access(use).own_written);
   if (static_cast<std::size_t>(phase) >= phases_.size())
     phases_.resize(static_cast<std::size_t>(phase) + 1);
   phases_[static_cast<std::size_t>(phase)].push_back(std::move(action));

@@ -31,19 +31,20 @@ class Program {
   // Memory an op may touch: a buffer of this program's, or anything else given a number of its own.
   using Resource = int;
 
-  // How it does. By rows: a member touches only the rows that Team::share gives it; a writer may
-  // write others before, if its members meet at a barrier in between.
+  // Of which rows a member touches it: all, or those that Team::share gives it, or any and, after a
+  // barrier of the op's own, those.
+  enum class Rows { kAll, kOwn, kOwnAtEnd };
   struct Use {
-    Use(Resource touched, bool only_own_rows = false) : resource(touched), by_rows(only_own_rows) {}
+    Use(Resource touched, Rows which = Rows::kAll) : resource(touched), rows(which) {}
     Resource resource;
-    bool by_rows;
+    Rows rows;
   };
 
   Resource new_resource() { return resources_++; }
 
   // Appends an op to the earliest phase that the order of the list allows: after every earlier op
-  // that writes what it touches or touches what it writes, or in the phase of that one if both do
-  // so by rows.
+  // that writes what it touches or touches what it writes, or in the phase of that one if it left
+  // off with a member's own rows and this one touches no others.
   void append(const std::vector<Use>& reads, const std::vector<Use>& writes, Action action);
 
   // Runs the phases in order, with a barrier after each. Within a phase every member calls all ops
@@ -51,11 +52,14 @@ class Program {
   // context.team leave together.
   void run(const StepState& state, Context& context) const;
 
+  index_t phases() const { return static_cast<index_t>(phases_.size()); }
+
  private:
-  // The last phases in which it was written or read in either way, or -1.
+  // The last phases in which it was written or read, with all rows or with a member's own last; -1
+  // for none.
   struct Access {
-    int written = -1, written_by_rows = -1;
-    int read = -1, read_by_rows = -1;
+    int written = -1, own_written = -1;
+    int read = -1, own_read = -1;
   };
 
   int resources_ = 0;

@@ -30,7 +30,8 @@ constexpr index_t kDirectFloats = index_t{1} << 19, kDirectRows = 512, kDirectDe
 constexpr index_t kAliasingFloats = 1024;
 // A product in parts pays where k is this long, and exchanging C is cheap beside exchanging B.
 constexpr index_t kPartDepth = 256, kPartRows = 512;
-// A B of this size is cheaply fetched by everybody.
+// Up to this size of B members compute their own rows: everybody fetches it cheaply. Above it k may
+// be cut in two.
 constexpr index_t kSmallFloats = index_t{1} << 16;
 
 struct Plan {
@@ -327,7 +328,7 @@ bool gemm_suits_rows(const GemmArgs& args) {
 }
 
 bool gemm_suits_ending_by_rows(const GemmArgs& args) {
-  return may_have_parts(args) && args.m() <= kPartRows;
+  return may_have_parts(args) && args.m() <= kPartRows && (tiles_pay(args) || reads_in_place(args));
 }
 
 bool gemm_uses_scratch(const GemmArgs& args) {

@@ -115,7 +115,8 @@ struct GemmSplit {
 //
 // of some blocks along k: the sums of pieces may wait in memory for more. Each element is a chain
 // over all blocks, in each of which the six products of parts are added from the smallest to the
-// largest. C is written after the last blocks only, and not read when beta is 0.
+// largest. C is written after the last blocks only, and not read when beta is 0; with no blocks at
+// all, sums that wait are written to C.
 //
 // While the tiles work, gemm_tiles_f32 splits another panel, `next`, unless it is null.
 struct GemmTiles {

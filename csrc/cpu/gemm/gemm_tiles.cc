@@ -16,12 +16,15 @@
 namespace fastdnn::cpu {
 namespace {
 
-// Steps along k that are multiplied before the sums of a piece have to wait in memory; where an
-// operand has so few panels, so few that theirs and one of the other operand fit the first cache.
-constexpr index_t kMostSteps = 512, kFewPanels = 2, kFewSteps = 64;
-// Most floats of a shared operand's panels at a time (half of a second cache), and most pieces
-// whose sums wait.
-constexpr index_t kSharedFloats = index_t{1} << 18, kMostWaiting = 512;
+// Most steps along k that are multiplied before the sums of a piece have to wait in memory.
+constexpr index_t kMostSteps = 512;
+// Where an operand has as few panels as that, this many: parts of theirs and of a panel of the
+// other operand then stay in the first cache.
+constexpr index_t kFewPanels = 2, kFewSteps = 64;
+// Most floats of a shared operand's panels at a time (half of a second cache).
+constexpr index_t kSharedFloats = index_t{1} << 18;
+// Most pieces whose sums wait.
+constexpr index_t kMostWaiting = 512;
 // Floats into which a piece of op(B) is copied when it is multiplied without tiles.
 constexpr index_t kPieceFloats = kMaxDepth * kMaxTileCols;
 
@@ -61,7 +64,7 @@ Range lines_of(const GemmArgs& args, const PanelPlan& plan, bool of_a, Range pan
 // Steps k of the panels of an operand, in one piece of memory, and what is known of each.
 struct Panels {
   bool of_a;
-  index_t first;  // panel
+  index_t first, count;
   float* parts;
   std::int32_t* largest;  // bits of a float
 };
@@ -96,35 +99,7 @@ bool can_multiply(std::int32_t largest_a, std::int32_t largest_b) {
   return x > kLeast && y > kLeast && product > kLeast && product < kMost;
 }
 
-// Adds some steps of a product to C, or sets C where `first`, without tiles.
-void multiply_by_chains(const GemmArgs& args, Range k, bool first, float* packed) {
-  GemmGeometry geometry;
-  kernels().gemm_geometry_f32(&geometry);
-  const GemmStrip in_place = strip_in_place(args, geometry.rows, {0, args.m()});
-  for (index_t column = 0; column < args.n(); column += geometry.cols) {
-    GemmStrip strip = in_place;
-    strip.n = std::min(geometry.cols, args.n() - column);
-    strip.c += column;
-    strip.alpha = 1.0f;
-    strip.floor = -std::numeric_limits<float>::infinity();
-    for (index_t p = k.begin; p < k.end; p += strip.k) {
-      strip.k = strip.pace = std::min(geometry.depth, k.end - p);
-      strip.a = in_place.a + p * strip.a_k;
-      strip.beta = first && p == k.begin ? 0.0f : 1.0f;
-      if (args.transpose_b) {
-        kernels().gemm_pack_transpose_f32({args.b.row(column) + p, args.b.stride, strip.k, strip.n,
-                                           packed, geometry.cols, geometry.cols * strip.k});
-        strip.b = packed;
-        strip.b_k = geometry.cols;
-      } else {
-        strip.b = args.b.row(p) + column;
-      }
-      kernels().gemm_strip_f32(strip);
-    }
-  }
-}
-
-// The product of some rows of op(A) and some columns of op(B).
+// The product of some rows of op(A) and some columns of op(B), as it is.
 GemmArgs part_of(const GemmArgs& args, Range rows, Range columns, MatrixView c) {
   GemmArgs part;
   part.transpose_a = args.transpose_a;
@@ -140,61 +115,144 @@ GemmArgs part_of(const GemmArgs& args, Range rows, Range columns, MatrixView c) 
   return part;
 }
 
-// What a member multiplies with: panels, and where sums wait.
-struct Workplace {
+// C = op(A) op(B) without tiles, or C + op(A) op(B) unless these are the first steps.
+void add_by_chains(const GemmArgs& args, Range k, float* packed) {
+  GemmGeometry geometry;
+  kernels().gemm_geometry_f32(&geometry);
+  const GemmStrip in_place = strip_in_place(args, geometry.rows, {0, args.m()});
+  for (index_t column = 0; column < args.n(); column += geometry.cols) {
+    GemmStrip strip = in_place;
+    strip.n = std::min(geometry.cols, args.n() - column);
+    strip.c += column;
+    strip.alpha = 1.0f;
+    strip.floor = -std::numeric_limits<float>::infinity();
+    for (index_t p = k.begin; p < k.end; p += strip.k) {
+      strip.k = strip.pace = std::min(geometry.depth, k.end - p);
+      strip.a = in_place.a + p * strip.a_k;
+      strip.beta = p == 0 ? 0.0f : 1.0f;
+      if (args.transpose_b) {
+        kernels().gemm_pack_transpose_f32({args.b.row(column) + p, args.b.stride, strip.k, strip.n,
+                                           packed, geometry.cols, geometry.cols * strip.k});
+        strip.b = packed;
+        strip.b_k = geometry.cols;
+      } else {
+        strip.b = args.b.row(p) + column;
+      }
+      kernels().gemm_strip_f32(strip);
+    }
+  }
+}
+
+// A member's own panel and those that it shares among its own, some steps of k of each.
+struct Meeting {
+  Panels own, shared;
+  Range k;
+  float* sums;    // that wait, of the pieces which own and shared give; null if none has to
   float* packed;  // kPieceFloats
-  float* sums;    // of the pieces that an own panel and the shared ones give
 };
 
-// The pieces of C that a member's own panel and the shared ones give, while panel `next` is split.
-void multiply(const GemmArgs& args, const PanelPlan& plan, const Panels& own, const Panels& shared,
-              index_t count, Range k, const Workplace& place, const GemmSplit* next) {
-  const auto lines = [&](bool of_a, Range panels) {
-    return lines_of(args, plan, of_a, own.of_a == of_a ? Range{own.first, own.first + 1} : panels);
-  };
-  const bool first = k.begin == 0, last = k.end == args.k();
-  alignas(kAlignment) float these_sums[kPieceSums];
-  for (index_t i = 0; i < count;) {
-    const bool fits = can_multiply(*own.largest, shared.largest[i]);
-    index_t end = i + 1;
-    if (fits) {
-      while (end < count && can_multiply(*own.largest, shared.largest[end])) ++end;
-    }
-    const Range run{shared.first + i, shared.first + end};
-    const Range rows = lines(true, run), columns = lines(false, run);
-    const float* others = shared.parts + i * panel_floats(plan.steps);
-    GemmTiles tiles;
-    tiles.m = rows.size();
-    tiles.n = columns.size();
-    tiles.tile_rows = plan.tile_rows;
-    tiles.blocks = ceil_div(k.size(), kTileSteps);
-    tiles.a = reinterpret_cast<const std::uint16_t*>(own.of_a ? own.parts : others);
-    tiles.b = reinterpret_cast<const std::uint16_t*>(own.of_a ? others : own.parts);
-    tiles.panel_size = 2 * panel_floats(plan.steps);
-    tiles.first = first;
-    tiles.last = last;
-    tiles.sums = place.sums + i * kPieceSums;
-    tiles.c = args.c.row(rows.begin) + columns.begin;
-    tiles.c_row = args.c.stride;
-    set_epilogue(args, true, true, columns.begin, &tiles);
-    if (fits) {
+// What the own panel and `count` of the shared ones give, from the i-th on.
+GemmTiles tiles_of(const GemmArgs& args, const PanelPlan& plan, const Meeting& meeting, index_t i,
+                   index_t count, Range* rows, Range* columns) {
+  const Panels &own = meeting.own, &shared = meeting.shared;
+  const Range one{own.first, own.first + 1}, run{shared.first + i, shared.first + i + count};
+  *rows = lines_of(args, plan, true, own.of_a ? one : run);
+  *columns = lines_of(args, plan, false, own.of_a ? run : one);
+  const float* others = shared.parts + i * panel_floats(plan.steps);
+  GemmTiles tiles;
+  tiles.m = rows->size();
+  tiles.n = columns->size();
+  tiles.tile_rows = plan.tile_rows;
+  tiles.blocks = ceil_div(meeting.k.size(), kTileSteps);
+  tiles.a = reinterpret_cast<const std::uint16_t*>(own.of_a ? own.parts : others);
+  tiles.b = reinterpret_cast<const std::uint16_t*>(own.of_a ? others : own.parts);
+  tiles.panel_size = 2 * panel_floats(plan.steps);
+  tiles.first = meeting.k.begin == 0;
+  tiles.last = meeting.k.end == args.k();
+  tiles.sums = meeting.sums != nullptr ? meeting.sums + i * kPieceSums : nullptr;
+  tiles.c = args.c.row(rows->begin) + columns->begin;
+  tiles.c_row = args.c.stride;
+  set_epilogue(args, true, true, columns->begin, &tiles);
+  return tiles;
+}
+
+// A piece of which an operand is too large or too small for tiles.
+void multiply_by_chains(const GemmArgs& args, const PanelPlan& plan, const Meeting& meeting,
+                        index_t i) {
+  alignas(kAlignment) float all_sums[kPieceSums];
+  Range rows, columns;
+  GemmTiles tiles = tiles_of(args, plan, meeting, i, 1, &rows, &columns);
+  if (tiles.sums == nullptr) tiles.sums = all_sums;
+  const MatrixView sums{tiles.sums, tiles.m, tiles.n, kPieceSide};
+  add_by_chains(part_of(args, rows, columns, sums), meeting.k, meeting.packed);
+  if (!tiles.last) return;
+  tiles.first = false;
+  tiles.blocks = 0;
+  kernels().gemm_tiles_f32(tiles, nullptr);
+}
+
+// The pieces of C that they give, while panel `next` is split.
+void multiply(const GemmArgs& args, const PanelPlan& plan, const Meeting& meeting,
+              const GemmSplit* next) {
+  const Panels &own = meeting.own, &shared = meeting.shared;
+  const auto fits = [&](index_t i) { return can_multiply(*own.largest, shared.largest[i]); };
+  Range rows, columns;
+  for (index_t i = 0, end; i < shared.count; i = end) {
+    for (end = i; end < shared.count && fits(end);) ++end;
+    if (end > i) {
+      const GemmTiles tiles = tiles_of(args, plan, meeting, i, end - i, &rows, &columns);
       kernels().gemm_tiles_f32(tiles, next);
       next = nullptr;
     } else {
-      if (first && last) tiles.sums = these_sums;
-      multiply_by_chains(part_of(args, rows, columns, {tiles.sums, tiles.m, tiles.n, kPieceSide}),
-                         k, first, place.packed);
-      tiles.first = false;
-      tiles.blocks = 0;  // all that is left to do is to write C
-      if (last) kernels().gemm_tiles_f32(tiles, nullptr);
+      multiply_by_chains(args, plan, meeting, end++);
     }
-    i = end;
   }
   if (next != nullptr) kernels().gemm_split_f32(*next);
-  if (last) {
-    const Range run{shared.first, shared.first + count};
-    const Range rows = lines(true, run), columns = lines(false, run);
-    finish_activation(args, rows.begin, rows.size(), columns.begin, columns.size());
+  if (meeting.k.end < args.k()) return;
+  tiles_of(args, plan, meeting, 0, shared.count, &rows, &columns);
+  finish_activation(args, rows.begin, rows.size(), columns.begin, columns.size());
+}
+
+// Where a member keeps what it works with.
+struct Workplace {
+  Panels own[2];  // in turns
+  Panels shared;
+  float *sums, *packed;
+};
+
+// Some own panels by all that are shared now.
+void multiply_panels(const GemmArgs& args, const PanelPlan& plan, const Workplace& place,
+                     Range own) {
+  index_t turn = 0;
+  const auto steps_from = [&](index_t p) { return Range{p, std::min(p + plan.steps, args.k())}; };
+  const auto split_own = [&](index_t panel, Range k) {
+    Panels panels = place.own[turn];
+    panels.first = panel;
+    return split_of(args, plan, panels, panel, k);
+  };
+  const bool sums_wait = args.k() > plan.steps;
+  kernels().gemm_split_f32(split_own(own.begin, steps_from(0)));
+  for (index_t p = 0; p < args.k(); p += plan.steps) {
+    Meeting meeting{{}, place.shared, steps_from(p), nullptr, place.packed};
+    for (index_t i = 0; i < place.shared.count; ++i) {
+      kernels().gemm_split_f32(
+          split_of(args, plan, place.shared, place.shared.first + i, meeting.k));
+    }
+    for (index_t panel = own.begin; panel < own.end; ++panel) {
+      meeting.own = place.own[turn];
+      meeting.own.first = panel;
+      const index_t pieces = (panel - own.begin) * place.shared.count;
+      if (sums_wait) meeting.sums = place.sums + pieces * kPieceSums;
+      turn ^= 1;
+      GemmSplit next;
+      const bool here = panel + 1 < own.end, later = meeting.k.end < args.k();
+      if (here) {
+        next = split_own(panel + 1, meeting.k);
+      } else if (later) {
+        next = split_own(own.begin, steps_from(meeting.k.end));
+      }
+      multiply(args, plan, meeting, here || later ? &next : nullptr);
+    }
   }
 }
 
@@ -207,46 +265,23 @@ void multiply_block(const GemmArgs& args, const PanelPlan& plan, Range a_panels,
   const index_t size = panel_floats(plan.steps), most_shared = shared_at_once(plan, others.size());
   const bool sums_wait = args.k() > plan.steps;
   const index_t most_owned = sums_wait ? kMostWaiting / most_shared : owned.size();
-  float* const own_parts = scratch;
-  float* const packed = own_parts + 2 * size;
-  float* const shared_largest = packed + kPieceFloats;
-  Panels shared{!own_a, 0, shared_largest + round_up(most_shared, kRowPad),
-                reinterpret_cast<std::int32_t*>(shared_largest)};
-  float* const sums = shared.parts + most_shared * size;
   std::int32_t own_largest[2];
-  const auto multiply_panels = [&](Range own, index_t count) {
-    index_t turn = 0;
-    const auto own_panel = [&](index_t panel, index_t side) {
-      return Panels{own_a, panel, own_parts + side * size, own_largest + side};
-    };
-    const auto steps_from = [&](index_t p) { return Range{p, std::min(p + plan.steps, args.k())}; };
-    const auto split_own = [&](index_t panel, Range k) {
-      return split_of(args, plan, own_panel(panel, turn), panel, k);
-    };
-    kernels().gemm_split_f32(split_own(own.begin, steps_from(0)));
-    for (index_t p = 0; p < args.k(); p += plan.steps) {
-      const Range k = steps_from(p);
-      for (index_t i = 0; i < count; ++i) {
-        kernels().gemm_split_f32(split_of(args, plan, shared, shared.first + i, k));
-      }
-      for (index_t panel = own.begin; panel < own.end; ++panel) {
-        const Panels now = own_panel(panel, turn);
-        turn ^= 1;
-        const bool ends_here = panel + 1 == own.end;
-        const bool more = !ends_here || k.end < args.k();
-        GemmSplit next;
-        if (more)
-          next = ends_here ? split_own(own.begin, steps_from(k.end)) : split_own(panel + 1, k);
-        const Workplace place{packed, sums + (panel - own.begin) * count * kPieceSums};
-        multiply(args, plan, now, shared, count, k, place, more ? &next : nullptr);
-      }
-    }
-  };
+  Workplace place;
+  for (index_t turn = 0; turn < 2; ++turn) {
+    place.own[turn] = {own_a, 0, 1, scratch + turn * size, own_largest + turn};
+  }
+  place.packed = scratch + 2 * size;
+  float* const largest = place.packed + kPieceFloats;
+  place.shared = {!own_a, 0, 0, largest + round_up(most_shared, kRowPad),
+                  reinterpret_cast<std::int32_t*>(largest)};
+  place.sums = place.shared.parts + most_shared * size;
   kernels().gemm_begin_tiles(plan.tile_rows);
   for (Range own{owned.begin, owned.begin}; own.end < owned.end; own.begin = own.end) {
     own.end = std::min(own.begin + most_owned, owned.end);
-    for (shared.first = others.begin; shared.first < others.end; shared.first += most_shared) {
-      multiply_panels(own, std::min(most_shared, others.end - shared.first));
+    for (index_t first = others.begin; first < others.end; first += most_shared) {
+      place.shared.first = first;
+      place.shared.count = std::min(most_shared, others.end - first);
+      multiply_panels(args, plan, place, own);
     }
   }
   kernels().gemm_end_tiles();

@@ -179,7 +179,7 @@ struct Piece {
 };
 
 // Adds the products of all blocks to the sums of a piece, and splits a tile of another panel during
-// each block.
+// each block, if it is whole and lies as it is wanted.
 template <int kHigh, int kWide>
 [[gnu::always_inline]] inline void sum_tiles(const GemmTiles& t, const Piece& piece,
                                              Splitter& splitter) {

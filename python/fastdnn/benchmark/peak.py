@@ -1,7 +1,7 @@
 """GEMM beside the fastest that this processor multiplies and adds at all."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
@@ -9,7 +9,7 @@ from fastdnn import _core, ops
 from fastdnn.benchmark.machine import UnavailableError, configured, import_peer
 from fastdnn.benchmark.report import Report
 from fastdnn.benchmark.suite import Options
-from fastdnn.benchmark.timing import OURS, Measurement, Turn, in_turns, repeated
+from fastdnn.benchmark.timing import OURS, Measurement, Turn, in_turns
 from fastdnn.benchmark.workloads import Array
 
 
@@ -33,11 +33,7 @@ def measure(report: Report, options: Options) -> None:
             if options.wants(case):
                 print(case, flush=True)
                 with configured(threads, level) as remarks:
-                    peers = {"numpy": _multiply_numpy, "torch": _multiply_torch}
-                    if remarks and threads < most:
-                        report.skip("peak", case, "numpy", remarks[0])
-                        del peers["numpy"]
-                    report.add(_measure_case(report, case, n, threads, peers, options))
+                    report.add(_measure_case(report, case, n, threads, remarks, options))
 
 
 def _levels() -> list[str]:
@@ -46,49 +42,50 @@ def _levels() -> list[str]:
     return [level for level in levels if level != "scalar"] or levels
 
 
-# Returns what multiplies two matrices on so many threads, again and again.
-_Multiply = Callable[[Array, Array, int], Callable[[], object]]
-
-
-def _multiply_numpy(a: Array, b: Array, threads: int) -> Callable[[], object]:
-    out = np.empty((len(a), b.shape[1]), np.float32)
-    return lambda: np.matmul(a, b, out=out)
-
-
-def _multiply_torch(a: Array, b: Array, threads: int) -> Callable[[], object]:
-    torch = import_peer("torch", "torch")
-    torch.set_num_threads(threads)
-    left, right = torch.from_numpy(a), torch.from_numpy(b)
-    out = torch.empty(len(a), b.shape[1])
-    return lambda: torch.matmul(left, right, out=out)
-
-
 def _measure_case(
-    report: Report,
-    case: str,
-    n: int,
-    threads: int,
-    peers: Mapping[str, _Multiply],
-    options: Options,
+    report: Report, case: str, n: int, threads: int, remarks: list[str], options: Options
 ) -> Measurement:
     rng = np.random.default_rng(1)
     a, b = (rng.standard_normal((n, n), np.float32) for _ in range(2))
     out = np.empty((n, n), np.float32)
     flops = 2.0 * n**3
     least = options.effort.least_seconds
-    pair = _Alternating(lambda: ops.gemm(a, b, out=out), lambda: _peak(flops, threads, 1e-3), least)
+
+    def followed_by_peak(run: Callable[[], object]) -> _Alternating:
+        return _Alternating(run, lambda: _peak(flops, threads, 1e-3), least)
+
+    own = followed_by_peak(lambda: ops.gemm(a, b, out=out))
     turns: dict[str, Turn] = {
-        OURS: pair.run,
+        OURS: own.run,
         "the peak by itself": lambda: _peak(flops, threads, least),
     }
-    for name, multiply in peers.items():
+    peers: dict[str, Callable[[], Callable[[], object]]] = {
+        "numpy": lambda: _numpy_product(a, b, threads, remarks),
+        "torch": lambda: _torch_product(a, b, threads),
+    }
+    for name, make in peers.items():
         try:
-            turns[name] = repeated(multiply(a, b, threads), least)
+            turns[name] = followed_by_peak(make()).run
         except UnavailableError as error:
             report.skip("peak", case, name, str(error))
     seconds = in_turns(turns, options.effort)
-    seconds["the peak at this clock"] = pair.others
+    seconds["the peak at this clock"] = own.others
     return Measurement("peak", case, "GFLOP/s", flops, seconds)
+
+
+def _numpy_product(a: Array, b: Array, threads: int, remarks: list[str]) -> Callable[[], object]:
+    if remarks and threads < _core.available_cpus():
+        raise UnavailableError(remarks[0])
+    out = np.empty((len(a), b.shape[1]), np.float32)
+    return lambda: np.matmul(a, b, out=out)
+
+
+def _torch_product(a: Array, b: Array, threads: int) -> Callable[[], object]:
+    torch = import_peer("torch", "torch")
+    torch.set_num_threads(threads)
+    left, right = torch.from_numpy(a), torch.from_numpy(b)
+    out = torch.empty(len(a), b.shape[1])
+    return lambda: torch.matmul(left, right, out=out)
 
 
 def _peak(flops: float, threads: int, seconds: float) -> float:
