@@ -259,10 +259,14 @@ def _check_tensors(
             )
 
 
-def _read(where: str, filepath: FilePath) -> bytes:
-    path = Path(filepath)
+def _refuse_folder(where: str, path: Path) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"[{where}] received {str(path)!r}, a folder; expected a file name")
+
+
+def _read(where: str, filepath: FilePath) -> bytes:
+    path = Path(filepath)
+    _refuse_folder(where, path)
     if not path.exists():
         raise FileNotFoundError(
             f"[{where}] there is no file {str(path)!r}; expected one that a model was saved to"
@@ -279,8 +283,7 @@ def _write(where: str, filepath: FilePath, overwrite: bool, content: Callable[[]
             f"use {str(path.with_suffix('.safetensors'))!r}"
         )
     path = Path(os.path.realpath(path))  # a link stays, and the file it leads to is replaced
-    if path.is_dir():
-        raise IsADirectoryError(f"[{where}] received {str(path)!r}, a folder; expected a file name")
+    _refuse_folder(where, path)
     if path.is_symlink() or (path.exists() and not path.is_file()):
         raise OSError(
             f"[{where}] received {str(path)!r}, a pipe, a device or a link to itself; expected "

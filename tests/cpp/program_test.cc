@@ -7,6 +7,8 @@
 #include <cstdio>
 #include <vector>
 
+#include "tests/cpp/checks.h"
+
 namespace {
 
 using fastdnn::Context;
@@ -17,16 +19,6 @@ using fastdnn::program::Program;
 using fastdnn::program::StepState;
 using Rows = Program::Rows;
 using Use = Program::Use;
-
-int failures = 0;
-
-#define CHECK(condition)                                                       \
-  do {                                                                         \
-    if (!(condition)) {                                                        \
-      std::fprintf(stderr, "%s:%d: not %s\n", __FILE__, __LINE__, #condition); \
-      ++failures;                                                              \
-    }                                                                          \
-  } while (false)
 
 constexpr int kMembers = 4;
 constexpr fastdnn::index_t kRows = 101;

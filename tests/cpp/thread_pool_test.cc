@@ -23,6 +23,7 @@
 
 #include "csrc/core/available_cpus.h"
 #include "csrc/core/check.h"
+#include "tests/cpp/checks.h"
 
 #if !defined(__has_feature)
 #define __has_feature(feature) 0
@@ -39,16 +40,6 @@ namespace {
 using fastdnn::Range;
 using fastdnn::Team;
 using fastdnn::ThreadPool;
-
-std::atomic<int> failures{0};
-
-#define CHECK(condition)                                                       \
-  do {                                                                         \
-    if (!(condition)) {                                                        \
-      std::fprintf(stderr, "%s:%d: not %s\n", __FILE__, __LINE__, #condition); \
-      failures.fetch_add(1);                                                   \
-    }                                                                          \
-  } while (false)
 
 constexpr int kMost = 8;
 ThreadPool& pool() { return ThreadPool::instance(); }

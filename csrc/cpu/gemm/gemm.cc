@@ -70,9 +70,13 @@ bool may_have_parts(const GemmArgs& args) {
          args.k() >= 2 * args.n() && args.k() * args.n() > kSmallFloats;
 }
 
-bool multiplies_in_parts(const GemmArgs& args) {
+bool suits_parts(const GemmArgs& args, bool by_tiles) {
   return may_have_parts(args) && args.m() > 1 && args.m() <= kPartRows &&
-         (multiplies_by_tiles(args) || reads_in_place(args));
+         (by_tiles || reads_in_place(args));
+}
+
+bool multiplies_in_parts(const GemmArgs& args) {
+  return suits_parts(args, multiplies_by_tiles(args));
 }
 
 // Floats of scratch for the second part's sums. Also for fewer rows than these: the last batch of
@@ -327,9 +331,7 @@ bool gemm_suits_rows(const GemmArgs& args) {
   return !args.transpose_a && args.k() * args.n() <= kSmallFloats && !tiles_pay(args);
 }
 
-bool gemm_suits_ending_by_rows(const GemmArgs& args) {
-  return may_have_parts(args) && args.m() <= kPartRows && (tiles_pay(args) || reads_in_place(args));
-}
+bool gemm_suits_ending_by_rows(const GemmArgs& args) { return suits_parts(args, tiles_pay(args)); }
 
 bool gemm_uses_scratch(const GemmArgs& args) {
   return tiles_pay(args) || !reads_in_place(args) || multiplies_in_parts(args);

@@ -151,17 +151,27 @@ struct Meeting {
   float* packed;  // kPieceFloats
 };
 
-// What the own panel and `count` of the shared ones give, from the i-th on.
-GemmTiles tiles_of(const GemmArgs& args, const PanelPlan& plan, const Meeting& meeting, index_t i,
-                   index_t count, Range* rows, Range* columns) {
+struct Region {
+  Range rows, columns;
+};
+
+// Of C: what the own panel and `count` of the shared ones give, from the i-th on.
+Region region_of(const GemmArgs& args, const PanelPlan& plan, const Meeting& meeting, index_t i,
+                 index_t count) {
   const Panels &own = meeting.own, &shared = meeting.shared;
   const Range one{own.first, own.first + 1}, run{shared.first + i, shared.first + i + count};
-  *rows = lines_of(args, plan, true, own.of_a ? one : run);
-  *columns = lines_of(args, plan, false, own.of_a ? run : one);
+  return {lines_of(args, plan, true, own.of_a ? one : run),
+          lines_of(args, plan, false, own.of_a ? run : one)};
+}
+
+// The region that the own panel and the shared ones from the i-th on give.
+GemmTiles tiles_of(const GemmArgs& args, const PanelPlan& plan, const Meeting& meeting, index_t i,
+                   const Region& region) {
+  const Panels &own = meeting.own, &shared = meeting.shared;
   const float* others = shared.parts + i * panel_floats(plan.steps);
   GemmTiles tiles;
-  tiles.m = rows->size();
-  tiles.n = columns->size();
+  tiles.m = region.rows.size();
+  tiles.n = region.columns.size();
   tiles.tile_rows = plan.tile_rows;
   tiles.blocks = ceil_div(meeting.k.size(), kTileSteps);
   tiles.a = reinterpret_cast<const std::uint16_t*>(own.of_a ? own.parts : others);
@@ -170,9 +180,9 @@ GemmTiles tiles_of(const GemmArgs& args, const PanelPlan& plan, const Meeting& m
   tiles.first = meeting.k.begin == 0;
   tiles.last = meeting.k.end == args.k();
   tiles.sums = meeting.sums != nullptr ? meeting.sums + i * kPieceSums : nullptr;
-  tiles.c = args.c.row(rows->begin) + columns->begin;
+  tiles.c = args.c.row(region.rows.begin) + region.columns.begin;
   tiles.c_row = args.c.stride;
-  set_epilogue(args, true, true, columns->begin, &tiles);
+  set_epilogue(args, true, true, region.columns.begin, &tiles);
   return tiles;
 }
 
@@ -180,11 +190,11 @@ GemmTiles tiles_of(const GemmArgs& args, const PanelPlan& plan, const Meeting& m
 void multiply_by_chains(const GemmArgs& args, const PanelPlan& plan, const Meeting& meeting,
                         index_t i) {
   alignas(kAlignment) float all_sums[kPieceSums];
-  Range rows, columns;
-  GemmTiles tiles = tiles_of(args, plan, meeting, i, 1, &rows, &columns);
+  const Region region = region_of(args, plan, meeting, i, 1);
+  GemmTiles tiles = tiles_of(args, plan, meeting, i, region);
   if (tiles.sums == nullptr) tiles.sums = all_sums;
   const MatrixView sums{tiles.sums, tiles.m, tiles.n, kPieceSide};
-  add_by_chains(part_of(args, rows, columns, sums), meeting.k, meeting.packed);
+  add_by_chains(part_of(args, region.rows, region.columns, sums), meeting.k, meeting.packed);
   if (!tiles.last) return;
   tiles.first = false;
   tiles.blocks = 0;
@@ -196,11 +206,11 @@ void multiply(const GemmArgs& args, const PanelPlan& plan, const Meeting& meetin
               const GemmSplit* next) {
   const Panels &own = meeting.own, &shared = meeting.shared;
   const auto fits = [&](index_t i) { return can_multiply(*own.largest, shared.largest[i]); };
-  Range rows, columns;
   for (index_t i = 0, end; i < shared.count; i = end) {
     for (end = i; end < shared.count && fits(end);) ++end;
     if (end > i) {
-      const GemmTiles tiles = tiles_of(args, plan, meeting, i, end - i, &rows, &columns);
+      const Region region = region_of(args, plan, meeting, i, end - i);
+      const GemmTiles tiles = tiles_of(args, plan, meeting, i, region);
       kernels().gemm_tiles_f32(tiles, next);
       next = nullptr;
     } else {
@@ -209,7 +219,7 @@ void multiply(const GemmArgs& args, const PanelPlan& plan, const Meeting& meetin
   }
   if (next != nullptr) kernels().gemm_split_f32(*next);
   if (meeting.k.end < args.k()) return;
-  tiles_of(args, plan, meeting, 0, shared.count, &rows, &columns);
+  const auto [rows, columns] = region_of(args, plan, meeting, 0, shared.count);
   finish_activation(args, rows.begin, rows.size(), columns.begin, columns.size());
 }
 
@@ -217,7 +227,7 @@ void multiply(const GemmArgs& args, const PanelPlan& plan, const Meeting& meetin
 struct Workplace {
   Panels own[2];  // in turns
   Panels shared;
-  float *sums, *packed;
+  float *sums, *packed;  // sums: null if none has to wait
 };
 
 // Some own panels by all that are shared now.
@@ -230,7 +240,6 @@ void multiply_panels(const GemmArgs& args, const PanelPlan& plan, const Workplac
     panels.first = panel;
     return split_of(args, plan, panels, panel, k);
   };
-  const bool sums_wait = args.k() > plan.steps;
   kernels().gemm_split_f32(split_own(own.begin, steps_from(0)));
   for (index_t p = 0; p < args.k(); p += plan.steps) {
     Meeting meeting{{}, place.shared, steps_from(p), nullptr, place.packed};
@@ -242,7 +251,7 @@ void multiply_panels(const GemmArgs& args, const PanelPlan& plan, const Workplac
       meeting.own = place.own[turn];
       meeting.own.first = panel;
       const index_t pieces = (panel - own.begin) * place.shared.count;
-      if (sums_wait) meeting.sums = place.sums + pieces * kPieceSums;
+      if (place.sums != nullptr) meeting.sums = place.sums + pieces * kPieceSums;
       turn ^= 1;
       GemmSplit next;
       const bool here = panel + 1 < own.end, later = meeting.k.end < args.k();
@@ -274,7 +283,7 @@ void multiply_block(const GemmArgs& args, const PanelPlan& plan, Range a_panels,
   float* const largest = place.packed + kPieceFloats;
   place.shared = {!own_a, 0, 0, largest + round_up(most_shared, kRowPad),
                   reinterpret_cast<std::int32_t*>(largest)};
-  place.sums = place.shared.parts + most_shared * size;
+  place.sums = sums_wait ? place.shared.parts + most_shared * size : nullptr;
   kernels().gemm_begin_tiles(plan.tile_rows);
   for (Range own{owned.begin, owned.begin}; own.end < owned.end; own.begin = own.end) {
     own.end = std::min(own.begin + most_owned, owned.end);

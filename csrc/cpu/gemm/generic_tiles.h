@@ -272,15 +272,7 @@ void gemm_begin_tiles(index_t tile_rows) { Tiles::begin(tile_rows); }
 
 void gemm_end_tiles() { Tiles::end(); }
 
-void gemm_split_f32(const GemmSplit& split) {
-  Magnitudes seen;
-  for (index_t block = 0; block * kTileSteps < split.k; ++block) {
-    for (index_t tile = 0; tile * split.width < split.count; ++tile) {
-      split_tile(split, block, tile, 0, seen);
-    }
-  }
-  *split.largest = seen.result();
-}
+void gemm_split_f32(const GemmSplit& split) { Splitter(&split).finish(); }
 
 void gemm_tiles_f32(const GemmTiles& t, const GemmSplit* next) {
   alignas(64) float these_sums[kPieceSums];

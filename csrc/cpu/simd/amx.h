@@ -34,17 +34,11 @@ class Tiles {
   }
   template <int kTile>
   void load(const std::uint16_t* from) {
-    __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2"
-                     :
-                     : "r"(from), "r"(index_t{64}), "i"(kTile)
-                     : "memory");
+    load_rows<kTile>(from, 64);
   }
   template <int kTile>
   void load_sums(const float* from, index_t stride) {
-    __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2"
-                     :
-                     : "r"(from), "r"(stride * index_t{4}), "i"(kTile)
-                     : "memory");
+    load_rows<kTile>(from, stride * 4);
   }
   template <int kTile>
   void store(float* to, index_t stride) {
@@ -64,6 +58,14 @@ class Tiles {
   }
 
  private:
+  template <int kTile>
+  void load_rows(const void* from, index_t bytes) {
+    __asm__ volatile("tileloadd (%0,%1,1), %%tmm%c2"
+                     :
+                     : "r"(from), "r"(bytes), "i"(kTile)
+                     : "memory");
+  }
+
   alignas(64) std::uint8_t unused_[1024];
 };
 
