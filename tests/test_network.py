@@ -292,6 +292,29 @@ def test_a_layer_used_twice_shares_its_weights(rng):
     _train_alike(rng, describe, "sgd", SGD)
 
 
+@pytest.mark.parametrize("threads", [1, 2], indirect=True)
+def test_what_decays_ends_at_zero(isa, rng, threads):
+    """Rounded to the nearest, 0.9 times the smallest subnormal number is that number again."""
+    width = 300  # enough weights for two threads to update
+
+    def describe(graph):
+        graph.add_output(_dense(graph, graph.add_input(width), "a", width, OUTPUTS))
+
+    ours, _, _ = _pair(rng, describe)
+    x = rng.standard_normal((16, width)).astype(np.float32)
+    y = rng.standard_normal((16, OUTPUTS)).astype(np.float32)
+    ours.compile("mean_squared_error", {}, [], "rmsprop", RMSPROP)
+    ours.train([x], [y], None, None, 0, 1, 16, 1.0)
+    velocity = ours.slot("velocity", 0)
+    assert velocity.all()
+    x[:, ::2] = 0.0
+    for _ in range(1200):
+        ours.train([x], [y], None, None, 0, 1, 16, 1.0)
+    assert not velocity[::2].any()
+    # The caller's own arithmetic is as it was.
+    assert np.float32(1e-40) / np.float32(2.0) > 0.0
+
+
 def test_no_seconds_are_one_batch(rng):
     ours, _, _ = _pair(rng, _deep, "linear")
     *data, _ = _rows(rng, "mean_squared_error", 40)

@@ -9,6 +9,7 @@
 #include <chrono>
 
 #include "csrc/core/check.h"
+#include "csrc/core/subnormals.h"
 
 namespace fastdnn::program {
 namespace {
@@ -102,6 +103,7 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
   // step, all look after its barriers.
   std::atomic<bool> last[2] = {false, false};
   pool.run(threads, [&](Team& team) {
+    const SubnormalsAreZero here;
     Context context{Device::kCpu, &team, nullptr};
     for (index_t step = 0; step < batches; ++step) {
       const index_t begin = slice.first + step * size;

@@ -48,6 +48,7 @@ class Network {
   std::shared_ptr<std::vector<ParameterArena>> slots() const { return slots_; }
 
   // Runs steps and returns how many; adds to totals (see Totals). The feed must fit the graph.
+  // Subnormal numbers count as zero.
   index_t run(Mode mode, const Feed& feed, const Slice& slice, Totals* totals);
 
  private:

@@ -16,6 +16,8 @@ class TorchTrainer:
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
         torch = import_peer("torch", "torch")
         torch.set_num_threads(threads)
+        # What an optimizer averages for dead units decays to subnormal numbers, which are slow.
+        torch.set_flush_denormal(True)
         nn = torch.nn
         layers, self._linear = [], []
         for place, kernel in enumerate(data.kernels):
