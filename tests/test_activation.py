@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from every_float import distinct_results_for_every_float
 from guarded import Guarded
 from reference.activation import DEFAULT_ALPHA, FORWARD, KINKS
 from reference.math import assert_within_ulp, ulp_errors
@@ -71,21 +72,8 @@ def test_forward_sampled(isa, rng, name):
 @every_name
 def test_forward_for_every_float(name):
     """All 2**32 inputs at every level."""
-    levels, before = _core.supported_isa_levels(), _core.isa_level()
-    chunk = 2**16  # stays in the cache
-    try:
-        for start in range(0, 2**32, chunk):
-            x = np.arange(start, start + chunk, dtype=np.uint32).view(np.float32)
-            results = []
-            for level in levels:
-                _core.testing.set_isa_level(level)
-                y = ops.activation(x, name)
-                # Levels mostly agree to the bit; the oracle is the slow part.
-                if not results or y.tobytes() != results[-1].tobytes():
-                    assert_accurate(name, x, y)
-                results.append(y)
-    finally:
-        _core.testing.set_isa_level(before)
+    for x, y in distinct_results_for_every_float(lambda x: ops.activation(x, name)):
+        assert_accurate(name, x, y)
 
 
 @every_name
