@@ -4,9 +4,10 @@ from every_float import distinct_results_for_every_float
 from guarded import Guarded
 from reference.activation import DEFAULT_ALPHA, FORWARD, KINKS
 from reference.math import assert_within_ulp, ulp_errors
+from reference.network import ACTIVATIONS
 from shapes import LENGTHS, MATRICES
 
-from fastdnn import _core, ops
+from fastdnn import _core, activations, ops
 
 # Marks which kernels a module tests; tests/test_registry.py asks that none is missing.
 KERNELS = ["activation_f32", "activation_backward_f32"]
@@ -57,6 +58,16 @@ def test_forward(isa, rng, name, shape):
     ops.activation(x, name, out=y.array)
     y.check()
     assert_accurate(name, x, y.array)
+
+
+def test_every_table_knows_every_activation():
+    with pytest.raises(ValueError, match="expected one of") as error:
+        ops.activation(np.zeros((1, 1), np.float32), "nonsense")
+    names = set(str(error.value).partition("expected one of ")[2].split(", "))
+    assert names == set(FORWARD)
+    assert names == {*ACTIVATIONS, "gelu_tanh"}  # the function gelu has a parameter for it
+    assert {*names, "softmax"} == {*activations.NAMES, "gelu_tanh"}
+    assert all(f"| `{name}`" in ops.activation.__doc__ for name in names)
 
 
 @every_name

@@ -300,6 +300,7 @@ def test_what_decays_ends_at_zero(isa, rng, threads):
     def describe(graph):
         graph.add_output(_dense(graph, graph.add_input(width), "a", width, OUTPUTS))
 
+    halved = np.float32(1e-40) / np.float32(2.0)
     ours, _, _ = _pair(rng, describe)
     x = rng.standard_normal((16, width)).astype(np.float32)
     y = rng.standard_normal((16, OUTPUTS)).astype(np.float32)
@@ -312,7 +313,7 @@ def test_what_decays_ends_at_zero(isa, rng, threads):
         ours.train([x], [y], None, None, 0, 1, 16, 1.0)
     assert not velocity[::2].any()
     # The caller's own arithmetic is as it was.
-    assert np.float32(1e-40) / np.float32(2.0) > 0.0
+    assert np.float32(1e-40) / np.float32(2.0) == halved
 
 
 def test_no_seconds_are_one_batch(rng):

@@ -375,3 +375,8 @@ def test_set_weights_refuses_what_float32_cannot_hold():
         model.set_weights([np.zeros((4, 3)), np.ma.masked_array(np.zeros(3), True)])
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def test_one_layer_is_no_list_of_layers():
+    with pytest.raises(ValueError, match="received one Dense; expected a list"):
+        fd.Sequential(layers.Dense(3))

@@ -53,7 +53,7 @@ build() {
   cmake --install build/dev --prefix python >/dev/null
 }
 
-run_tests() { PYTHONPATH=python python -m pytest "$@"; }
+run_tests() { PYTHONPATH=$PWD/python python -m pytest "$@"; }
 
 lint() {
   ruff check

@@ -222,7 +222,10 @@ def _unpack(where: str, content: bytes) -> tuple[dict[str, Array], dict[str, Any
         size = int.from_bytes(content[:8], "little")
         metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
     except (SafetensorError, ValueError, KeyError) as error:
-        raise ValueError(f"[{where}] the file is no valid safetensors file: {error}") from error
+        raise ValueError(
+            f"[{where}] the file is no valid safetensors file ({error}); expected one that save() "
+            "wrote: this one is of another kind, or was cut short"
+        ) from error
     version = metadata.get("format_version", "1")
     if not version.isdecimal() or int(version) > FORMAT_VERSION:
         raise ValueError(

@@ -60,7 +60,7 @@ FORWARD = {
 # Keras 3's defaults.
 DEFAULT_ALPHA = {"leaky_relu": 0.2, "elu": 1.0}
 
-# Where the derivative jumps; central differences across them mean nothing.
+# Where the first or second derivative jumps; central differences across them mean nothing.
 KINKS = {
     "relu": (0,),
     "leaky_relu": (0,),
@@ -69,4 +69,5 @@ KINKS = {
     "hard_sigmoid": (-3, 3),
     "hard_tanh": (-1, 1),
     "relu6": (0, 6),
+    "softsign": (0,),
 }

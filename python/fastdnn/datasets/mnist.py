@@ -70,6 +70,8 @@ class ImageDataset:
         except OSError as error:
             own = data_folder()
             searched = f"{own / self.folder}, {own} and " if own is not None else ""
+            if own is not None and not own.is_dir():
+                searched = f"FASTDNN_DATA={own}, which is no folder, and "
             names = ", ".join(f"{file.name}.gz" for file in self.files)
             raise OSError(
                 f"[{self.loader}] {file.name}.gz is not in {searched}{path.parent}, and could not "

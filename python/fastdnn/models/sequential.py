@@ -43,6 +43,11 @@ class Sequential(Model):
     ) -> None:
         super().__init__(name)
         self._input: Input | None = None
+        if isinstance(layers, Layer | Input):
+            raise ValueError(
+                f"[Sequential] layers: received one {type(layers).__name__}; expected a list; put "
+                "brackets around it"
+            )
         try:
             for layer in layers or ():
                 self._append(layer)

@@ -1,5 +1,7 @@
 """Training with PyTorch in eager mode."""
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -14,10 +16,8 @@ class TorchTrainer:
     passes = 1
 
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
-        torch = import_peer("torch", "torch")
+        torch = self._torch = import_peer("torch", "torch")
         torch.set_num_threads(threads)
-        # What an optimizer averages for dead units decays to subnormal numbers, which are slow.
-        torch.set_flush_denormal(True)
         nn = torch.nn
         layers, self._linear = [], []
         for place, kernel in enumerate(data.kernels):
@@ -46,8 +46,18 @@ class TorchTrainer:
 
     def run(self) -> None:
         """Train on every batch."""
-        for x, labels in self._batches:
-            self._step(x, labels)
+        with self._without_subnormals():
+            for x, labels in self._batches:
+                self._step(x, labels)
+
+    @contextlib.contextmanager
+    def _without_subnormals(self) -> Iterator[None]:
+        """Take them for zero, as fastdnn does: optimizers' averages end there, and are slow."""
+        self._torch.set_flush_denormal(True)
+        try:
+            yield
+        finally:
+            self._torch.set_flush_denormal(False)
 
     def _step(self, x: Any, labels: Any) -> tuple[Any, Any]:
         """Train on a batch and return the loss and the logits."""
@@ -76,16 +86,16 @@ class TorchFitTrainer(TorchTrainer):
 
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
         super().__init__(workload, data, threads)
-        self._torch = import_peer("torch", "torch")
         self._x, self._labels = map(self._torch.cat, zip(*self._batches, strict=True))
         self._size = workload.batch_size
 
     def run(self) -> None:
         """Train an epoch on shuffled rows."""
         total, right = self._torch.zeros(()), self._torch.zeros((), dtype=self._torch.int64)
-        for rows in self._torch.randperm(len(self._x)).split(self._size):
-            x, labels = self._x[rows], self._labels[rows]
-            loss, logits = self._step(x, labels)
-            total += loss.detach() * len(rows)
-            right += (logits.argmax(1) == labels).sum()
+        with self._without_subnormals():
+            for rows in self._torch.randperm(len(self._x)).split(self._size):
+                x, labels = self._x[rows], self._labels[rows]
+                loss, logits = self._step(x, labels)
+                total += loss.detach() * len(rows)
+                right += (logits.argmax(1) == labels).sum()
         self.loss, self.accuracy = total.item() / len(self._x), right.item() / len(self._x)
