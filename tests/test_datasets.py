@@ -2,6 +2,7 @@ import functools
 import gzip
 import hashlib
 import http.server
+import importlib.util
 import socket
 import struct
 import subprocess
@@ -15,6 +16,10 @@ from fastdnn import datasets
 from fastdnn.datasets import mnist
 from fastdnn.datasets.download import content_sha256, fetch
 from fastdnn.datasets.folders import cache_folder, data_folder
+
+needs_scipy = pytest.mark.skipif(
+    importlib.util.find_spec("scipy") is None, reason="scipy, whose matrices these are, is missing"
+)
 
 
 def idx(array):
@@ -357,3 +362,67 @@ class TestImport:
         )
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+
+def imdb(folder, **changes):
+    """Two reviews to train on, "0 2 2 1" and "3", and an empty one to test on."""
+    arrays = {
+        "x_train_words": np.array([0, 2, 2, 1, 3], np.uint16),
+        "x_train_offsets": np.array([0, 4, 5]),
+        "y_train": np.array([1, 0], np.uint8),
+        "x_test_words": np.array([], np.uint16),
+        "x_test_offsets": np.array([0, 0]),
+        "y_test": np.array([1], np.uint8),
+    } | changes
+    (folder / "imdb").mkdir(parents=True)
+    np.savez(folder / "imdb" / "imdb.npz", **{k: v for k, v in arrays.items() if v is not None})
+
+
+@needs_scipy
+@pytest.mark.parametrize("place", [0, 1])
+def test_imdb_is_multi_hot(folders, place):
+    imdb(folders[place])
+    (x, y), (x_test, y_test) = datasets.load_imdb(3)
+    np.testing.assert_array_equal(x.toarray(), [[1, 1, 1], [0, 0, 0]])
+    np.testing.assert_array_equal(x_test.toarray(), [[0, 0, 0]])
+    assert (y.tolist(), y_test.tolist()) == ([1, 0], [1])
+    assert x.has_canonical_format
+    assert x.dtype == np.float32
+    assert datasets.load_imdb(10)[0][0].toarray().sum() == 4
+
+
+@needs_scipy
+def test_imdb_that_is_nowhere(folders):
+    with pytest.raises(FileNotFoundError, match=r"not in .*own.*imdb nor in .*cache.*imdb; put it"):
+        datasets.load_imdb()
+
+
+@needs_scipy
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"y_test": None}, "damaged or not the IMDB reviews .*y_test"),
+        ({"y_train": np.zeros(3, np.uint8)}, "5 words, 3 offsets and 3 labels that do not belong"),
+        ({"x_train_offsets": np.array([0, 5, 4])}, "do not belong together"),
+        ({"x_train_offsets": np.array([0, 4, 9])}, "do not belong together"),
+    ],
+)
+def test_damaged_imdb(folders, changes, words):
+    imdb(folders[0], **changes)
+    with pytest.raises(ValueError, match=words):
+        datasets.load_imdb()
+
+
+@needs_scipy
+def test_truncated_imdb(folders):
+    imdb(folders[0])
+    path = folders[0] / "imdb" / "imdb.npz"
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(ValueError, match="damaged or not the IMDB reviews"):
+        datasets.load_imdb()
+
+
+@needs_scipy
+def test_imdb_without_words(folders):
+    with pytest.raises(ValueError, match="num_words=0; expected at least 1"):
+        datasets.load_imdb(0)

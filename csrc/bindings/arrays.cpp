@@ -27,4 +27,41 @@ void check_same_or_apart(const char* op, const py::array& out,
   }
 }
 
+CsrView csr(const char* op, const py::array& indptr, const py::array& indices,
+            const py::array& data, index_t cols) {
+  check_layout<std::int64_t>(op, "indptr", indptr);
+  check_layout<std::int32_t>(op, "indices", indices);
+  check(indptr.ndim() == 1 && indptr.shape(0) >= 1, op, "indptr: received a ", describe(indptr),
+        "; expected shape (rows + 1,)");
+  check(indices.ndim() == 1, op, "indices: received a ", describe(indices),
+        "; expected one dimension");
+  CsrView x;
+  x.offsets = static_cast<const std::int64_t*>(indptr.data());
+  x.columns = static_cast<const std::int32_t*>(indices.data());
+  x.size = indices.shape(0);
+  x.values = vector(op, "data", data, x.size).data;
+  x.rows = indptr.shape(0) - 1;
+  x.cols = cols;
+  check(x.offsets[0] == 0 && x.offsets[x.rows] == x.size, op, "indptr: received ", x.offsets[0],
+        " at its start and ", x.offsets[x.rows], " at its end; expected 0 and ", x.size,
+        ", the number of indices");
+  for (index_t i = 0; i < x.rows; ++i) {
+    check(x.offsets[i] <= x.offsets[i + 1], op, "indptr: received ", x.offsets[i + 1], " after ",
+          x.offsets[i], "; expected numbers that never fall");
+  }
+  return x;
+}
+
+void check_columns(const char* op, const CsrView& x) {
+  for (index_t i = 0; i < x.rows; ++i) {
+    index_t before = -1;
+    for (index_t k = x.offsets[i]; k < x.offsets[i + 1]; ++k) {
+      check(x.columns[k] > before && x.columns[k] < x.cols, op, "indices: received ", x.columns[k],
+            " in row ", i, "; expected ascending numbers below ", x.cols,
+            "; in scipy use sum_duplicates()");
+      before = x.columns[k];
+    }
+  }
+}
+
 }  // namespace fastdnn::bindings

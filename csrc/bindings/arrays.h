@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "csrc/core/check.h"
+#include "csrc/core/csr_view.h"
 #include "csrc/core/tensor_view.h"
 
 namespace fastdnn::bindings {
@@ -65,6 +66,13 @@ Matrix<const T> vector(const char* op, const char* name, const py::array& array,
         "; expected shape ", shape_text({length}));
   return {static_cast<const T*>(array.data()), 1, length, length};
 }
+
+// Three arrays as scipy's CSR matrices have them, with so many columns. Their offsets are checked;
+// columns that are out of range or order give wrong sums, but touch nothing else.
+CsrView csr(const char* op, const py::array& indptr, const py::array& indices,
+            const py::array& data, index_t cols);
+// Throws unless the columns of every row are in range and ascend.
+void check_columns(const char* op, const CsrView& x);
 
 // An array of any number of dimensions as a matrix of (all but the last, the last).
 template <typename T = float>

@@ -41,14 +41,45 @@ Source source(const char* name, const py::array& array, index_t width, index_t r
   return {static_cast<const float*>(array.data()), nullptr, width};
 }
 
-void add_inputs(Feed& feed, const Graph& graph, const std::vector<py::array>& inputs) {
+// An input: a matrix, or what has indptr, indices and data as a matrix of scipy in CSR form.
+using Input = py::object;
+
+// A feed and the arrays that it points into.
+struct KeptFeed : Feed {
+  std::vector<py::array> kept;
+
+  const py::array& keep(const py::object& object) {
+    check(py::isinstance<py::array>(object), "network", "input: expected NumPy arrays");
+    return kept.emplace_back(py::reinterpret_borrow<py::array>(object));
+  }
+};
+
+Source sparse_source(KeptFeed& feed, const Input& input, index_t width) {
+  Source source{nullptr, nullptr, width};
+  const py::array indptr = feed.keep(input.attr("indptr"));
+  const py::array indices = feed.keep(input.attr("indices"));
+  source.sparse = csr("network", indptr, indices, feed.keep(input.attr("data")), width);
+  return source;
+}
+
+void add_inputs(KeptFeed& feed, const Graph& graph, const std::vector<Input>& inputs) {
   check(inputs.size() == graph.inputs().size(), "network", "received ", inputs.size(),
         " inputs; expected ", graph.inputs().size());
-  check(inputs[0].ndim() == 2, "network", "input: received a ", describe(inputs[0]),
-        "; expected two dimensions");
-  feed.rows = inputs[0].shape(0);
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    feed.inputs.push_back(source("input", inputs[i], graph.width(graph.inputs()[i]), feed.rows));
+    const index_t width = graph.width(graph.inputs()[i]);
+    if (py::hasattr(inputs[i], "indptr")) {
+      feed.inputs.push_back(sparse_source(feed, inputs[i], width));
+      const index_t rows = feed.inputs.back().sparse.rows;
+      if (i == 0) feed.rows = rows;
+      check(rows == feed.rows, "network", "input: received ", rows, " sparse rows; expected ",
+            feed.rows);
+      continue;
+    }
+    const py::array& array = feed.keep(inputs[i]);
+    check(array.ndim() == 2, "network", "input: received a ", describe(array),
+          "; expected two dimensions");
+    if (i == 0) feed.rows = array.shape(0);
+    feed.inputs.push_back(source("input", array, width, feed.rows));
   }
 }
 
@@ -110,13 +141,13 @@ std::unique_lock<std::mutex> lock(Network& network) {
 
 using Result = std::pair<index_t, py::array_t<double>>;
 
-Result run_scored(Network& network, Mode mode, const std::vector<py::array>& inputs,
+Result run_scored(Network& network, Mode mode, const std::vector<Input>& inputs,
                   const std::vector<py::array>& targets,
                   const std::optional<py::array>& sample_weight,
                   const std::optional<py::array>& order, const Slice& slice) {
   const auto locked = lock(network);
   check(network.compiled(), "network", "expected compile() before training or evaluation");
-  Feed feed;
+  KeptFeed feed;
   add_inputs(feed, network.graph(), inputs);
   add_order(feed, order, slice);
   add_targets(feed, network, targets, slice);
@@ -131,10 +162,10 @@ Result run_scored(Network& network, Mode mode, const std::vector<py::array>& inp
   return {done, py::array_t<double>(static_cast<py::ssize_t>(totals.size()), totals.data())};
 }
 
-index_t predict(Network& network, const std::vector<py::array>& inputs,
-                std::vector<py::array> outputs, const Slice& slice) {
+index_t predict(Network& network, const std::vector<Input>& inputs, std::vector<py::array> outputs,
+                const Slice& slice) {
   const auto locked = lock(network);
-  Feed feed;
+  KeptFeed feed;
   add_inputs(feed, network.graph(), inputs);
   const auto& tensors = network.graph().outputs();
   check(outputs.size() == tensors.size(), "network", "received ", outputs.size(),
@@ -262,10 +293,9 @@ void register_program(py::module_& m) {
                     })
       .def(
           "train",
-          [](Network& n, const std::vector<py::array>& inputs,
-             const std::vector<py::array>& targets, const std::optional<py::array>& sample_weight,
-             const std::optional<py::array>& order, index_t first, index_t batches,
-             index_t batch_size, double max_seconds, bool update) {
+          [](Network& n, const std::vector<Input>& inputs, const std::vector<py::array>& targets,
+             const std::optional<py::array>& sample_weight, const std::optional<py::array>& order,
+             index_t first, index_t batches, index_t batch_size, double max_seconds, bool update) {
             return run_scored(n, update ? Mode::kTrain : Mode::kGradients, inputs, targets,
                               sample_weight, order,
                               make_slice(first, batches, batch_size, max_seconds));
@@ -274,9 +304,9 @@ void register_program(py::module_& m) {
           arg("batches"), arg("batch_size"), arg("max_seconds"), arg("update") = true)
       .def(
           "evaluate",
-          [](Network& n, const std::vector<py::array>& inputs,
-             const std::vector<py::array>& targets, const std::optional<py::array>& sample_weight,
-             index_t first, index_t batches, index_t batch_size, double max_seconds) {
+          [](Network& n, const std::vector<Input>& inputs, const std::vector<py::array>& targets,
+             const std::optional<py::array>& sample_weight, index_t first, index_t batches,
+             index_t batch_size, double max_seconds) {
             return run_scored(n, Mode::kEvaluate, inputs, targets, sample_weight, std::nullopt,
                               make_slice(first, batches, batch_size, max_seconds));
           },
@@ -284,9 +314,8 @@ void register_program(py::module_& m) {
           arg("batch_size"), arg("max_seconds"))
       .def(
           "predict",
-          [](Network& n, const std::vector<py::array>& inputs,
-             const std::vector<py::array>& outputs, index_t first, index_t batches,
-             index_t batch_size, double max_seconds) {
+          [](Network& n, const std::vector<Input>& inputs, const std::vector<py::array>& outputs,
+             index_t first, index_t batches, index_t batch_size, double max_seconds) {
             return predict(n, inputs, outputs, make_slice(first, batches, batch_size, max_seconds));
           },
           arg("inputs"), arg("outputs"), arg("first"), arg("batches"), arg("batch_size"),

@@ -19,6 +19,7 @@
 #include "csrc/cpu/random/random.h"
 #include "csrc/cpu/reduction/reduction.h"
 #include "csrc/cpu/softmax/softmax.h"
+#include "csrc/cpu/sparse/sparse.h"
 
 namespace fastdnn::cpu {
 

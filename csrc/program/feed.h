@@ -6,16 +6,19 @@
 #include <cstdint>
 #include <vector>
 
+#include "csrc/core/csr_view.h"
 #include "csrc/core/tensor_view.h"
 #include "csrc/core/thread_pool.h"
 
 namespace fastdnn::program {
 
-// A data set's matrix of float32, or of bytes that stand for value / 255. Rows are contiguous.
+// A data set's matrix: of float32, or of bytes that stand for value / 255, whose rows are
+// contiguous; or sparse.
 struct Source {
   const float* floats = nullptr;
   const std::uint8_t* bytes = nullptr;
   index_t width = 0;
+  CsrView sparse = {};
 };
 
 struct Feed {

@@ -4,12 +4,13 @@
 #include <algorithm>
 #include <memory>
 
+#include "csrc/core/check.h"
 #include "csrc/program/lowering.h"
 
 namespace fastdnn::program {
 
 Lowering::Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage, Mode mode,
-                   LoweredProgram& out)
+                   const std::vector<bool>& sparse, LoweredProgram& out)
     : graph_(graph), spec_(spec), storage_(storage), mode_(mode), out_(out) {
   find_live_nodes();
   const auto tensors = static_cast<std::size_t>(graph.tensor_count());
@@ -18,6 +19,7 @@ Lowering::Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage
   through_activation_.resize(tensors);
   needs_gradient_.resize(tensors);
   fused_activation_.resize(tensors, nullptr);
+  sparse_inputs_.resize(tensors);
   for (std::size_t i = 0; i < graph.parameters().size(); ++i) {
     weight_resources_.push_back(program().new_resource());
     gradient_resources_.push_back(program().new_resource());
@@ -26,6 +28,9 @@ Lowering::Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage
   }
   scratch_ = program().new_resource();
   totals_ = program().new_resource();
+  for (std::size_t i = 0; i < sparse.size(); ++i) {
+    if (sparse[i]) plan_sparse_input(i);
+  }
 }
 
 void Lowering::run() {
@@ -72,11 +77,37 @@ Use Lowering::gathered(const Buffer& to) {
 
 void Lowering::gather_input(std::size_t i) {
   const TensorId input = graph_.inputs()[i];
+  if (sparse_input(input) != nullptr) return gather_row_numbers(input);
   const Buffer to = value(input) = new_buffer(graph_.width(input));
   add_cost(graph_.width(input));
   LoweredProgram* out = &out_;
   program().append({}, {gathered(to)}, [=](const StepState& state, Context& context) {
     gather_rows(*out->feed, out->feed->inputs[i], state.begin, to.of(state.rows), *context.team);
+  });
+}
+
+void Lowering::plan_sparse_input(std::size_t i) {
+  const TensorId input = graph_.inputs()[i];
+  for (const Node* node : live_) {
+    check(node->input != input || as<Dense>(node->operation), "network",
+          "received sparse rows for a model whose first layer is not Dense; expected Dense, or "
+          "rows as x.toarray() makes them");
+  }
+  const auto& outputs = graph_.outputs();
+  check(std::find(outputs.begin(), outputs.end(), input) == outputs.end(), "network",
+        "received sparse rows for a model without layers; expected a dense array");
+  sparse_inputs_[static_cast<std::size_t>(input)] =
+      std::make_shared<SparseInput>(SparseInput{i, std::vector<std::int64_t>(out_.capacity)});
+}
+
+void Lowering::gather_row_numbers(TensorId input) {
+  const auto sparse = sparse_input(input);
+  value(input) = {{nullptr, out_.capacity, graph_.width(input), 0}, program().new_resource()};
+  LoweredProgram* out = &out_;
+  append_by_rows({}, {value(input).own_rows()}, [=](const StepState& state, const Own& own) {
+    for (index_t row = own.rows.begin; row < own.rows.end; ++row) {
+      sparse->rows[static_cast<std::size_t>(row)] = out->feed->row(state.begin + row);
+    }
   });
 }
 
@@ -117,10 +148,11 @@ void LoweredProgram::prepare(int threads) {
 }
 
 std::unique_ptr<LoweredProgram> lower(const Graph& graph, const TrainingSpec& spec, Storage storage,
-                                      Mode mode, index_t capacity) {
+                                      Mode mode, index_t capacity,
+                                      const std::vector<bool>& sparse) {
   auto out = std::make_unique<LoweredProgram>();
   out->capacity = capacity;
-  Lowering(graph, spec, storage, mode, *out).run();
+  Lowering(graph, spec, storage, mode, sparse, *out).run();
   return out;
 }
 

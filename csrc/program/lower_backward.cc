@@ -8,6 +8,7 @@
 #include "csrc/ops/dropout.h"
 #include "csrc/ops/reduction.h"
 #include "csrc/ops/softmax.h"
+#include "csrc/ops/sparse.h"
 #include "csrc/program/lowering.h"
 
 namespace fastdnn::program {
@@ -189,6 +190,7 @@ void Lowering::lower_input_gradient(const Node& node, const Dense& dense, const 
 }
 
 void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const Buffer& dz) {
+  if (sparse_input(node.input) != nullptr) return lower_sparse_kernel_gradient(node, dense, dz);
   const Buffer x = value(node.input);
   const OptimizerConfig& optimizer = spec_.optimizer;
   const bool straight = mode_ == Mode::kTrain && optimizer.kind == Optimizer::kSgd &&
@@ -212,6 +214,25 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
                    if (straight) a.alpha = -state.optimizer.learning_rate;
                  });
   if (!straight) finish_gradient(dense.kernel);
+}
+
+void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense,
+                                            const Buffer& dz) {
+  CsrDenseBackwardArgs args;
+  args.dkernel = storage_.gradients->view(dense.kernel);
+  args.accumulate = start_gradient(dense.kernel);
+  out_.microseconds += sparse_cost(dz.view.cols);
+  LoweredProgram* out = &out_;
+  const auto sparse = sparse_input(node.input);
+  program().append({value(node.input).resource, dz.resource}, {gradient_of(dense.kernel)},
+                   [=](const StepState& state, Context& context) {
+                     CsrDenseBackwardArgs now = args;
+                     now.x = out->feed->inputs[sparse->place].sparse;
+                     now.rows = sparse->rows.data();
+                     now.dz = dz.of(state.rows);
+                     csr_dense_backward(now, context);
+                   });
+  finish_gradient(dense.kernel);
 }
 
 void Lowering::lower_bias_gradient(const Dense& dense, const Buffer& dz) {

@@ -6,6 +6,7 @@
 #include "csrc/ops/batch_norm.h"
 #include "csrc/ops/dropout.h"
 #include "csrc/ops/softmax.h"
+#include "csrc/ops/sparse.h"
 #include "csrc/program/lowering.h"
 
 namespace fastdnn::program {
@@ -67,6 +68,11 @@ void Lowering::forward(const Node& node, const Dense& dense) {
   fused_activation_[static_cast<std::size_t>(node.output)] = activation;
   const Buffer x = value(node.input), y = value(result) = new_buffer(graph_.width(result));
   if (activation != nullptr) value(node.output) = y;
+  if (sparse_input(node.input) != nullptr) {
+    return append_sparse_product(
+        node, dense, y,
+        activation != nullptr ? &std::get<Elementwise>(activation->operation) : nullptr);
+  }
   GemmArgs args;
   args.a = x.view;
   args.b = storage_.weights->view(dense.kernel);
@@ -85,6 +91,31 @@ void Lowering::forward(const Node& node, const Dense& dense) {
                    a.a = x.of(rows);
                    a.c = y.of(rows);
                  });
+}
+
+void Lowering::append_sparse_product(const Node& node, const Dense& dense, const Buffer& y,
+                                     const Elementwise* activation) {
+  CsrDenseArgs args;
+  args.kernel = storage_.weights->view(dense.kernel);
+  std::vector<Use> reads{value(node.input).own_rows(), weight(dense.kernel)};
+  if (dense.bias != kNone) {
+    args.bias = storage_.weights->flat(dense.bias);
+    reads.push_back(weight(dense.bias));
+  }
+  if (activation != nullptr) {
+    args.activation = activation->kind;
+    args.activation_alpha = activation->alpha;
+  }
+  out_.microseconds += sparse_cost(y.view.cols);
+  LoweredProgram* out = &out_;
+  const auto sparse = sparse_input(node.input);
+  append_by_rows(reads, {y.own_rows()}, [=](const StepState&, const Own& own) {
+    CsrDenseArgs now = args;
+    now.x = out->feed->inputs[sparse->place].sparse;
+    now.rows = sparse->rows.data() + own.rows.begin;
+    now.y = y.of(own.rows);
+    csr_dense(now, own.context);
+  });
 }
 
 void Lowering::forward(const Node& node, const Elementwise& activation) {

@@ -4,9 +4,11 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <utility>
 #include <vector>
 
+#include "csrc/ops/sparse.h"
 #include "csrc/program/lower.h"
 
 namespace fastdnn::program {
@@ -35,7 +37,7 @@ const T* as(const Variant& v) {
 class Lowering {
  public:
   Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage, Mode mode,
-           LoweredProgram& out);
+           const std::vector<bool>& sparse, LoweredProgram& out);
 
   void run();
 
@@ -72,6 +74,11 @@ class Lowering {
     out_.microseconds += 1e-3 * nanoseconds_per_element * static_cast<double>(cols * out_.capacity);
   }
 
+  // Sparse rows are taken to have so many numbers each.
+  double sparse_cost(index_t units) const {
+    return csr_dense_cost(100.0 * static_cast<double>(out_.capacity), units);
+  }
+
   // --- The part of the graph that an output depends on ---
 
   void find_live_nodes();
@@ -86,6 +93,17 @@ class Lowering {
   static Use gathered(const Buffer& to);
   void gather_input(std::size_t i);
   void scatter_output(std::size_t i);
+  // An input whose rows stay where they are: a step knows their numbers.
+  struct SparseInput {
+    std::size_t place;  // among the feed's inputs
+    std::vector<std::int64_t> rows;
+  };
+  // Null for any other tensor.
+  std::shared_ptr<SparseInput> sparse_input(TensorId t) const {
+    return sparse_inputs_[static_cast<std::size_t>(t)];
+  }
+  void plan_sparse_input(std::size_t i);
+  void gather_row_numbers(TensorId input);
 
   // --- Forward ---
 
@@ -102,6 +120,8 @@ class Lowering {
   const Node* activation_to_fuse(const Node& node) const;
   void forward(const Node& node);
   void forward(const Node& node, const Dense& dense);
+  void append_sparse_product(const Node& node, const Dense& dense, const Buffer& y,
+                             const Elementwise* activation);
   void forward(const Node& node, const Elementwise& activation);
   void forward(const Node& node, const Softmax&);
   void forward(const Node& node, const BatchNormalization& norm);
@@ -139,6 +159,7 @@ class Lowering {
   void lower_input_gradient(const Node& node, const Dense& dense, const Buffer& dz);
   // dW = x^T dz. Plain SGD goes straight into the weights, W -= lr x^T dz: no gradient is stored.
   void lower_kernel_gradient(const Node& node, const Dense& dense, const Buffer& dz);
+  void lower_sparse_kernel_gradient(const Node& node, const Dense& dense, const Buffer& dz);
   void lower_bias_gradient(const Dense& dense, const Buffer& dz);
   // Whether an earlier node has written part of this gradient already.
   bool start_gradient(ParameterId id);
@@ -156,6 +177,7 @@ class Lowering {
   std::vector<bool> needs_gradient_;
   std::vector<bool> through_activation_;       // the gradient is already that before the activation
   std::vector<const Node*> fused_activation_;  // of the product that made the tensor
+  std::vector<std::shared_ptr<SparseInput>> sparse_inputs_;
   std::vector<std::pair<TensorId, Buffer>> statistics_;  // of batch normalization, by output
   // By parameter.
   std::vector<Resource> weight_resources_, gradient_resources_;

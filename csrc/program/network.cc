@@ -75,12 +75,14 @@ void Network::set_iterations(std::int64_t value) {
   iterations_ = value;
 }
 
-LoweredProgram& Network::program(Mode mode, index_t capacity) {
-  const auto found = programs_.find({mode, capacity});
+LoweredProgram& Network::program(Mode mode, index_t capacity, const Feed& feed) {
+  std::vector<bool> sparse;
+  for (const Source& input : feed.inputs) sparse.push_back(!input.sparse.empty());
+  const auto found = programs_.find({mode, capacity, sparse});
   if (found != programs_.end()) return *found->second;
   if (programs_.size() >= kMostPrograms) programs_.clear();
-  auto made = lower(graph_, spec_, {&weights_, &gradients_, slots_.get()}, mode, capacity);
-  return *(programs_[{mode, capacity}] = std::move(made));
+  auto made = lower(graph_, spec_, {&weights_, &gradients_, slots_.get()}, mode, capacity, sparse);
+  return *(programs_[{mode, capacity, sparse}] = std::move(made));
 }
 
 index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* totals) {
@@ -89,7 +91,7 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
   const index_t batches = std::min(slice.batches, ceil_div(feed.rows - slice.first, size));
   // Few programs serve calls with ever different numbers of rows.
   const auto capacity = static_cast<index_t>(std::bit_ceil(static_cast<std::uint64_t>(size)));
-  LoweredProgram& lowered = program(mode, std::min(capacity, slice.batch_size));
+  LoweredProgram& lowered = program(mode, std::min(capacity, slice.batch_size), feed);
   lowered.feed = &feed;
   lowered.totals = totals;
   ThreadPool& pool = ThreadPool::instance();

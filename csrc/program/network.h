@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "csrc/program/lower.h"
@@ -52,7 +53,7 @@ class Network {
   index_t run(Mode mode, const Feed& feed, const Slice& slice, Totals* totals);
 
  private:
-  LoweredProgram& program(Mode mode, index_t capacity);
+  LoweredProgram& program(Mode mode, index_t capacity, const Feed& feed);
 
   const Graph graph_;
   ParameterArena weights_, gradients_;
@@ -66,7 +67,9 @@ class Network {
 
   std::unique_ptr<std::mutex> running_ = std::make_unique<std::mutex>();
   std::int64_t process_;  // that running_ belongs to
-  std::map<std::pair<Mode, index_t>, std::unique_ptr<LoweredProgram>> programs_;
+  // Mode, capacity, and which inputs are sparse.
+  using ProgramKey = std::tuple<Mode, index_t, std::vector<bool>>;
+  std::map<ProgramKey, std::unique_ptr<LoweredProgram>> programs_;
 };
 
 }  // namespace fastdnn::program

@@ -1,12 +1,12 @@
 """From what users have to what the native core takes, with errors in words.
 
-Inputs become C-contiguous float32 or uint8 of shape (rows, width), targets int32 (rows,) for
-integer labels or float32 (rows, width), sample weights float32 (rows,). Arrays that are
-already so are used as they are; others are converted once.
+Inputs become C-contiguous float32 or uint8 of shape (rows, width), or stay sparse rows; targets
+int32 (rows,) for integer labels or float32 (rows, width), sample weights float32 (rows,). Arrays
+that are already so are used as they are; others are converted once.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,14 @@ import numpy.typing as npt
 
 from fastdnn import ops
 from fastdnn.configuration import is_number
+from fastdnn.layers.dense import Dense
+from fastdnn.layers.flatten import Flatten
+from fastdnn.layers.layer import Layer
 from fastdnn.losses import Loss
+from fastdnn.models.sparse_rows import SparseRows, is_sparse, to_sparse_rows
 
 AnyArray = npt.NDArray[Any]
+Rows = AnyArray | SparseRows
 Shape = tuple[int, ...]
 
 _LARGEST = float(np.finfo(np.float32).max)
@@ -27,7 +32,7 @@ _LARGEST = float(np.finfo(np.float32).max)
 class Dataset:
     """Rows for training or evaluation, as the native core takes them."""
 
-    inputs: list[AnyArray]
+    inputs: list[Rows]
     targets: list[AnyArray]
     weight: npt.NDArray[np.float32] | None
 
@@ -43,6 +48,30 @@ class Dataset:
             [array[first:last] for array in self.targets],
             None if self.weight is None else self.weight[first:last],
         )
+
+
+def to_rows(where: str, x: Any, layers: Sequence[Layer], allow_empty: bool = False) -> Rows:
+    """Return the inputs in an array, or as sparse rows if they are a sparse matrix of scipy's.
+
+    Args:
+        where: what the caller was doing, for messages.
+        x: the inputs.
+        layers: the layers they go through.
+        allow_empty: whether there may be no rows.
+
+    Raises:
+        ValueError: if there are no numbers in it, or the first layer takes no sparse rows.
+    """
+    if not is_sparse(x):
+        return to_array(where, "x", x, allow_empty)
+    first = next((layer for layer in layers if not isinstance(layer, Flatten)), None)
+    if not isinstance(first, Dense):
+        name = "no layer" if first is None else type(first).__name__
+        raise ValueError(
+            f"[{where}] x: received a sparse matrix for a model with {name} at its start; expected "
+            "Dense there; use x.toarray()"
+        )
+    return to_sparse_rows(where, x, allow_empty)
 
 
 def to_array(where: str, name: str, value: Any, allow_empty: bool = False) -> AnyArray:
@@ -73,13 +102,21 @@ def to_array(where: str, name: str, value: Any, allow_empty: bool = False) -> An
             array = np.from_dlpack(value)
         else:
             array = np.asarray(value)
-        if array.dtype.kind == "O":
-            array = array.astype(np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(
             f"[{where}] {name}: received a {type(value).__name__} that is not an array of "
             f"numbers ({error}); expected rows of equal length"
         ) from None
+    if array.dtype.kind == "O":
+        try:
+            array = array.astype(np.float64)
+        except (TypeError, ValueError) as error:
+            column = _first_column_of_words(value)
+            raise ValueError(
+                f"[{where}] {name}: received {column or f'a {type(value).__name__}'} with entries "
+                f"that are no numbers ({error}); expected numbers and rows of equal length; encode "
+                "text and categories as numbers first, and fill gaps"
+            ) from None
     if array.dtype.kind not in "fiub":
         raise ValueError(
             f"[{where}] {name}: received an array of {array.dtype}; expected numbers; encode "
@@ -93,15 +130,35 @@ def to_array(where: str, name: str, value: Any, allow_empty: bool = False) -> An
     return array
 
 
-def to_inputs(where: str, x: AnyArray, shape: Shape, check_finite: bool = True) -> AnyArray:
-    """Return the input rows as (rows, width), float32 or uint8.
+def _first_column_of_words(frame: Any) -> str:
+    """Return the name of the first column of a data frame that holds no numbers, else ""."""
+    for name in getattr(frame, "columns", ()):
+        try:
+            np.asarray(frame[name].to_numpy(), np.float64)
+        except (TypeError, ValueError):
+            return f"the column {name!r}"
+    return ""
+
+
+def to_inputs(where: str, x: Rows, shape: Shape, check_finite: bool = True) -> Rows:
+    """Return the input rows as (rows, width), float32 or uint8, or as sparse rows.
 
     Args:
         where: what the caller was doing, for messages.
-        x: an array from `to_array`.
+        x: what `to_rows` returned.
         shape: the shape of a row that the model takes.
         check_finite: whether NaN and infinity are errors.
     """
+    if isinstance(x, SparseRows):
+        if x.shape[1:] != shape:
+            raise ValueError(_wrong_shape(where, x, shape))
+        if check_finite and (place := ops.first_nonfinite(x.data)) >= 0:
+            row = int(np.searchsorted(x.indptr, place, "right")) - 1
+            raise ValueError(
+                f"[{where}] x: received {x.data[place]} in row {row}, column {x.indices[place]}; "
+                "expected finite numbers that float32 can hold"
+            )
+        return x
     if x.ndim == 1 and shape == (1,):
         x = x[:, None]
     if x.shape[1:] != shape:
@@ -175,7 +232,7 @@ def to_sample_weight(
     return result
 
 
-def check_rows(where: str, x: AnyArray, y: AnyArray) -> None:
+def check_rows(where: str, x: Rows, y: AnyArray) -> None:
     """Raise a ValueError unless x and y have as many rows."""
     if len(x) != len(y):
         raise ValueError(
@@ -183,7 +240,7 @@ def check_rows(where: str, x: AnyArray, y: AnyArray) -> None:
         )
 
 
-def _wrong_shape(where: str, x: AnyArray, shape: Shape) -> str:
+def _wrong_shape(where: str, x: Rows, shape: Shape) -> str:
     expected = "(rows, " + ", ".join(map(str, shape)) + ")"
     message = f"[{where}] x: received shape {x.shape}; expected {expected}"
     if x.shape == shape:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from fastdnn import ops
 from fastdnn.callbacks import CallbackList
-from fastdnn.models.data import Dataset
+from fastdnn.models.data import Dataset, Rows
 from fastdnn.random import SHUFFLE_STREAM
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ def evaluate(network: Any, data: Dataset, batch_size: int, size: int, bar: Any =
 
 def predict(
     network: Any,
-    inputs: npt.NDArray[Any],
+    inputs: Rows,
     output: npt.NDArray[np.float32],
     batch_size: int,
     bar: Any = None,

@@ -18,7 +18,7 @@ from fastdnn.callbacks import (
     format_logs,
     progress_bar,
 )
-from fastdnn.layers.layer import Shape
+from fastdnn.layers.layer import Layer, Shape
 from fastdnn.models import data as datasets
 from fastdnn.models import loops
 from fastdnn.models.arguments import at_least, splits_at, time_limit, validates
@@ -48,6 +48,11 @@ class Trainer(ABC):
         self._passes = 0  # over training data, in the life of the model
 
     # What a model provides.
+    @property
+    @abstractmethod
+    def layers(self) -> list[Layer]:
+        """The layers, in order."""
+
     @abstractmethod
     def _build(self, shape: Shape) -> None:
         """Create the native network for rows of this shape."""
@@ -136,8 +141,9 @@ class Trainer(ABC):
         """Train.
 
         Args:
-            x: the inputs, (rows, ...): an array, a list or a data frame. uint8 is divided by
-                255 on the way in; other types become float32 once.
+            x: the inputs, (rows, ...): an array, a list, a data frame, or a sparse matrix of
+                scipy's, which stays sparse and needs `Dense` as the first layer. uint8 is divided
+                by 255 on the way in; other types become float32 once.
             y: the targets: integer labels (rows,) for the sparse loss, else (rows, outputs).
             batch_size: the rows of a step.
             epochs: the epoch to stop at; how many there are if `initial_epoch` is 0.
@@ -298,8 +304,8 @@ class Trainer(ABC):
         verbosity = chosen_verbosity(verbose)
         binding = self._current_binding()
         row = self._input_row or ()
-        array = datasets.to_array("predict", "x", x, allow_empty=True)
-        inputs = datasets.to_inputs("predict", array, row, check_finite=False)
+        rows = datasets.to_rows("predict", x, self.layers, allow_empty=True)
+        inputs = datasets.to_inputs("predict", rows, row, check_finite=False)
         output = np.empty((len(inputs), *self._output_row(row)), np.float32)
         if batch_size is None:
             batch_size = _LARGE_BATCH if len(inputs) > _SMALL_BATCH else _SMALL_BATCH
@@ -375,12 +381,12 @@ class Trainer(ABC):
                 f"[{where}] the model is not compiled; call compile(optimizer=..., loss=...) first"
             )
         loss = self._compiled.loss
-        inputs = datasets.to_array(where, "x", x)
+        inputs = datasets.to_rows(where, x, self.layers)
         targets = datasets.to_array(where, "y", y)
-        datasets.check_rows(where, inputs, targets)
         row = row or self._declared_row() or inputs.shape[1:] or (1,)
         output = self._output_row(row)
         inputs = datasets.to_inputs(where, inputs, row)
+        datasets.check_rows(where, inputs, targets)
         targets = datasets.to_targets(where, targets, loss, output[-1])
         weight = datasets.to_sample_weight(
             where, sample_weight, class_weight, targets, loss, output[-1]

@@ -38,6 +38,7 @@ from fastdnn.ops.reduction import (
     sum_of_squares,
 )
 from fastdnn.ops.softmax import log_softmax, softmax, softmax_backward
+from fastdnn.ops.sparse import csr_dense, csr_dense_backward
 
 __all__ = [
     "BatchNormCache",
@@ -50,6 +51,8 @@ __all__ = [
     "batch_normalization",
     "batch_normalization_backward",
     "column_sums",
+    "csr_dense",
+    "csr_dense_backward",
     "dense",
     "dense_backward",
     "dropout",

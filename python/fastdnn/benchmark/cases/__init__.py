@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from fastdnn.benchmark.cases import array, gemm, layer, loss, optimizer
+from fastdnn.benchmark.cases import array, gemm, layer, loss, optimizer, sparse
 from fastdnn.benchmark.cases.case import Case, Shape, Variant, by
 
 __all__ = ["Case", "cases"]
@@ -16,6 +16,7 @@ _QUICK_SHAPES: tuple[Shape, ...] = ((50, 300),)
 def cases(quick: bool) -> Iterator[Case]:
     """Yield all cases, or small ones for each function."""
     yield from gemm.cases(quick)
+    yield from sparse.cases(quick)
     for shape in _QUICK_SHAPES if quick else _SHAPES:
         for op, variant, build in _variants():
             name = " ".join(filter(None, (op, variant, by(shape))))

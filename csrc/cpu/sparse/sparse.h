@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the kernels on sparse rows compute. Included by leaf files: plain types only, no STL.
+#pragma once
+
+#include "csrc/core/csr_view.h"
+#include "csrc/core/types.h"
+
+namespace fastdnn::cpu {
+
+// Row i of a batch is row rows[i] of x, for 0 <= i < count. Rows and columns out of range count as
+// the last ones: somebody may change them after they were checked.
+struct CsrBatch {
+  CsrView x;
+  const std::int64_t* rows;
+  index_t count;
+};
+
+//   csr_dense_f32           y(i, j) = sum over k of x(i, k) kernel(k, j) + bias[j]
+//                           Each element is the sum of a few chains of fused multiply-adds over the
+//                           numbers of a row, taken in turns; how many depends on n alone.
+//   csr_dense_gradient_f32  dkernel(k, j) += sum over i of x(i, k) dz(i, j), in the order of rows,
+//                           for first <= k < last
+
+struct CsrDense {
+  CsrBatch batch;
+  const float* kernel;
+  index_t kernel_row;
+  index_t n;
+  const float* bias;  // n values, or null
+  float* y;
+  index_t y_row;
+};
+
+struct CsrDenseGradient {
+  CsrBatch batch;
+  index_t first, last;
+  const float* dz;
+  index_t dz_row;
+  index_t n;
+  float* dkernel;
+  index_t dkernel_row;
+};
+
+}  // namespace fastdnn::cpu
