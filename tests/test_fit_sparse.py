@@ -68,6 +68,24 @@ def test_predictions_are_those_for_dense_rows(rng, form, dtype):
     np.testing.assert_allclose(net.predict(form(x), verbose=0), expected, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
+def test_multi_hot_rows_into_a_wide_layer(rng, optimizer):
+    """The gradient of such a kernel exists in pieces only, and all values are 1."""
+    columns, rows = 1500, 64
+    x = (rng.random((rows, columns)) < 0.05).astype(np.float32)
+    y = rng.standard_normal((rows, 2)).astype(np.float32)
+    nets = []
+    for data in (sparse.csr_array(x), x):
+        fd.set_seed(7)
+        net = fd.Sequential([Input(shape=(columns,)), Dense(100, activation="tanh"), Dense(2)])
+        net.compile(optimizer, loss="mse")
+        net.fit(data, y, epochs=3, batch_size=20, verbose=0)
+        nets.append(net)
+    for one, other in zip(nets[0].get_weights(), nets[1].get_weights(), strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-4)
+    assert to_sparse_rows("fit", sparse.csr_array(x), False).data is None
+
+
 def test_single_batches(rng):
     x, y = draw(rng, 32)
     ours, theirs = model(), model()
@@ -129,6 +147,7 @@ def test_slices(rng):
     for part in (slice(0, 20), slice(5, 9), slice(9, 5), slice(13, None)):
         taken = rows[part]
         assert isinstance(taken, SparseRows)
+        assert taken.data is not None
         again = sparse.csr_array((taken.data, taken.indices, taken.indptr), shape=taken.shape)
         np.testing.assert_array_equal(again.toarray(), x.toarray()[part])
         assert np.shares_memory(taken.data, rows.data) or not len(taken.data)

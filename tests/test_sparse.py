@@ -6,7 +6,7 @@ from guarded import Guarded
 
 from fastdnn import _core, ops
 
-KERNELS = ["csr_dense_f32", "csr_dense_gradient_f32"]
+KERNELS = ["csr_dense_f32", "csr_dense_gradient_f32", "csr_count_below"]
 EPSILON = np.finfo(np.float32).eps
 
 # Around the lanes of a vector, and the four vectors that are computed at a time.

@@ -28,7 +28,7 @@ void check_same_or_apart(const char* op, const py::array& out,
 }
 
 CsrView csr(const char* op, const py::array& indptr, const py::array& indices,
-            const py::array& data, index_t cols) {
+            const py::array* data, index_t cols) {
   check_layout<std::int64_t>(op, "indptr", indptr);
   check_layout<std::int32_t>(op, "indices", indices);
   check(indptr.ndim() == 1 && indptr.shape(0) >= 1, op, "indptr: received a ", describe(indptr),
@@ -39,7 +39,7 @@ CsrView csr(const char* op, const py::array& indptr, const py::array& indices,
   x.offsets = static_cast<const std::int64_t*>(indptr.data());
   x.columns = static_cast<const std::int32_t*>(indices.data());
   x.size = indices.shape(0);
-  x.values = vector(op, "data", data, x.size).data;
+  if (data != nullptr) x.values = vector(op, "data", *data, x.size).data;
   x.rows = indptr.shape(0) - 1;
   x.cols = cols;
   check(x.offsets[0] == 0 && x.offsets[x.rows] == x.size, op, "indptr: received ", x.offsets[0],

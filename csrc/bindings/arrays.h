@@ -68,9 +68,10 @@ Matrix<const T> vector(const char* op, const char* name, const py::array& array,
 }
 
 // Three arrays as scipy's CSR matrices have them, with so many columns. Their offsets are checked;
-// columns that are out of range or order give wrong sums, but touch nothing else.
+// columns that are out of range or order give wrong sums, but touch nothing else. Without data all
+// values are 1.
 CsrView csr(const char* op, const py::array& indptr, const py::array& indices,
-            const py::array& data, index_t cols);
+            const py::array* data, index_t cols);
 // Throws unless the columns of every row are in range and ascend.
 void check_columns(const char* op, const CsrView& x);
 

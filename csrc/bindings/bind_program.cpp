@@ -41,7 +41,8 @@ Source source(const char* name, const py::array& array, index_t width, index_t r
   return {static_cast<const float*>(array.data()), nullptr, width};
 }
 
-// An input: a matrix, or what has indptr, indices and data as a matrix of scipy in CSR form.
+// An input: a matrix, or what has indptr, indices and data as a matrix of scipy in CSR form; data
+// is None if all of it is 1.
 using Input = py::object;
 
 // A feed and the arrays that it points into.
@@ -58,7 +59,9 @@ Source sparse_source(KeptFeed& feed, const Input& input, index_t width) {
   Source source{nullptr, nullptr, width};
   const py::array indptr = feed.keep(input.attr("indptr"));
   const py::array indices = feed.keep(input.attr("indices"));
-  source.sparse = csr("network", indptr, indices, feed.keep(input.attr("data")), width);
+  const py::object data = input.attr("data");
+  source.sparse =
+      csr("network", indptr, indices, data.is_none() ? nullptr : &feed.keep(data), width);
   return source;
 }
 

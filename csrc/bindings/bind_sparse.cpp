@@ -25,7 +25,7 @@ py::array csr_dense_array(const py::array& indptr, const py::array& indices, con
   const char* op = "csr_dense";
   CsrDenseArgs args;
   args.kernel = matrix(op, "kernel", kernel);
-  args.x = csr(op, indptr, indices, data, args.kernel.rows);
+  args.x = csr(op, indptr, indices, &data, args.kernel.rows);
   check_columns(op, args.x);
   args.activation = parse_activation(activation);
   args.activation_alpha = activation_alpha(args.activation, alpha);
@@ -54,7 +54,7 @@ py::array csr_dense_backward_array(const py::array& indptr, const py::array& ind
   check(columns >= 1 && columns < (index_t{1} << 31), op, "received columns=", columns,
         "; expected 1 to 2^31 - 1");
   CsrDenseBackwardArgs args;
-  args.x = csr(op, indptr, indices, data, columns);
+  args.x = csr(op, indptr, indices, &data, columns);
   check_columns(op, args.x);
   args.dz = matrix(op, "dz", dz);
   check(args.dz.rows == args.x.rows, op, "received indptr of ", args.x.rows, " rows and dz, a ",

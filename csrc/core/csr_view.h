@@ -10,8 +10,8 @@ namespace fastdnn {
 struct CsrView {
   const std::int64_t* offsets = nullptr;  // rows + 1 of them
   const std::int32_t* columns = nullptr;
-  const float* values = nullptr;
-  index_t size = 0;  // numbers of columns and of values
+  const float* values = nullptr;  // null if all are 1
+  index_t size = 0;               // numbers of columns and of values
   index_t rows = 0;
   index_t cols = 0;
 

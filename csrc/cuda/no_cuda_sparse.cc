@@ -6,5 +6,6 @@ namespace fastdnn::cuda {
 
 void csr_dense(const CsrDenseArgs&, Stream&) { no_cuda("csr_dense"); }
 void csr_dense_backward(const CsrDenseBackwardArgs&, Stream&) { no_cuda("csr_dense_backward"); }
+void csr_dense_update(const CsrDenseUpdateArgs&, Stream&) { no_cuda("csr_dense_update"); }
 
 }  // namespace fastdnn::cuda

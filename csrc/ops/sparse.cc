@@ -18,4 +18,13 @@ void csr_dense_backward(const CsrDenseBackwardArgs& args, Context& context) {
   cpu::csr_dense_backward(args, *context.team);
 }
 
+void csr_dense_update(const CsrDenseUpdateArgs& args, Context& context) {
+  if (context.device == Device::kCuda) return cuda::csr_dense_update(args, *context.stream);
+  cpu::csr_dense_update(args, *context.team);
+}
+
+index_t csr_dense_update_scratch_size(index_t kernel_row, index_t rows) {
+  return cpu::csr_dense_update_scratch_size(kernel_row, rows);
+}
+
 }  // namespace fastdnn

@@ -218,12 +218,30 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
 
 void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense,
                                             const Buffer& dz) {
-  CsrDenseBackwardArgs args;
-  args.dkernel = storage_.gradients->view(dense.kernel);
-  args.accumulate = start_gradient(dense.kernel);
   out_.microseconds += sparse_cost(dz.view.cols);
   LoweredProgram* out = &out_;
   const auto sparse = sparse_input(node.input);
+  if (mode_ == Mode::kTrain && uses(dense.kernel) == 1) {
+    CsrDenseUpdateArgs args;
+    args.kernel_row = storage_.weights->view(dense.kernel).stride;
+    args.update = update_of(dense.kernel);
+    const index_t scratch = csr_dense_update_scratch_size(args.kernel_row, out_.capacity);
+    out_.own_scratch_size = std::max(out_.own_scratch_size, scratch);
+    program().append({value(node.input).resource, dz.resource}, {weight(dense.kernel)},
+                     [=](const StepState& state, Context& context) {
+                       CsrDenseUpdateArgs now = args;
+                       now.x = out->feed->inputs[sparse->place].sparse;
+                       now.rows = sparse->rows.data();
+                       now.dz = dz.of(state.rows);
+                       now.update.step = state.optimizer;
+                       now.scratch = out->own_scratch.data();
+                       csr_dense_update(now, context);
+                     });
+    return;
+  }
+  CsrDenseBackwardArgs args;
+  args.dkernel = storage_.gradients->view(dense.kernel);
+  args.accumulate = start_gradient(dense.kernel);
   program().append({value(node.input).resource, dz.resource}, {gradient_of(dense.kernel)},
                    [=](const StepState& state, Context& context) {
                      CsrDenseBackwardArgs now = args;
@@ -252,15 +270,20 @@ bool Lowering::start_gradient(ParameterId id) {
   return started;
 }
 
-void Lowering::finish_gradient(ParameterId id) {
-  if (id == kNone || !parameter(id).trainable) return;
-  if (--uses_left_[static_cast<std::size_t>(id)] > 0 || mode_ != Mode::kTrain) return;
+OptimizerUpdateArgs Lowering::update_of(ParameterId id) const {
   OptimizerUpdateArgs args;
   args.weights = storage_.weights->flat(id);
   args.gradient = storage_.gradients->flat(id);
   args.size = storage_.weights->flat_size(id);
   for (std::size_t i = 0; i < storage_.slots->size(); ++i)
     args.slots[i] = (*storage_.slots)[i].flat(id);
+  return args;
+}
+
+void Lowering::finish_gradient(ParameterId id) {
+  if (id == kNone || !parameter(id).trainable) return;
+  if (--uses_left_[static_cast<std::size_t>(id)] > 0 || mode_ != Mode::kTrain) return;
+  const OptimizerUpdateArgs args = update_of(id);
   out_.microseconds += 0.4e-3 * static_cast<double>(args.size);
   program().append({gradient_of(id)}, {weight(id)}, [=](const StepState& state, Context& context) {
     OptimizerUpdateArgs now = args;

@@ -163,6 +163,7 @@ class Lowering {
   void lower_bias_gradient(const Dense& dense, const Buffer& dz);
   // Whether an earlier node has written part of this gradient already.
   bool start_gradient(ParameterId id);
+  OptimizerUpdateArgs update_of(ParameterId id) const;
   // Updates the parameter once all of its nodes have contributed.
   void finish_gradient(ParameterId id);
 

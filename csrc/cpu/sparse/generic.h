@@ -8,12 +8,18 @@ namespace {
 // of a multiply-add.
 inline constexpr int kMostVectors = 4, kChains = 4;
 
-// The numbers of a row: columns[0 .. size) and their values.
+// The numbers of a row: columns[0 .. size) and their values, or null if those are 1.
 struct SparseRow {
   const std::int32_t* columns;
   const float* values;
   index_t size;
 };
+
+template <bool kOnes>
+inline F32 value_of(const SparseRow& row, index_t k) {
+  if constexpr (kOnes) return set1(1.0f);
+  return set1(row.values[k]);
+}
 
 inline SparseRow row_of(const CsrBatch& batch, index_t i) {
   const CsrView& x = batch.x;
@@ -21,15 +27,28 @@ inline SparseRow row_of(const CsrBatch& batch, index_t i) {
   const index_t safe = row < 0 || row >= x.rows ? x.rows - 1 : row;
   const index_t first = x.offsets[safe], end = x.offsets[safe + 1];
   if (first < 0 || first >= end || end > x.size) return {nullptr, nullptr, 0};
-  return {x.columns + first, x.values + first, end - first};
+  return {x.columns + first, x.values == nullptr ? nullptr : x.values + first, end - first};
 }
 
-// In first .. last - 1.
-inline index_t column_in(index_t column, index_t first, index_t last) {
-  return column >= first && column < last ? column : last - 1;
+// Rows come from anywhere in memory: they are asked for this many ahead.
+inline constexpr index_t kRowsAhead = 4;
+
+inline void ask_for_row(const CsrBatch& batch, index_t i) {
+  if (i >= batch.count) return;
+  const SparseRow row = row_of(batch, i);
+  for (index_t k = 0; k < row.size; k += kRowPad) {
+    __builtin_prefetch(row.columns + k);
+    if (row.values != nullptr) __builtin_prefetch(row.values + k);
+  }
 }
 
-template <int kVectors>
+// Less than `columns`.
+inline index_t column_in(index_t column, index_t columns) {
+  const bool inside = static_cast<std::uint64_t>(column) < static_cast<std::uint64_t>(columns);
+  return inside ? column : columns - 1;
+}
+
+template <int kVectors, bool kOnes>
 inline void dense_row(const CsrDense& a, const SparseRow& row, index_t j, float* y) {
   constexpr int kEach = kChains / kVectors;  // chains of each vector
   const Tail last = tail(a.n - j - (kVectors - 1) * kLanes);
@@ -38,12 +57,14 @@ inline void dense_row(const CsrDense& a, const SparseRow& row, index_t j, float*
     return v == kVectors - 1 ? load(from + v * kLanes, last) : load(from + v * kLanes);
   };
   F32 sums[kEach][kVectors];
+#pragma GCC unroll 4
   for (int c = 0; c < kEach; ++c) {
+#pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) sums[c][v] = zero();
   }
   const auto add = [&](index_t k, F32* sum) {
-    const float* from = kernel + column_in(row.columns[k], 0, a.batch.x.cols) * a.kernel_row;
-    const F32 value = set1(row.values[k]);
+    const float* from = kernel + column_in(row.columns[k], a.batch.x.cols) * a.kernel_row;
+    const F32 value = value_of<kOnes>(row, k);
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v) sum[v] = fma(value, read(from, v), sum[v]);
   };
@@ -52,7 +73,8 @@ inline void dense_row(const CsrDense& a, const SparseRow& row, index_t j, float*
 #pragma GCC unroll 4
     for (int c = 0; c < kEach; ++c) add(k + c, sums[c]);
   }
-  for (int c = 0; k < row.size; ++k, ++c) add(k, sums[c]);
+  for (; k < row.size; ++k) add(k, sums[0]);
+#pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) {
     F32 sum = sums[0][v];
     if constexpr (kEach == 2) sum = sum + sums[1][v];
@@ -63,17 +85,21 @@ inline void dense_row(const CsrDense& a, const SparseRow& row, index_t j, float*
   }
 }
 
-template <int kVectors>
-inline void add_gradient(const CsrDenseGradient& a, const SparseRow& row, index_t j,
-                         const float* dz) {
+// From number k on, as long as columns lie before a.last; returns the number after those.
+template <int kVectors, bool kOnes>
+inline index_t add_gradient(const CsrDenseGradient& a, const SparseRow& row, index_t k, index_t j,
+                            const float* dz) {
   const Tail last = tail(a.n - j - (kVectors - 1) * kLanes);
   F32 slope[kVectors];
+#pragma GCC unroll 4
   for (int v = 0; v < kVectors; ++v) {
     slope[v] = v == kVectors - 1 ? load(dz + j + v * kLanes, last) : load(dz + j + v * kLanes);
   }
-  for (index_t k = 0; k < row.size; ++k) {
-    float* to = a.dkernel + column_in(row.columns[k], a.first, a.last) * a.dkernel_row + j;
-    const F32 value = set1(row.values[k]);
+  for (; k < row.size; ++k) {
+    const index_t column = row.columns[k];
+    if (column >= a.last) break;
+    float* to = a.dkernel + (column < a.first ? 0 : column - a.first) * a.dkernel_row + j;
+    const F32 value = value_of<kOnes>(row, k);
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v, to += kLanes) {
       if (v == kVectors - 1) {
@@ -83,6 +109,7 @@ inline void add_gradient(const CsrDenseGradient& a, const SparseRow& row, index_
       }
     }
   }
+  return k;
 }
 
 // Calls f.operator()<vectors>(j) for the columns j, .. of n, four vectors at a time.
@@ -98,18 +125,13 @@ inline void for_each_block(index_t n, const F& f) {
   }
 }
 
-// The first of the numbers whose column is not less.
-inline index_t lower_bound(const SparseRow& row, index_t column) {
-  index_t begin = 0, end = row.size;
-  while (begin < end) {
-    const index_t middle = (begin + end) / 2;
-    if (row.columns[middle] < column) {
-      begin = middle + 1;
-    } else {
-      end = middle;
-    }
-  }
-  return begin;
+// The numbers whose columns are less. Without branches: nobody could foresee them.
+inline index_t count_below(const SparseRow& row, index_t column) {
+  if (column <= 0 || row.size == 0) return 0;
+  const std::int32_t* from = row.columns;
+  index_t left = row.size;
+  for (; left > 1; left -= left / 2) from += (from[left / 2 - 1] < column) * (left / 2);
+  return from - row.columns + (*from < column);
 }
 
 }  // namespace
@@ -119,20 +141,33 @@ namespace FASTDNN_LEVEL {
 void csr_dense_f32(const CsrDense& a) {
   for (index_t i = 0; i < a.batch.count; ++i) {
     const SparseRow row = row_of(a.batch, i);
+    ask_for_row(a.batch, i + kRowsAhead);
     float* y = a.y + i * a.y_row;
-    for_each_block(a.n, [&]<int kVectors>(index_t j) { dense_row<kVectors>(a, row, j, y); });
+    for_each_block(a.n, [&]<int kVectors>(index_t j) {
+      row.values == nullptr ? dense_row<kVectors, true>(a, row, j, y)
+                            : dense_row<kVectors, false>(a, row, j, y);
+    });
   }
 }
 
 void csr_dense_gradient_f32(const CsrDenseGradient& a) {
   for (index_t i = 0; i < a.batch.count; ++i) {
     const SparseRow row = row_of(a.batch, i);
-    const index_t begin = lower_bound(row, a.first), end = lower_bound(row, a.last);
-    if (begin >= end) continue;
-    const SparseRow part{row.columns + begin, row.values + begin, end - begin};
-    const float* dz = a.dz + i * a.dz_row;
-    for_each_block(a.n, [&]<int kVectors>(index_t j) { add_gradient<kVectors>(a, part, j, dz); });
+    ask_for_row(a.batch, i + kRowsAhead);
+    const index_t begin = a.done != nullptr ? a.done[i] : count_below(row, a.first);
+    if (begin < 0) continue;
+    index_t end = begin;
+    for_each_block(a.n, [&]<int kVectors>(index_t j) {
+      const float* dz = a.dz + i * a.dz_row;
+      end = row.values == nullptr ? add_gradient<kVectors, true>(a, row, begin, j, dz)
+                                  : add_gradient<kVectors, false>(a, row, begin, j, dz);
+    });
+    if (a.done != nullptr) a.done[i] = end;
   }
+}
+
+void csr_count_below(const CsrBatch& batch, index_t column, std::int64_t* counts) {
+  for (index_t i = 0; i < batch.count; ++i) counts[i] = count_below(row_of(batch, i), column);
 }
 
 }  // namespace FASTDNN_LEVEL

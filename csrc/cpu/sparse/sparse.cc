@@ -9,24 +9,63 @@
 namespace fastdnn::cpu {
 namespace {
 
-// Rows of the batch that are asked where they may be cut.
-constexpr index_t kAsked = 64;
+// Columns are cut into parts that cost about the same, as far as so many rows of the batch tell, at
+// one of so many places: batches of the same data are then mostly cut in the same place, and
+// members find their part of an optimizer's state where they left it. A column costs as much as so
+// many numbers: it is updated.
+constexpr index_t kAsked = 16, kPlaces = 256;
+constexpr double kColumnCost = 4.0;
+// Floats of a gradient that exist at a time: they stay in the second cache.
+constexpr index_t kPieceFloats = index_t{1} << 16;
 
-// The column where part `part` of `parts` begins: all parts have about as many numbers. Whoever
-// computes it gets the same one.
+// The column where part `part` of `parts` begins. Whoever computes it gets the same one.
 index_t part_begin(const CsrView& x, const std::int64_t* rows, index_t count, int part, int parts) {
   if (part <= 0 || part >= parts) return part <= 0 ? 0 : x.cols;
-  double sum = 0.0;
-  index_t asked = 0;
-  for (index_t i = 0; i < count; i += std::max<index_t>(1, count / kAsked)) {
-    const index_t row = std::clamp<index_t>(rows[i], 0, x.rows - 1);
-    const index_t begin = x.offsets[row], end = x.offsets[row + 1];
-    if (begin < 0 || begin >= end || end > x.size) continue;
-    sum += x.columns[begin + (end - begin) * part / parts];
-    ++asked;
+  const index_t step = std::max<index_t>(1, count / kAsked);
+  // Of all rows, as far as those that are asked tell.
+  const auto numbers_below = [&](index_t column) {
+    index_t below = 0;
+    for (index_t i = 0; i < count; i += step) {
+      const index_t row = std::clamp<index_t>(rows[i], 0, x.rows - 1);
+      const index_t begin = x.offsets[row], end = x.offsets[row + 1];
+      if (begin < 0 || begin >= end || end > x.size) continue;
+      below += std::lower_bound(x.columns + begin, x.columns + end, column) - (x.columns + begin);
+    }
+    return static_cast<double>(below * step);
+  };
+  const auto cost_below = [&](index_t column) {
+    return numbers_below(column) + kColumnCost * static_cast<double>(column);
+  };
+  const double wanted = cost_below(x.cols) * part / parts;
+  const auto place = [&](index_t i) { return share(x.cols, i, kPlaces).begin; };
+  index_t low = 0, high = kPlaces;
+  while (low < high) {
+    const index_t middle = (low + high) / 2;
+    if (cost_below(place(middle)) < wanted) {
+      low = middle + 1;
+    } else {
+      high = middle;
+    }
   }
-  const double mean = asked > 0 ? sum / static_cast<double>(asked) : 0.0;
-  return std::clamp<index_t>(static_cast<index_t>(mean), 0, x.cols);
+  return place(low);
+}
+
+Range columns_of(const CsrView& x, const std::int64_t* rows, index_t count, const Team& team) {
+  const auto begin = [&](int part) { return part_begin(x, rows, count, part, team.size()); };
+  return {begin(team.rank()), begin(team.rank() + 1)};
+}
+
+void add_gradient(const CsrBatch& batch, Range columns, std::int64_t* done,
+                  const ConstMatrixView& dz, float* to, index_t to_row) {
+  kernels().csr_dense_gradient_f32({.batch = batch,
+                                    .first = columns.begin,
+                                    .last = columns.end,
+                                    .done = done,
+                                    .dz = dz.data,
+                                    .dz_row = dz.stride,
+                                    .n = dz.cols,
+                                    .dkernel = to,
+                                    .dkernel_row = to_row});
 }
 
 }  // namespace
@@ -48,25 +87,43 @@ void csr_dense(const CsrDenseArgs& args, Team& team) {
 }
 
 void csr_dense_backward(const CsrDenseBackwardArgs& args, Team& team) {
-  const index_t count = args.dz.rows;
-  const auto begin_of = [&](int part) {
-    return part_begin(args.x, args.rows, count, part, team.size());
-  };
-  const Range columns{begin_of(team.rank()), begin_of(team.rank() + 1)};
+  const Range columns = columns_of(args.x, args.rows, args.dz.rows, team);
   if (columns.empty() || args.dz.cols == 0) return;
+  float* const to = args.dkernel.row(columns.begin);
   if (!args.accumulate) {
-    for (index_t k = columns.begin; k < columns.end; ++k) {
-      std::fill_n(args.dkernel.row(k), args.dz.cols, 0.0f);
-    }
+    // With what lies between rows.
+    std::fill_n(to, (columns.size() - 1) * args.dkernel.stride + args.dz.cols, 0.0f);
   }
-  kernels().csr_dense_gradient_f32({.batch = {args.x, args.rows, count},
-                                    .first = columns.begin,
-                                    .last = columns.end,
-                                    .dz = args.dz.data,
-                                    .dz_row = args.dz.stride,
-                                    .n = args.dz.cols,
-                                    .dkernel = args.dkernel.data,
-                                    .dkernel_row = args.dkernel.stride});
+  add_gradient({args.x, args.rows, args.dz.rows}, columns, nullptr, args.dz, to,
+               args.dkernel.stride);
+}
+
+index_t csr_dense_update_scratch_size(index_t kernel_row, index_t rows) {
+  return round_up(std::max(kPieceFloats, kernel_row), kRowPad) + 2 * round_up(rows, kRowPad);
+}
+
+void csr_dense_update(const CsrDenseUpdateArgs& args, Team& team) {
+  const Range columns = columns_of(args.x, args.rows, args.dz.rows, team);
+  const index_t row = args.kernel_row, most = std::max<index_t>(1, kPieceFloats / row);
+  const CsrBatch batch{args.x, args.rows, args.dz.rows};
+  float* const scratch =
+      args.scratch + team.rank() * csr_dense_update_scratch_size(row, batch.count);
+  auto* const done = reinterpret_cast<std::int64_t*>(scratch);
+  float* const gradient = scratch + 2 * round_up(batch.count, kRowPad);
+  kernels().csr_count_below(batch, columns.begin, done);
+  for (Range piece{columns.begin, columns.begin}; piece.end < columns.end;
+       piece.begin = piece.end) {
+    piece.end = std::min(piece.begin + most, columns.end);
+    const index_t count = piece.size() * row, offset = piece.begin * row;
+    std::fill_n(gradient, count, 0.0f);
+    add_gradient(batch, piece, done, args.dz, gradient, row);
+    float* slots[kMaxOptimizerSlots];
+    for (int s = 0; s < kMaxOptimizerSlots; ++s) {
+      slots[s] = fastdnn::offset(args.update.slots[s], offset);
+    }
+    kernels().optimizer_update_f32(args.update.step, args.update.weights + offset, slots, count,
+                                   gradient, count, 1, count);
+  }
 }
 
 }  // namespace fastdnn::cpu

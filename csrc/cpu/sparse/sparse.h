@@ -18,8 +18,9 @@ struct CsrBatch {
 //   csr_dense_f32           y(i, j) = sum over k of x(i, k) kernel(k, j) + bias[j]
 //                           Each element is the sum of a few chains of fused multiply-adds over the
 //                           numbers of a row, taken in turns; how many depends on n alone.
-//   csr_dense_gradient_f32  dkernel(k, j) += sum over i of x(i, k) dz(i, j), in the order of rows,
-//                           for first <= k < last
+//   csr_dense_gradient_f32  dkernel(k - first, j) += sum over i of x(i, k) dz(i, j) for
+//                           first <= k < last, in the order of rows
+//   csr_count_below         counts[i] = how many numbers of row i lie in columns before that one
 
 struct CsrDense {
   CsrBatch batch;
@@ -34,6 +35,8 @@ struct CsrDense {
 struct CsrDenseGradient {
   CsrBatch batch;
   index_t first, last;
+  // Numbers of each row before `first`, which are raised to those before `last`; or null.
+  std::int64_t* done;
   const float* dz;
   index_t dz_row;
   index_t n;

@@ -152,7 +152,8 @@ def to_inputs(where: str, x: Rows, shape: Shape, check_finite: bool = True) -> R
     if isinstance(x, SparseRows):
         if x.shape[1:] != shape:
             raise ValueError(_wrong_shape(where, x, shape))
-        if check_finite and (place := ops.first_nonfinite(x.data)) >= 0:
+        place = ops.first_nonfinite(x.data) if check_finite and x.data is not None else -1
+        if x.data is not None and place >= 0:
             row = int(np.searchsorted(x.indptr, place, "right")) - 1
             raise ValueError(
                 f"[{where}] x: received {x.data[place]} in row {row}, column {x.indices[place]}; "

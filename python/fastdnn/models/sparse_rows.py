@@ -19,13 +19,13 @@ class SparseRows:
     Attributes:
         indptr: where rows begin in the other two, int64 of shape (rows + 1,).
         indices: columns, int32.
-        data: values, float32.
+        data: values, float32; None if all are 1, as in multi-hot rows.
         columns: the number of columns.
     """
 
     indptr: npt.NDArray[np.int64]
     indices: npt.NDArray[np.int32]
-    data: npt.NDArray[np.float32]
+    data: npt.NDArray[np.float32] | None
     columns: int
 
     @property
@@ -40,7 +40,8 @@ class SparseRows:
         first, last, _ = rows.indices(len(self))
         offsets = self.indptr[first : max(first, last) + 1]
         part = slice(offsets[0], offsets[-1])
-        return SparseRows(offsets - offsets[0], self.indices[part], self.data[part], self.columns)
+        data = None if self.data is None else self.data[part]
+        return SparseRows(offsets - offsets[0], self.indices[part], data, self.columns)
 
 
 def to_sparse_rows(where: str, value: Any, allow_empty: bool) -> SparseRows:
@@ -77,8 +78,10 @@ def to_sparse_rows(where: str, value: Any, allow_empty: bool) -> SparseRows:
     if not rows.has_canonical_format:
         rows = rows.copy()
         rows.sum_duplicates()
-    with np.errstate(over="ignore"):
-        data = np.ascontiguousarray(rows.data, np.float32)
+    data = None
+    if not (rows.data == 1).all():
+        with np.errstate(over="ignore"):
+            data = np.ascontiguousarray(rows.data, np.float32)
     return SparseRows(
         np.ascontiguousarray(rows.indptr, np.int64),
         np.ascontiguousarray(rows.indices, np.int32),
