@@ -402,7 +402,12 @@ def test_imdb_that_is_nowhere(folders):
     "changes, words",
     [
         ({"y_test": None}, "damaged or not the IMDB reviews .*y_test"),
-        ({"y_train": np.zeros(3, np.uint8)}, "5 words, 3 offsets and 3 labels that do not belong"),
+        ({"y_train": np.zeros(3, np.uint8)}, r"labels of shape \(3,\) that do not belong together"),
+        ({"y_train": np.array([7, 0], np.uint8)}, "do not belong together"),
+        ({"y_train": np.zeros((2, 3), np.uint8)}, "do not belong together"),
+        ({"x_train_words": np.array([0, 2, -2, 1, 3])}, "do not belong together"),
+        ({"x_train_words": np.array([0.0, 2, 2, 1, 3])}, "do not belong together"),
+        ({"x_train_words": np.zeros((5, 1), int)}, "do not belong together"),
         ({"x_train_offsets": np.array([0, 5, 4])}, "do not belong together"),
         ({"x_train_offsets": np.array([0, 4, 9])}, "do not belong together"),
     ],
@@ -423,6 +428,30 @@ def test_truncated_imdb(folders):
 
 
 @needs_scipy
-def test_imdb_without_words(folders):
-    with pytest.raises(ValueError, match="num_words=0; expected at least 1"):
-        datasets.load_imdb(0)
+@pytest.mark.parametrize("content", [b"", b"no zip", None])
+def test_imdb_that_is_something_else(folders, content):
+    imdb(folders[0])
+    path = folders[0] / "imdb" / "imdb.npz"
+    if content is None:
+        with path.open("wb") as file:
+            np.save(file, np.zeros(3))
+    else:
+        path.write_bytes(content)
+    with pytest.raises(ValueError, match="damaged or not the IMDB reviews"):
+        datasets.load_imdb()
+
+
+@needs_scipy
+@pytest.mark.parametrize("num_words", [0, -1, 2.5, None, "10", True])
+def test_imdb_without_a_number_of_words(folders, num_words):
+    imdb(folders[0])
+    with pytest.raises(ValueError, match=r"num_words=.*; expected a whole number of at least 1"):
+        datasets.load_imdb(num_words)
+
+
+@needs_scipy
+def test_imdb_with_all_words(folders):
+    imdb(folders[0])
+    x = datasets.load_imdb(2**60)[0][0]
+    assert x.nnz == 4
+    assert x.indices.dtype == np.int32

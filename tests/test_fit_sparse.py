@@ -157,6 +157,42 @@ def test_no_rows(rng):
     assert model().predict(sparse.csr_array((0, COLUMNS)), verbose=0).shape == (0, CLASSES)
 
 
+def test_what_scipy_remembers_of_the_order_is_not_believed(rng):
+    x = sparse.csr_array(draw(rng)[0])
+    assert x.has_canonical_format
+    x.indices = rng.permutation(COLUMNS).astype(x.indices.dtype)[x.indices]
+    rows = to_sparse_rows("fit", x, False)
+    again = sparse.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape)
+    np.testing.assert_array_equal(again.toarray(), x.toarray())
+    starts = np.isin(np.arange(1, len(rows.indices)), rows.indptr)
+    assert ((np.diff(rows.indices) > 0) | starts).all()
+
+
+def test_spare_room_behind_the_last_row(rng):
+    x = sparse.csr_array(draw(rng)[0])
+    expected = x.toarray()
+    x.indices = np.append(x.indices, [0, 0]).astype(x.indices.dtype)
+    x.data = np.append(x.data, np.array([np.nan, 5], np.float32))
+    net = model()
+    np.testing.assert_allclose(
+        net.predict(x, verbose=0), net.predict(expected, verbose=0), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_numbers_too_small_for_float32_are_zero():
+    x = sparse.csr_array(([1e-300, 1.0], [0, 1], [0, 2]), shape=(1, COLUMNS))
+    with np.errstate(all="raise"):
+        assert to_sparse_rows("fit", x, False).data.tolist() == [0.0, 1.0]
+
+
+def broken(**changes):
+    """Arrays that scipy takes as they are."""
+    x = sparse.csr_array(np.eye(4, COLUMNS, dtype=np.float32))
+    for name, value in changes.items():
+        setattr(x, name, value)
+    return x
+
+
 BAD = sparse.csr_array(np.eye(4, COLUMNS, dtype=np.float32))
 NAN = BAD.copy()
 NAN.data[2] = np.nan
@@ -167,10 +203,24 @@ NAN.data[2] = np.nan
     [
         (BAD.astype(np.uint8), "sparse matrix of uint8; .* use x.astype"),
         (BAD.astype(complex), "sparse matrix of complex128; expected numbers"),
-        (NAN, "received nan in row 2, column 2; expected finite"),
+        (NAN, "received nan, as float32, in row 2, column 2; expected finite"),
         (BAD[:, :7], rf"received shape \(4, 7\); expected \(rows, {COLUMNS}\)"),
         (BAD[:0], r"received a sparse matrix of shape \(0, .*expected at least one row"),
         (BAD[:3], "received 3 rows of x and 4 of y"),
+        (
+            broken(indices=np.array([0, 1, 500, 3])),
+            "column 500 in row 2 of a sparse matrix",
+        ),
+        (broken(indices=np.array([0, -1, 2, 3])), "column -1 in row 1 .*; expected 0 to 119"),
+        (broken(indices=np.array([0, 1, 2, 2**32 + 3])), "received column 4294967299 in row 3"),
+        (broken(data=np.ones(3, np.float32)), "indptr, indices and data do not belong together"),
+        (broken(data=np.ones((4, 1), np.float32)), "do not belong together"),
+        (broken(indptr=np.array([0, 3, 2, 3, 4])), "do not belong together"),
+        (broken(indptr=np.array([1, 1, 2, 3, 4])), "do not belong together"),
+        (
+            [BAD[:1], BAD[1:]],
+            r"a list of sparse matrices; .* use scipy.sparse.vstack\(x\)",
+        ),
         (sparse.coo_array(np.ones(4, np.float32)), r"sparse array of shape \(4,\); expected two"),
     ],
 )

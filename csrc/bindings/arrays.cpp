@@ -55,7 +55,10 @@ CsrView csr(const char* op, const py::array& indptr, const py::array& indices,
 void check_columns(const char* op, const CsrView& x) {
   for (index_t i = 0; i < x.rows; ++i) {
     index_t before = -1;
-    for (index_t k = x.offsets[i]; k < x.offsets[i + 1]; ++k) {
+    // Somebody may change the offsets meanwhile.
+    const index_t begin = std::max<index_t>(x.offsets[i], 0);
+    const index_t end = std::min<index_t>(x.offsets[i + 1], x.size);
+    for (index_t k = begin; k < end; ++k) {
       check(x.columns[k] > before && x.columns[k] < x.cols, op, "indices: received ", x.columns[k],
             " in row ", i, "; expected ascending numbers below ", x.cols,
             "; in scipy use sum_duplicates()");

@@ -37,7 +37,8 @@ def load_imdb(num_words: int = 10_000) -> tuple[_Split, _Split]:
         (N, num_words), 1 where the review has the word, labels uint8 of shape (N,).
 
     Raises:
-        ValueError: `num_words` is less than 1, or the file is not what its name says.
+        ValueError: `num_words` is no whole number of at least 1, or the file is not what its name
+            says.
         FileNotFoundError: The file is nowhere; says where to put it.
         ImportError: scipy is not installed.
 
@@ -50,8 +51,10 @@ def load_imdb(num_words: int = 10_000) -> tuple[_Split, _Split]:
         raise ImportError(
             "[load_imdb] sparse rows need scipy, which is not installed; run pip install scipy"
         ) from None
-    if num_words < 1:
-        raise ValueError(f"[load_imdb] received num_words={num_words}; expected at least 1")
+    if not isinstance(num_words, int) or isinstance(num_words, bool) or num_words < 1:
+        raise ValueError(
+            f"[load_imdb] received num_words={num_words!r}; expected a whole number of at least 1"
+        )
     path = _find()
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
@@ -59,7 +62,7 @@ def load_imdb(num_words: int = 10_000) -> tuple[_Split, _Split]:
                 (arrays[f"x_{part}_words"], arrays[f"x_{part}_offsets"], arrays[f"y_{part}"])
                 for part in ("train", "test")
             ]
-    except (KeyError, ValueError, OSError, zipfile.BadZipFile) as error:
+    except (KeyError, ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
         raise ValueError(
             f"[load_imdb] {path} is damaged or not the IMDB reviews ({error}); expected the arrays "
             "that help(fastdnn.datasets.load_imdb) names"
@@ -67,33 +70,52 @@ def load_imdb(num_words: int = 10_000) -> tuple[_Split, _Split]:
 
     def rows_of(
         words: npt.NDArray[np.integer],
-        offsets: npt.NDArray[np.int64],
-        labels: npt.NDArray[np.uint8],
+        offsets: npt.NDArray[np.integer],
+        labels: npt.NDArray[np.integer],
     ) -> _Split:
-        if (
-            offsets.ndim != 1
-            or len(offsets) != len(labels) + 1
-            or offsets[0] != 0
-            or offsets[-1] != len(words)
-            or (np.diff(offsets) < 0).any()
-        ):
+        if not _belong_together(words, offsets, labels):
             raise ValueError(
-                f"[load_imdb] {path} holds {len(words)} words, {len(offsets)} offsets and "
-                f"{len(labels)} labels that do not belong together"
+                f"[load_imdb] {path} holds words of shape {words.shape}, offsets of shape "
+                f"{offsets.shape} and labels of shape {labels.shape} that do not belong together; "
+                "help(fastdnn.datasets.load_imdb) says how they should"
             )
+        counted = min(num_words, 2**31 - 1)
         review = np.repeat(np.arange(len(labels)), np.diff(offsets))
-        kept = words < num_words
+        kept = words < counted
         # A review and a word in one number: each pair once, in order.
-        pairs = np.sort(review[kept] * num_words + words[kept])
+        pairs = np.sort(review[kept] * counted + words[kept])
         pairs = pairs[np.diff(pairs, prepend=-1) != 0]
-        indptr = np.searchsorted(pairs, np.arange(len(labels) + 1) * num_words)
+        indptr = np.searchsorted(pairs, np.arange(len(labels) + 1) * counted)
         x = scipy.sparse.csr_array(
-            (np.ones(len(pairs), np.float32), (pairs % num_words).astype(np.int32), indptr),
-            shape=(len(labels), num_words),
+            (
+                np.ones(len(pairs), np.float32),
+                (pairs % counted).astype(np.int32),
+                indptr.astype(np.int32),
+            ),
+            shape=(len(labels), counted),
         )
-        return x, labels
+        return x, labels.astype(np.uint8)
 
     return rows_of(*parts[0]), rows_of(*parts[1])
+
+
+def _belong_together(
+    words: npt.NDArray[np.integer],
+    offsets: npt.NDArray[np.integer],
+    labels: npt.NDArray[np.integer],
+) -> bool:
+    for array in (words, offsets, labels):
+        if array.ndim != 1 or array.dtype.kind not in "iu":
+            return False
+    wide = offsets.astype(np.int64)
+    return bool(
+        len(wide) == len(labels) + 1
+        and wide[0] == 0
+        and wide[-1] == len(words)
+        and (np.diff(wide) >= 0).all()
+        and (words >= 0).all()
+        and np.isin(labels, (0, 1)).all()
+    )
 
 
 def _find() -> Path:

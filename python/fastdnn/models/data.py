@@ -89,6 +89,11 @@ def to_array(where: str, name: str, value: Any, allow_empty: bool = False) -> An
         )
     if isinstance(value, Mapping):
         raise ValueError(f"[{where}] {name}: received a dict; expected one array")
+    if isinstance(value, list | tuple) and any(is_sparse(item) for item in value):
+        raise ValueError(
+            f"[{where}] {name}: received a {type(value).__name__} of sparse matrices; expected "
+            f"one; use scipy.sparse.vstack({name})"
+        )
     if isinstance(value, np.ma.MaskedArray):
         raise ValueError(
             f"[{where}] {name}: received a masked array; expected numbers everywhere; drop the "
@@ -156,8 +161,8 @@ def to_inputs(where: str, x: Rows, shape: Shape, check_finite: bool = True) -> R
         if x.data is not None and place >= 0:
             row = int(np.searchsorted(x.indptr, place, "right")) - 1
             raise ValueError(
-                f"[{where}] x: received {x.data[place]} in row {row}, column {x.indices[place]}; "
-                "expected finite numbers that float32 can hold"
+                f"[{where}] x: received {x.data[place]}, as float32, in row {row}, column "
+                f"{x.indices[place]}; expected finite numbers that float32 can hold"
             )
         return x
     if x.ndim == 1 and shape == (1,):
@@ -247,12 +252,13 @@ def _wrong_shape(where: str, x: Rows, shape: Shape) -> str:
     if x.shape == shape:
         return f"{message}; for one row use x[None]"
     if math.prod(x.shape[1:]) == math.prod(shape):
-        return f"{message}; use x.reshape(-1, {', '.join(map(str, shape))})"
+        dense = "x.toarray()" if isinstance(x, SparseRows) else "x"
+        return f"{message}; use {dense}.reshape(-1, {', '.join(map(str, shape))})"
     return message
 
 
 def _to_float32(where: str, name: str, array: AnyArray, check_finite: bool) -> AnyArray:
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", under="ignore"):
         converted = np.ascontiguousarray(array, np.float32)
     if check_finite and array.dtype.kind == "f":
         position = ops.first_nonfinite(converted)

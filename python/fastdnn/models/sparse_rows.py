@@ -53,7 +53,7 @@ def to_sparse_rows(where: str, value: Any, allow_empty: bool) -> SparseRows:
         allow_empty: whether there may be no rows.
 
     Raises:
-        ValueError: if it holds no real numbers, or bytes.
+        ValueError: if it holds no real numbers, or bytes, or its arrays contradict each other.
     """
     if value.ndim != 2:
         raise ValueError(
@@ -69,22 +69,48 @@ def to_sparse_rows(where: str, value: Any, allow_empty: bool) -> SparseRows:
             f"[{where}] x: received a sparse matrix of uint8; expected float32, as bytes of "
             "dense arrays are divided by 255; use x.astype('float32')"
         )
-    if value.shape[0] == 0 and not allow_empty:
+    rows, columns = value.shape
+    if rows == 0 and not allow_empty:
         raise ValueError(
             f"[{where}] x: received a sparse matrix of shape {value.shape}; expected at least "
             "one row"
         )
-    rows = value.tocsr()
-    if not rows.has_canonical_format:
-        rows = rows.copy()
-        rows.sum_duplicates()
+    csr = value.tocsr()
+    indptr = np.ascontiguousarray(csr.indptr, np.int64)
+    size = int(indptr[-1])
+    if (
+        indptr[0] != 0
+        or (np.diff(indptr) < 0).any()
+        or csr.indices.ndim != 1
+        or csr.data.ndim != 1
+        or min(len(csr.indices), len(csr.data)) < size
+    ):
+        raise ValueError(
+            f"[{where}] x: received a sparse matrix whose indptr, indices and data do not belong "
+            "together; x.check_format() says more"
+        )
+    # There may be spare room behind the last row.
+    indices, values = csr.indices[:size], csr.data[:size]
+    outside = (indices < 0) | (indices >= min(columns, 2**31))
+    if outside.any():
+        place = int(np.argmax(outside))
+        raise ValueError(
+            f"[{where}] x: received column {indices[place]} in row "
+            f"{np.searchsorted(indptr, place, 'right') - 1} of a sparse matrix; expected 0 to "
+            f"{min(columns, 2**31) - 1}"
+        )
+    # What scipy remembers of the order may be out of date.
+    starts = np.zeros(size + 1, bool)
+    starts[indptr] = True
+    if ((np.diff(indices) <= 0) & ~starts[1:size]).any():
+        csr = csr.copy()
+        csr.indices, csr.data = indices.copy(), values.copy()
+        csr.has_sorted_indices = csr.has_canonical_format = False
+        csr.sum_duplicates()
+        indptr = np.ascontiguousarray(csr.indptr, np.int64)
+        indices, values = csr.indices, csr.data
     data = None
-    if not (rows.data == 1).all():
-        with np.errstate(over="ignore"):
-            data = np.ascontiguousarray(rows.data, np.float32)
-    return SparseRows(
-        np.ascontiguousarray(rows.indptr, np.int64),
-        np.ascontiguousarray(rows.indices, np.int32),
-        data,
-        int(rows.shape[1]),
-    )
+    if not (values == 1).all():
+        with np.errstate(over="ignore", under="ignore"):
+            data = np.ascontiguousarray(values, np.float32)
+    return SparseRows(indptr, np.ascontiguousarray(indices, np.int32), data, int(columns))
