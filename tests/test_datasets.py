@@ -428,10 +428,14 @@ def test_truncated_imdb(folders):
 
 
 @needs_scipy
-@pytest.mark.parametrize("content", [b"", b"no zip", None])
+@pytest.mark.parametrize("content", [b"", b"no zip", None, "compressed"])
 def test_imdb_that_is_something_else(folders, content):
     imdb(folders[0])
     path = folders[0] / "imdb" / "imdb.npz"
+    if content == "compressed":
+        np.savez_compressed(path, x_train_words=np.arange(1000))
+        content = bytearray(path.read_bytes())
+        content[100:140] = bytes(40)
     if content is None:
         with path.open("wb") as file:
             np.save(file, np.zeros(3))

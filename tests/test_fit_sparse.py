@@ -11,6 +11,7 @@ from fastdnn.models.sparse_rows import SparseRows, to_sparse_rows
 sparse = pytest.importorskip("scipy.sparse", reason="scipy, whose matrices these are")
 
 COLUMNS, CLASSES = 120, 3
+ADAM = {"learning_rate": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 FORMATS = [sparse.csr_array, sparse.csc_array, sparse.coo_array, sparse.csr_matrix]
 
 
@@ -69,20 +70,22 @@ def test_predictions_are_those_for_dense_rows(rng, form, dtype):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
-def test_multi_hot_rows_into_a_wide_layer(rng, optimizer):
+def test_multi_hot_rows_into_a_wide_layer(isa, rng, threads, optimizer):
     """The gradient of such a kernel exists in pieces only, and all values are 1."""
     columns, rows = 1500, 64
     x = (rng.random((rows, columns)) < 0.05).astype(np.float32)
     y = rng.standard_normal((rows, 2)).astype(np.float32)
     nets = []
-    for data in (sparse.csr_array(x), x):
+    for data, count in ((sparse.csr_array(x), threads), (sparse.csr_array(x), 1), (x, 1)):
+        _core.set_num_threads(count)
         fd.set_seed(7)
         net = fd.Sequential([Input(shape=(columns,)), Dense(100, activation="tanh"), Dense(2)])
         net.compile(optimizer, loss="mse")
         net.fit(data, y, epochs=3, batch_size=20, verbose=0)
         nets.append(net)
-    for one, other in zip(nets[0].get_weights(), nets[1].get_weights(), strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-4)
+    for several, alone, dense in zip(*(net.get_weights() for net in nets), strict=True):
+        assert several.tobytes() == alone.tobytes()
+        np.testing.assert_allclose(alone, dense, atol=2e-4)
     assert to_sparse_rows("fit", sparse.csr_array(x), False).data is None
 
 
@@ -95,7 +98,7 @@ def test_single_batches(rng):
     assert ours.loss_seen == pytest.approx(theirs.loss_seen, rel=1e-4)
 
 
-def test_same_bits_for_any_number_of_threads(rng, threads):
+def test_same_bits_for_any_number_of_threads(isa, rng, threads):
     x, y = draw(rng)
     rows = sparse.csr_array(x)
 
@@ -217,6 +220,7 @@ NAN.data[2] = np.nan
         (broken(data=np.ones((4, 1), np.float32)), "do not belong together"),
         (broken(indptr=np.array([0, 3, 2, 3, 4])), "do not belong together"),
         (broken(indptr=np.array([1, 1, 2, 3, 4])), "do not belong together"),
+        (broken(indptr=np.array([0, 1, 4])), "do not belong together"),
         (
             [BAD[:1], BAD[1:]],
             r"a list of sparse matrices; .* use scipy.sparse.vstack\(x\)",
@@ -259,6 +263,33 @@ def test_the_network_itself_refuses_what_it_cannot_read():
     rows = to_sparse_rows("predict", BAD, False)
     with pytest.raises(ValueError, match="first layer is not Dense"):
         network.predict([rows], [out], 0, 1, 4, 1.0)
+
+
+@pytest.mark.parametrize("indices", [[-1, 3, 5, 7], [2**31 - 1, -(2**31), 5, 2], [9, 8, 7, 6]])
+@pytest.mark.parametrize("indptr", [[0, 2, 4], [0, 9, 4], [0, -5, 4]])
+def test_arrays_that_change_after_the_checks_touch_nothing_else(isa, threads, indices, indptr):
+    """What a thread may write while another one trains; a sanitizer sees what is touched."""
+    graph = _core.Graph()
+    kernel = graph.add_parameter("kernel", (COLUMNS, 70), True)
+    graph.add_output(graph.add_dense(graph.add_input(COLUMNS), kernel, None))
+    network = _core.Network(graph)
+    network.compile("mean_squared_error", {}, [], "adam", ADAM)
+    rows = SparseRows(
+        np.array(indptr), np.array(indices, np.int32), np.ones(4, np.float32), COLUMNS
+    )
+    target, out = np.ones((2, 70), np.float32), np.empty((2, 70), np.float32)
+    for _ in range(3):
+        network.train([rows], [target], None, None, 0, 1, 2, 1.0)
+    network.train([rows], [target], None, None, 0, 1, 2, 1.0, False)
+    network.predict([rows], [out], 0, 1, 2, 1.0)
+    assert np.isfinite(out).all()
+    assert np.isfinite(network.parameter(0)).all()
+
+
+def test_inputs_that_are_no_arrays(rng):
+    net = model()
+    with pytest.raises(ValueError, match="input: received a list; expected NumPy arrays"):
+        net._binding.network.predict([[1.0]], [np.empty((1, CLASSES), np.float32)], 0, 1, 1, 1.0)
 
 
 def test_text(real_data, monkeypatch):

@@ -45,23 +45,22 @@ CsrView csr(const char* op, const py::array& indptr, const py::array& indices,
   check(x.offsets[0] == 0 && x.offsets[x.rows] == x.size, op, "indptr: received ", x.offsets[0],
         " at its start and ", x.offsets[x.rows], " at its end; expected 0 and ", x.size,
         ", the number of indices");
-  for (index_t i = 0; i < x.rows; ++i) {
-    check(x.offsets[i] <= x.offsets[i + 1], op, "indptr: received ", x.offsets[i + 1], " after ",
-          x.offsets[i], "; expected numbers that never fall");
-  }
   return x;
 }
 
-void check_columns(const char* op, const CsrView& x) {
+void check_rows(const char* op, const CsrView& x) {
   for (index_t i = 0; i < x.rows; ++i) {
+    check(x.offsets[i] <= x.offsets[i + 1], op, "indptr: received ", x.offsets[i + 1], " after ",
+          x.offsets[i], "; expected numbers that never fall");
     index_t before = -1;
     // Somebody may change the offsets meanwhile.
     const index_t begin = std::max<index_t>(x.offsets[i], 0);
     const index_t end = std::min<index_t>(x.offsets[i + 1], x.size);
     for (index_t k = begin; k < end; ++k) {
-      check(x.columns[k] > before && x.columns[k] < x.cols, op, "indices: received ", x.columns[k],
-            " in row ", i, "; expected ascending numbers below ", x.cols,
-            "; in scipy use sum_duplicates()");
+      check(x.columns[k] >= 0 && x.columns[k] < x.cols, op, "indices: received ", x.columns[k],
+            " in row ", i, "; expected 0 to ", x.cols - 1);
+      check(x.columns[k] > before, op, "indices: received ", x.columns[k], " after ", before,
+            " in row ", i, "; expected ascending numbers; in scipy use sum_duplicates()");
       before = x.columns[k];
     }
   }

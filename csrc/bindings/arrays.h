@@ -67,13 +67,13 @@ Matrix<const T> vector(const char* op, const char* name, const py::array& array,
   return {static_cast<const T*>(array.data()), 1, length, length};
 }
 
-// Three arrays as scipy's CSR matrices have them, with so many columns. Their offsets are checked;
-// columns that are out of range or order give wrong sums, but touch nothing else. Without data all
-// values are 1.
+// Three arrays as scipy's CSR matrices have them, with so many columns, whose extents are checked.
+// Offsets and columns that are out of range or order give wrong sums, but touch nothing else.
+// Without data all values are 1.
 CsrView csr(const char* op, const py::array& indptr, const py::array& indices,
             const py::array* data, index_t cols);
-// Throws unless the columns of every row are in range and ascend.
-void check_columns(const char* op, const CsrView& x);
+// Throws unless offsets and, in every row, columns are in range and ascend.
+void check_rows(const char* op, const CsrView& x);
 
 // An array of any number of dimensions as a matrix of (all but the last, the last).
 template <typename T = float>

@@ -45,12 +45,13 @@ Source source(const char* name, const py::array& array, index_t width, index_t r
 // is None if all of it is 1.
 using Input = py::object;
 
-// A feed and the arrays that it points into.
+// A feed and the inputs that it points into.
 struct KeptFeed : Feed {
   std::vector<py::array> kept;
 
   const py::array& keep(const py::object& object) {
-    check(py::isinstance<py::array>(object), "network", "input: expected NumPy arrays");
+    check(py::isinstance<py::array>(object), "network", "input: received a ",
+          std::string(py::str(py::type::of(object).attr("__name__"))), "; expected NumPy arrays");
     return kept.emplace_back(py::reinterpret_borrow<py::array>(object));
   }
 };

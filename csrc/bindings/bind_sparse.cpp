@@ -26,7 +26,7 @@ py::array csr_dense_array(const py::array& indptr, const py::array& indices, con
   CsrDenseArgs args;
   args.kernel = matrix(op, "kernel", kernel);
   args.x = csr(op, indptr, indices, &data, args.kernel.rows);
-  check_columns(op, args.x);
+  check_rows(op, args.x);
   args.activation = parse_activation(activation);
   args.activation_alpha = activation_alpha(args.activation, alpha);
   py::array bias_array;
@@ -55,7 +55,7 @@ py::array csr_dense_backward_array(const py::array& indptr, const py::array& ind
         "; expected 1 to 2^31 - 1");
   CsrDenseBackwardArgs args;
   args.x = csr(op, indptr, indices, &data, columns);
-  check_columns(op, args.x);
+  check_rows(op, args.x);
   args.dz = matrix(op, "dz", dz);
   check(args.dz.rows == args.x.rows, op, "received indptr of ", args.x.rows, " rows and dz, a ",
         describe(dz), "; expected equal numbers of rows");

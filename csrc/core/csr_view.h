@@ -14,8 +14,6 @@ struct CsrView {
   index_t size = 0;               // numbers of columns and of values
   index_t rows = 0;
   index_t cols = 0;
-
-  bool empty() const { return offsets == nullptr; }
 };
 
 }  // namespace fastdnn

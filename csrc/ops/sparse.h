@@ -40,7 +40,7 @@ struct CsrDenseUpdateArgs {
   ConstMatrixView dz;
   index_t kernel_row = 0;      // floats from row to row of the kernel
   OptimizerUpdateArgs update;  // of all the kernel; the gradient is left out
-  float* scratch = nullptr;    // csr_dense_update_scratch_size() floats for each member
+  float* scratch = nullptr;    // this member's csr_dense_update_scratch_size() floats
 };
 
 index_t csr_dense_update_scratch_size(index_t kernel_row, index_t rows);

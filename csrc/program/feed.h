@@ -19,6 +19,8 @@ struct Source {
   const std::uint8_t* bytes = nullptr;
   index_t width = 0;
   CsrView sparse = {};
+
+  bool is_sparse() const { return sparse.offsets != nullptr; }
 };
 
 struct Feed {

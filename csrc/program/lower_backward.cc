@@ -225,6 +225,7 @@ void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense
     CsrDenseUpdateArgs args;
     args.kernel_row = storage_.weights->view(dense.kernel).stride;
     args.update = update_of(dense.kernel);
+    add_update_cost(dense.kernel);
     const index_t scratch = csr_dense_update_scratch_size(args.kernel_row, out_.capacity);
     out_.own_scratch_size = std::max(out_.own_scratch_size, scratch);
     program().append({value(node.input).resource, dz.resource}, {weight(dense.kernel)},
@@ -234,7 +235,8 @@ void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense
                        now.rows = sparse->rows.data();
                        now.dz = dz.of(state.rows);
                        now.update.step = state.optimizer;
-                       now.scratch = out->own_scratch.data();
+                       now.scratch =
+                           out->own_scratch.data() + context.team->rank() * out->own_scratch_size;
                        csr_dense_update(now, context);
                      });
     return;
@@ -284,7 +286,7 @@ void Lowering::finish_gradient(ParameterId id) {
   if (id == kNone || !parameter(id).trainable) return;
   if (--uses_left_[static_cast<std::size_t>(id)] > 0 || mode_ != Mode::kTrain) return;
   const OptimizerUpdateArgs args = update_of(id);
-  out_.microseconds += 0.4e-3 * static_cast<double>(args.size);
+  add_update_cost(id);
   program().append({gradient_of(id)}, {weight(id)}, [=](const StepState& state, Context& context) {
     OptimizerUpdateArgs now = args;
     now.step = state.optimizer;

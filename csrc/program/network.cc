@@ -77,7 +77,7 @@ void Network::set_iterations(std::int64_t value) {
 
 LoweredProgram& Network::program(Mode mode, index_t capacity, const Feed& feed) {
   std::vector<bool> sparse;
-  for (const Source& input : feed.inputs) sparse.push_back(!input.sparse.empty());
+  for (const Source& input : feed.inputs) sparse.push_back(input.is_sparse());
   const auto found = programs_.find({mode, capacity, sparse});
   if (found != programs_.end()) return *found->second;
   if (programs_.size() >= kMostPrograms) programs_.clear();

@@ -155,7 +155,6 @@ void csr_dense_gradient_f32(const CsrDenseGradient& a) {
     const SparseRow row = row_of(a.batch, i);
     ask_for_row(a.batch, i + kRowsAhead);
     const index_t begin = a.done != nullptr ? a.done[i] : count_below(row, a.first);
-    if (begin < 0) continue;
     index_t end = begin;
     for_each_block(a.n, [&]<int kVectors>(index_t j) {
       const float* dz = a.dz + i * a.dz_row;

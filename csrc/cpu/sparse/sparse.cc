@@ -89,13 +89,11 @@ void csr_dense(const CsrDenseArgs& args, Team& team) {
 void csr_dense_backward(const CsrDenseBackwardArgs& args, Team& team) {
   const Range columns = columns_of(args.x, args.rows, args.dz.rows, team);
   if (columns.empty() || args.dz.cols == 0) return;
-  float* const to = args.dkernel.row(columns.begin);
-  if (!args.accumulate) {
-    // With what lies between rows.
-    std::fill_n(to, (columns.size() - 1) * args.dkernel.stride + args.dz.cols, 0.0f);
+  for (index_t k = columns.begin; k < columns.end && !args.accumulate; ++k) {
+    std::fill_n(args.dkernel.row(k), args.dz.cols, 0.0f);
   }
-  add_gradient({args.x, args.rows, args.dz.rows}, columns, nullptr, args.dz, to,
-               args.dkernel.stride);
+  add_gradient({args.x, args.rows, args.dz.rows}, columns, nullptr, args.dz,
+               args.dkernel.row(columns.begin), args.dkernel.stride);
 }
 
 index_t csr_dense_update_scratch_size(index_t kernel_row, index_t rows) {
@@ -106,10 +104,8 @@ void csr_dense_update(const CsrDenseUpdateArgs& args, Team& team) {
   const Range columns = columns_of(args.x, args.rows, args.dz.rows, team);
   const index_t row = args.kernel_row, most = std::max<index_t>(1, kPieceFloats / row);
   const CsrBatch batch{args.x, args.rows, args.dz.rows};
-  float* const scratch =
-      args.scratch + team.rank() * csr_dense_update_scratch_size(row, batch.count);
-  auto* const done = reinterpret_cast<std::int64_t*>(scratch);
-  float* const gradient = scratch + 2 * round_up(batch.count, kRowPad);
+  auto* const done = reinterpret_cast<std::int64_t*>(args.scratch);
+  float* const gradient = args.scratch + 2 * round_up(batch.count, kRowPad);
   kernels().csr_count_below(batch, columns.begin, done);
   for (Range piece{columns.begin, columns.begin}; piece.end < columns.end;
        piece.begin = piece.end) {

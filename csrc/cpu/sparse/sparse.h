@@ -7,8 +7,8 @@
 
 namespace fastdnn::cpu {
 
-// Row i of a batch is row rows[i] of x, for 0 <= i < count. Rows and columns out of range count as
-// the last ones: somebody may change them after they were checked.
+// Row i of a batch is row rows[i] of x, for 0 <= i < count. Somebody may change offsets and columns
+// after they were checked: out of range or order they give wrong sums, but touch nothing else.
 struct CsrBatch {
   CsrView x;
   const std::int64_t* rows;

@@ -1,6 +1,7 @@
 """The IMDB movie reviews as sparse rows: which of the most frequent words a review has."""
 
 import zipfile
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,15 @@ def load_imdb(num_words: int = 10_000) -> tuple[_Split, _Split]:
                 (arrays[f"x_{part}_words"], arrays[f"x_{part}_offsets"], arrays[f"y_{part}"])
                 for part in ("train", "test")
             ]
-    except (KeyError, ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile) as error:
+    except (
+        KeyError,
+        ValueError,
+        OSError,
+        EOFError,
+        TypeError,
+        zipfile.BadZipFile,
+        zlib.error,
+    ) as error:
         raise ValueError(
             f"[load_imdb] {path} is damaged or not the IMDB reviews ({error}); expected the arrays "
             "that help(fastdnn.datasets.load_imdb) names"

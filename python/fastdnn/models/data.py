@@ -42,7 +42,7 @@ class Dataset:
         return len(self.inputs[0])
 
     def slice(self, first: int, last: int) -> "Dataset":
-        """Return the rows from `first` up to `last`, as views."""
+        """Return the rows from `first` up to `last`, which share the data."""
         return Dataset(
             [array[first:last] for array in self.inputs],
             [array[first:last] for array in self.targets],

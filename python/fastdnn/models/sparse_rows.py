@@ -79,7 +79,8 @@ def to_sparse_rows(where: str, value: Any, allow_empty: bool) -> SparseRows:
     indptr = np.ascontiguousarray(csr.indptr, np.int64)
     size = int(indptr[-1])
     if (
-        indptr[0] != 0
+        indptr.shape != (rows + 1,)
+        or indptr[0] != 0
         or (np.diff(indptr) < 0).any()
         or csr.indices.ndim != 1
         or csr.data.ndim != 1
