@@ -11,7 +11,6 @@ from fastdnn.models.sparse_rows import SparseRows, to_sparse_rows
 sparse = pytest.importorskip("scipy.sparse", reason="scipy, whose matrices these are")
 
 COLUMNS, CLASSES = 120, 3
-ADAM = {"learning_rate": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 FORMATS = [sparse.csr_array, sparse.csc_array, sparse.coo_array, sparse.csr_matrix]
 
 
@@ -263,27 +262,6 @@ def test_the_network_itself_refuses_what_it_cannot_read():
     rows = to_sparse_rows("predict", BAD, False)
     with pytest.raises(ValueError, match="first layer is not Dense"):
         network.predict([rows], [out], 0, 1, 4, 1.0)
-
-
-@pytest.mark.parametrize("indices", [[-1, 3, 5, 7], [2**31 - 1, -(2**31), 5, 2], [9, 8, 7, 6]])
-@pytest.mark.parametrize("indptr", [[0, 2, 4], [0, 9, 4], [0, -5, 4]])
-def test_arrays_that_change_after_the_checks_touch_nothing_else(isa, threads, indices, indptr):
-    """What a thread may write while another one trains; a sanitizer sees what is touched."""
-    graph = _core.Graph()
-    kernel = graph.add_parameter("kernel", (COLUMNS, 70), True)
-    graph.add_output(graph.add_dense(graph.add_input(COLUMNS), kernel, None))
-    network = _core.Network(graph)
-    network.compile("mean_squared_error", {}, [], "adam", ADAM)
-    rows = SparseRows(
-        np.array(indptr), np.array(indices, np.int32), np.ones(4, np.float32), COLUMNS
-    )
-    target, out = np.ones((2, 70), np.float32), np.empty((2, 70), np.float32)
-    for _ in range(3):
-        network.train([rows], [target], None, None, 0, 1, 2, 1.0)
-    network.train([rows], [target], None, None, 0, 1, 2, 1.0, False)
-    network.predict([rows], [out], 0, 1, 2, 1.0)
-    assert np.isfinite(out).all()
-    assert np.isfinite(network.parameter(0)).all()
 
 
 def test_inputs_that_are_no_arrays(rng):

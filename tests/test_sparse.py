@@ -5,9 +5,11 @@ import pytest
 from guarded import Guarded
 
 from fastdnn import _core, ops
+from fastdnn.models.sparse_rows import SparseRows
 
 KERNELS = ["csr_dense_f32", "csr_dense_gradient_f32", "csr_count_below"]
 EPSILON = np.finfo(np.float32).eps
+ADAM = {"learning_rate": 0.01, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
 
 # Around the lanes of a vector, and the four vectors that are computed at a time.
 UNITS = [1, 2, 7, 16, 17, 31, 33, 48, 49, 64, 65, 100, 130]
@@ -131,3 +133,22 @@ def test_extents_must_agree():
         ops.csr_dense_backward(*csr, 0, np.ones((1, 2), np.float32))
     with pytest.raises(ValueError, match=r"bias: .* expected shape \(2,\)"):
         ops.csr_dense(*csr, np.ones((5, 2), np.float32), np.ones(3, np.float32))
+
+
+@pytest.mark.parametrize("indices", [[-1, 3, 5, 7], [2**31 - 1, -(2**31), 5, 2], [9, 8, 7, 6]])
+@pytest.mark.parametrize("indptr", [[0, 2, 4], [0, 9, 4], [0, -5, 4]])
+def test_arrays_that_change_after_the_checks_touch_nothing_else(isa, threads, indices, indptr):
+    """What a thread may write while another one trains; a sanitizer sees what is touched."""
+    graph = _core.Graph()
+    kernel = graph.add_parameter("kernel", (120, 70), True)
+    graph.add_output(graph.add_dense(graph.add_input(120), kernel, None))
+    network = _core.Network(graph)
+    network.compile("mean_squared_error", {}, [], "adam", ADAM)
+    rows = SparseRows(np.array(indptr), np.array(indices, np.int32), np.ones(4, np.float32), 120)
+    target, out = np.ones((2, 70), np.float32), np.empty((2, 70), np.float32)
+    for _ in range(3):
+        network.train([rows], [target], None, None, 0, 1, 2, 1.0)
+    network.train([rows], [target], None, None, 0, 1, 2, 1.0, False)
+    network.predict([rows], [out], 0, 1, 2, 1.0)
+    assert np.isfinite(out).all()
+    assert np.isfinite(network.parameter(0)).all()
