@@ -23,9 +23,8 @@ inline F32 value_of(const SparseRow& row, index_t k) {
 
 inline SparseRow row_of(const CsrBatch& batch, index_t i) {
   const CsrView& x = batch.x;
-  const std::int64_t row = batch.rows[i];
-  const index_t safe = row < 0 || row >= x.rows ? x.rows - 1 : row;
-  const index_t first = x.offsets[safe], end = x.offsets[safe + 1];
+  const index_t row = batch.rows[i];
+  const index_t first = x.offsets[row], end = x.offsets[row + 1];
   if (first < 0 || first >= end || end > x.size) return {nullptr, nullptr, 0};
   return {x.columns + first, x.values == nullptr ? nullptr : x.values + first, end - first};
 }

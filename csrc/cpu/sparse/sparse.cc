@@ -26,8 +26,7 @@ index_t part_begin(const CsrView& x, const std::int64_t* rows, index_t count, in
   const auto numbers_below = [&](index_t column) {
     index_t below = 0;
     for (index_t i = 0; i < count; i += step) {
-      const index_t row = std::clamp<index_t>(rows[i], 0, x.rows - 1);
-      const index_t begin = x.offsets[row], end = x.offsets[row + 1];
+      const index_t begin = x.offsets[rows[i]], end = x.offsets[rows[i] + 1];
       if (begin < 0 || begin >= end || end > x.size) continue;
       below += std::lower_bound(x.columns + begin, x.columns + end, column) - (x.columns + begin);
     }

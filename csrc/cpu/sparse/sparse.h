@@ -7,8 +7,9 @@
 
 namespace fastdnn::cpu {
 
-// Row i of a batch is row rows[i] of x, for 0 <= i < count. Somebody may change offsets and columns
-// after they were checked: out of range or order they give wrong sums, but touch nothing else.
+// Row i of a batch is row rows[i] of x, for 0 <= i < count: the program's own numbers, in range.
+// Somebody may change offsets and columns after they were checked: out of range or order they give
+// wrong sums, but touch nothing else.
 struct CsrBatch {
   CsrView x;
   const std::int64_t* rows;

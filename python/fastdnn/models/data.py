@@ -89,11 +89,6 @@ def to_array(where: str, name: str, value: Any, allow_empty: bool = False) -> An
         )
     if isinstance(value, Mapping):
         raise ValueError(f"[{where}] {name}: received a dict; expected one array")
-    if isinstance(value, list | tuple) and any(is_sparse(item) for item in value):
-        raise ValueError(
-            f"[{where}] {name}: received a {type(value).__name__} of sparse matrices; expected "
-            f"one; use scipy.sparse.vstack({name})"
-        )
     if isinstance(value, np.ma.MaskedArray):
         raise ValueError(
             f"[{where}] {name}: received a masked array; expected numbers everywhere; drop the "
@@ -116,6 +111,11 @@ def to_array(where: str, name: str, value: Any, allow_empty: bool = False) -> An
         try:
             array = array.astype(np.float64)
         except (TypeError, ValueError) as error:
+            if any(is_sparse(item) for item in array.flat):
+                raise ValueError(
+                    f"[{where}] {name}: received a {type(value).__name__} of sparse matrices; "
+                    f"expected one; use scipy.sparse.vstack({name})"
+                ) from None
             column = _first_column_of_words(value)
             raise ValueError(
                 f"[{where}] {name}: received {column or f'a {type(value).__name__}'} with entries "
