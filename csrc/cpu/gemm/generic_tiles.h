@@ -178,11 +178,59 @@ struct Piece {
   float* sums;                 // kPieceSide floats from row to row
 };
 
-// Adds the products of all blocks to the sums of a piece, and splits a tile of another panel during
-// each block, if it is whole and lies as it is wanted.
+// Writes a piece of C, row by row, between other work: while the tiles multiply the next piece. In
+// registers, as a Splitter is.
+class Finisher {
+ public:
+  explicit Finisher(const GemmTiles& t)
+      : alpha_(set1(t.alpha)),
+        beta_(set1(t.beta)),
+        floor_(set1(t.floor)),
+        adds_(t.beta == 1.0f && t.bias == nullptr && t.floor < 0.0f),
+        reads_(t.beta != 0.0f) {}
+
+  [[gnu::always_inline]] void start(const GemmTiles& t, const Piece& piece) {
+    rows_ = piece.rows;
+    columns_ = piece.columns;
+    from_ = piece.sums;
+    to_ = t.c + piece.row * t.c_row + piece.column;
+    stride_ = t.c_row;
+    bias_ = t.bias != nullptr ? t.bias + piece.column : nullptr;
+  }
+
+  [[gnu::always_inline]] void finish_rows(index_t rows) {
+    for (; rows > 0 && rows_ > 0; --rows, --rows_, from_ += kPieceSide, to_ += stride_) {
+      for (index_t j = 0; j < columns_; j += kLanes) {
+        const Tail last = tail(columns_ - j);
+        const F32 sum = load(from_ + j);
+        if (adds_) {
+          store(to_ + j, fma(alpha_, sum, load(to_ + j, last)), last);
+        } else {
+          const F32 old = reads_ ? beta_ * load(to_ + j, last) : zero();
+          const F32 shift = bias_ != nullptr ? load(bias_ + j, last) : zero();
+          store(to_ + j, max(floor_, fma(alpha_, sum, old) + shift), last);
+        }
+      }
+    }
+  }
+
+  // What is left.
+  [[gnu::always_inline]] void finish() { finish_rows(rows_); }
+
+ private:
+  F32 alpha_, beta_, floor_;
+  bool adds_, reads_;
+  index_t rows_ = 0, columns_ = 0, stride_ = 0;
+  const float* from_ = nullptr;
+  float* to_ = nullptr;
+  const float* bias_ = nullptr;
+};
+
+// Adds the products of all blocks to the sums of a piece. Meanwhile another panel is split, as far
+// as its tiles are whole and lie as they are wanted, and the piece before is finished.
 template <int kHigh, int kWide>
 [[gnu::always_inline]] inline void sum_tiles(const GemmTiles& t, const Piece& piece,
-                                             Splitter& splitter) {
+                                             Splitter& splitter, Finisher& finisher) {
   Tiles tiles(t.tile_rows);
   const std::uint16_t *a = piece.a, *b = piece.b;
   const auto each = [&](auto&& f) {
@@ -213,6 +261,7 @@ template <int kHigh, int kWide>
   const auto multiply_add = [&]() __attribute__((always_inline)) {
     each([&]<int kSum, int kA, int kB>() { tiles.template multiply_add<kSum, kA, kB>(); });
     splitter.split_rows(kPairsEach);
+    finisher.finish_rows(kPairsEach);
     if (left > 1 || !t.last) return;
     for (index_t i = 0; i < kRowsEach; ++i, c += t.c_row) {
       prefetch_to_write(c);
@@ -244,26 +293,6 @@ template <int kHigh, int kWide>
   });
 }
 
-// Writes a piece of C.
-void finish(const GemmTiles& t, const Piece& piece) {
-  const F32 alpha = set1(t.alpha), beta = set1(t.beta), floor = set1(t.floor);
-  const bool adds = t.beta == 1.0f && t.bias == nullptr && t.floor < 0.0f;
-  for (index_t j = 0; j < piece.columns; j += kLanes) {
-    const Tail last = tail(piece.columns - j);
-    const float* from = piece.sums + j;
-    float* to = t.c + piece.row * t.c_row + piece.column + j;
-    const F32 shift = t.bias != nullptr ? load(t.bias + piece.column + j, last) : zero();
-    for (index_t i = 0; i < piece.rows; ++i, from += kPieceSide, to += t.c_row) {
-      if (adds) {
-        store(to, fma(alpha, load(from), load(to, last)), last);
-      } else {
-        const F32 old = t.beta == 0.0f ? zero() : beta * load(to, last);
-        store(to, max(floor, fma(alpha, load(from), old) + shift), last);
-      }
-    }
-  }
-}
-
 }  // namespace
 
 namespace FASTDNN_LEVEL {
@@ -275,11 +304,13 @@ void gemm_end_tiles() { Tiles::end(); }
 void gemm_split_f32(const GemmSplit& split) { Splitter(&split).finish(); }
 
 void gemm_tiles_f32(const GemmTiles& t, const GemmSplit* next) {
-  alignas(64) float these_sums[kPieceSums];
+  alignas(64) float these_sums[2][kPieceSums];
   const index_t high = kPanelTiles * t.tile_rows;
   Splitter splitter(next);
   const bool all = t.first && t.last;
-  float* sums = all ? these_sums : t.sums;
+  Finisher finisher(t);
+  index_t turn = 0;
+  float* sums = t.sums;
   Piece piece{};
   piece.a = t.a;
   for (; piece.row < t.m; piece.row += high, piece.a += t.panel_size) {
@@ -288,18 +319,21 @@ void gemm_tiles_f32(const GemmTiles& t, const GemmSplit* next) {
     for (piece.column = 0; piece.column < t.n;
          piece.column += kPieceSide, piece.b += t.panel_size) {
       piece.columns = t.n - piece.column < kPieceSide ? t.n - piece.column : kPieceSide;
-      piece.sums = sums;
+      piece.sums = all ? these_sums[turn] : sums;
       if (piece.rows > t.tile_rows) {
-        piece.columns > kTileSide ? sum_tiles<2, 2>(t, piece, splitter)
-                                  : sum_tiles<2, 1>(t, piece, splitter);
+        piece.columns > kTileSide ? sum_tiles<2, 2>(t, piece, splitter, finisher)
+                                  : sum_tiles<2, 1>(t, piece, splitter, finisher);
       } else {
-        piece.columns > kTileSide ? sum_tiles<1, 2>(t, piece, splitter)
-                                  : sum_tiles<1, 1>(t, piece, splitter);
+        piece.columns > kTileSide ? sum_tiles<1, 2>(t, piece, splitter, finisher)
+                                  : sum_tiles<1, 1>(t, piece, splitter, finisher);
       }
-      if (t.last) finish(t, piece);
+      finisher.finish();
+      if (t.last) finisher.start(t, piece);
+      turn ^= 1;
       if (!all) sums += kPieceSums;
     }
   }
+  finisher.finish();
   splitter.finish();
 }
 
