@@ -116,6 +116,55 @@ def test_block_of_padded_rows_is_the_flat_update(isa, rng, name, options):
         assert np.isnan(block[:, cols:]).all()
 
 
+# Rows of both operands, columns of the first, columns of the second: in place, by tiles, packed,
+# with fewer rows of tiles than threads, and around the edges of those.
+PRODUCTS = [(1, 5, 7), (3, 4, 16), (20, 9, 200), (37, 70, 33), (50, 784, 300), (600, 700, 130)]
+
+
+def check_update_by_product(rng, name, options, a, b):
+    shape = a.shape[1], b.shape[1]
+    config, (w, _, *slots) = make_state(rng, name, options, shape)
+    wanted = [array.copy() for array in (w, *slots)]
+    update(config, wanted[0], ops.gemm(a, b, transpose_a=True), *wanted[1:])
+    _core.testing.optimizer_update_product(config, a, b, w, slots, 0.1, 3)
+    for array, expected in zip((w, *slots), wanted, strict=True):
+        np.testing.assert_array_equal(array, expected)
+
+
+def draw_factors(rng, k, m, n):
+    return (rng.standard_normal((k, width)).astype(np.float32) for width in (m, n))
+
+
+@configs
+def test_product_is_used_up_as_the_gradient(isa, rng, name, options):
+    check_update_by_product(rng, name, options, *draw_factors(rng, 37, 70, 33))
+
+
+@pytest.mark.parametrize(("name", "options"), [("sgd", {"momentum": 0.9}), ("adam", {})])
+@pytest.mark.parametrize(("k", "m", "n"), PRODUCTS)
+def test_shapes_of_products(product_isa, rng, name, options, k, m, n):
+    check_update_by_product(rng, name, options, *draw_factors(rng, k, m, n))
+
+
+@pytest.mark.parametrize("value", [1e38, 1e-42, np.inf])
+def test_product_of_numbers_that_tiles_cannot_multiply(product_isa, rng, value):
+    a, b = draw_factors(rng, 50, 784, 300)
+    a[3, 40] = value
+    check_update_by_product(rng, "adam", {}, a, b)
+
+
+@pytest.mark.parametrize(("k", "m", "n"), [(20, 9, 200), (50, 784, 300), (600, 700, 130)])
+def test_thread_counts_agree_on_products(threads, rng, k, m, n):
+    a, b = draw_factors(rng, k, m, n)
+    config, (w, _, *slots) = make_state(rng, "rmsprop", {}, (m, n))
+    alone = [array.copy() for array in (w, *slots)]
+    _core.testing.optimizer_update_product(config, a, b, w, slots, 0.1, 3)
+    _core.set_num_threads(1)
+    _core.testing.optimizer_update_product(config, a, b, alone[0], alone[1:], 0.1, 3)
+    _core.set_num_threads(threads)
+    assert [array.tobytes() for array in (w, *slots)] == [array.tobytes() for array in alone]
+
+
 def test_sgd_rounds_once(rng, isa):
     if isa == "scalar":
         pytest.skip("the scalar level rounds the product, too")

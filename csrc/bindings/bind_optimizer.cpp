@@ -5,7 +5,9 @@
 #include "csrc/bindings/gil.h"
 #include "csrc/bindings/optimizer_options.h"
 #include "csrc/bindings/register.h"
+#include "csrc/core/arena.h"
 #include "csrc/cpu/registry.h"
+#include "csrc/ops/gemm.h"
 #include "csrc/ops/optimizer.h"
 
 namespace fastdnn::bindings {
@@ -147,6 +149,31 @@ void optimizer_update_block(const OptimizerConfig& config, py::array_t<float>& w
                                       gradient.data(), gradient.shape(1), weights.shape(0), cols);
 }
 
+// A product a^T b that is used up by an update of `weights`, as a step program does it.
+void optimizer_update_product(const OptimizerConfig& config, const py::array& a, const py::array& b,
+                              py::array_t<float>& weights, std::vector<py::array_t<float>> slots,
+                              double learning_rate, std::int64_t iteration) {
+  GemmArgs args;
+  args.a = matrix("testing", "a", a);
+  args.transpose_a = true;
+  args.b = matrix("testing", "b", b);
+  args.update.weights = writable_rows("testing", "weights", weights);
+  args.update.step = prepare_step(config, learning_rate, iteration);
+  for (std::size_t s = 0; s < slot_names(config).size(); ++s) {
+    args.update.slots[s] = slots.at(s).mutable_data();
+  }
+  const MatrixView& w = args.update.weights;
+  check(args.a.cols == w.rows && args.b.cols == w.cols && args.a.rows == args.b.rows, "testing",
+        "received matrices that do not fit");
+  AlignedBuffer<float> gradient(w.size());
+  args.c = {gradient.data(), w.rows, w.cols, w.cols};
+  const GilRelease release;
+  const int threads = ThreadPool::instance().threads_for(gemm_cost(args));
+  AlignedBuffer<float> scratch(gemm_scratch_size(args, threads));
+  args.scratch = scratch.data();
+  run_on_threads(threads, [&](Context& context) { gemm(args, context); });
+}
+
 }  // namespace
 
 OptimizerConfig optimizer_config(const std::string& name, const py::dict& given) {
@@ -192,9 +219,13 @@ void register_optimizer(py::module_& m) {
       .def("slot_initial_value", &checked_slot_initial_value, arg("slot"));
   m.def("optimizer_update", &optimizer_update_arrays, arg("config"), arg("weights").noconvert(),
         arg("gradient").noconvert(), arg("slots"), arg("learning_rate"), arg("iteration"));
-  m.def_submodule("testing").def("optimizer_update_block", &optimizer_update_block, arg("config"),
-                                 arg("weights").noconvert(), arg("gradient").noconvert(),
-                                 arg("slots"), arg("cols"), arg("learning_rate"), arg("iteration"));
+  m.def_submodule("testing")
+      .def("optimizer_update_block", &optimizer_update_block, arg("config"),
+           arg("weights").noconvert(), arg("gradient").noconvert(), arg("slots"), arg("cols"),
+           arg("learning_rate"), arg("iteration"))
+      .def("optimizer_update_product", &optimizer_update_product, arg("config"),
+           arg("a").noconvert(), arg("b").noconvert(), arg("weights").noconvert(), arg("slots"),
+           arg("learning_rate"), arg("iteration"));
 }
 
 }  // namespace fastdnn::bindings

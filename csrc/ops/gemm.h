@@ -2,10 +2,19 @@
 #pragma once
 
 #include "csrc/core/activation.h"
+#include "csrc/core/optimizer.h"
 #include "csrc/core/tensor_view.h"
 #include "csrc/ops/context.h"
 
 namespace fastdnn {
+
+// Weights that a step of an optimizer changes, C being their gradient. Slots have the rows of the
+// weights.
+struct GemmUpdate {
+  OptimizerStep step;
+  MatrixView weights;
+  float* slots[kMaxOptimizerSlots] = {};
+};
 
 // C = f(alpha * op(A) op(B) + beta * C + bias)
 // C = (alpha * op(A) op(B) + beta * C) * f'(saved)   when `saved` is given: a gradient on its way
@@ -26,12 +35,16 @@ struct GemmArgs {
   const float* bias = nullptr;  // n values, or null
   Activation activation = Activation::kLinear;
   float activation_alpha = 0.0f;
-  ConstMatrixView saved;     // f's output, or its input where activation_needs_input(f); shape of C
+  ConstMatrixView saved;  // f's output, or its input where activation_needs_input(f); shape of C
+  // If it has weights, they are updated and what C then holds is left open. Alpha is 1 and beta 0,
+  // and there is nothing else after the product.
+  GemmUpdate update;
   float* scratch = nullptr;  // gemm_scratch_size() floats, 64-byte aligned
   // Whether the rows of C that Team::share gives a member are the last that it writes, after a
   // barrier of gemm()'s own, so that it may go on with them at once. For the CPU.
   bool ends_by_rows = false;
 
+  bool updates() const { return !update.weights.empty(); }
   index_t m() const { return c.rows; }
   index_t n() const { return c.cols; }
   index_t k() const { return transpose_a ? a.rows : a.cols; }

@@ -193,8 +193,9 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
   if (sparse_input(node.input) != nullptr) return lower_sparse_kernel_gradient(node, dense, dz);
   const Buffer x = value(node.input);
   const OptimizerConfig& optimizer = spec_.optimizer;
-  const bool straight = mode_ == Mode::kTrain && optimizer.kind == Optimizer::kSgd &&
-                        optimizer.momentum == 0.0 && uses(dense.kernel) == 1;
+  // No other node adds to it.
+  const bool updates = mode_ == Mode::kTrain && uses(dense.kernel) == 1;
+  const bool straight = updates && optimizer.kind == Optimizer::kSgd && optimizer.momentum == 0.0;
   GemmArgs args;
   args.a = x.view;
   args.transpose_a = true;
@@ -202,18 +203,26 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
   if (straight) {
     args.c = storage_.weights->view(dense.kernel);
     args.beta = 1.0f;
+  } else if (updates) {
+    args.c = storage_.gradients->view(dense.kernel);
+    args.update.weights = storage_.weights->view(dense.kernel);
+    for (std::size_t i = 0; i < storage_.slots->size(); ++i) {
+      args.update.slots[i] = (*storage_.slots)[i].flat(dense.kernel);
+    }
+    add_update_cost(dense.kernel);
   } else {
     args.c = storage_.gradients->view(dense.kernel);
     args.beta = start_gradient(dense.kernel) ? 1.0f : 0.0f;
   }
   append_product({x.resource, dz.resource},
-                 straight ? weight(dense.kernel) : gradient_of(dense.kernel), args,
+                 updates ? weight(dense.kernel) : gradient_of(dense.kernel), args,
                  [=](GemmArgs& a, const StepState& state, Range rows) {
                    a.a = x.of(rows);
                    a.b = dz.of(rows);
                    if (straight) a.alpha = -state.optimizer.learning_rate;
+                   a.update.step = state.optimizer;
                  });
-  if (!straight) finish_gradient(dense.kernel);
+  if (!updates) finish_gradient(dense.kernel);
 }
 
 void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense,

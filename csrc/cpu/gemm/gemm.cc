@@ -146,6 +146,41 @@ void multiply_strips(const GemmArgs& args, const Plan& plan, Range share) {
   }
 }
 
+// The gradient C of some rows of weights, a few at a time, so that it is still in the cache when
+// they are updated by it.
+constexpr index_t kUpdatedGroups = 4;
+
+index_t update_scratch_size(const GemmArgs& args) {
+  return args.updates() ? kUpdatedGroups * kMaxTileRows * round_up(args.n(), kRowPad) : 0;
+}
+
+void update_rows(const GemmUpdate& update, Range rows, const MatrixView& gradient) {
+  const index_t first = rows.begin * update.weights.stride;
+  float* slots[kMaxOptimizerSlots];
+  for (int s = 0; s < kMaxOptimizerSlots; ++s) slots[s] = offset(update.slots[s], first);
+  kernels().optimizer_update_f32(update.step, update.weights.row(rows.begin), slots,
+                                 update.weights.stride, gradient.data, gradient.stride, rows.size(),
+                                 gradient.cols);
+}
+
+void gemm_update_direct(const GemmArgs& args, const Plan& plan, Team& team) {
+  float* const scratch = args.scratch + team.rank() * update_scratch_size(args);
+  const Range own = team.share(plan.groups);
+  for (index_t group = own.begin; group < own.end; group += kUpdatedGroups) {
+    const Range groups{group, std::min(group + kUpdatedGroups, own.end)};
+    const Range rows = rows_of(args, plan, groups);
+    GemmArgs some = args;
+    some.a = args.transpose_a
+                 ? ConstMatrixView{args.a.data + rows.begin, args.k(), rows.size(), args.a.stride}
+                 : ConstMatrixView{args.a.row(rows.begin), rows.size(), args.k(), args.a.stride};
+    some.c = {scratch, rows.size(), args.n(), round_up(args.n(), kRowPad)};
+    for (index_t panel = 0; panel < plan.panels; ++panel) {
+      multiply_direct(some, plan, panel, {0, groups.size()});
+    }
+    update_rows(args.update, rows, some.c);
+  }
+}
+
 void gemm_direct(const GemmArgs& args, const Plan& plan, Team& team) {
   if (args.m() > args.n()) {
     const Range groups = team.share(plan.groups);
@@ -334,13 +369,13 @@ bool gemm_suits_rows(const GemmArgs& args) {
 bool gemm_suits_ending_by_rows(const GemmArgs& args) { return suits_parts(args, tiles_pay(args)); }
 
 bool gemm_uses_scratch(const GemmArgs& args) {
-  return tiles_pay(args) || !reads_in_place(args) || multiplies_in_parts(args);
+  return tiles_pay(args) || !reads_in_place(args) || multiplies_in_parts(args) || args.updates();
 }
 
 index_t gemm_scratch_size(const GemmArgs& args, int threads) {
   const index_t tiles = tiles_pay(args) ? tiles_scratch_size(args, threads) : 0;
   const index_t packed = shared_scratch_size(args) + threads * member_scratch_size(args);
-  return part_scratch_size(args) + std::max(tiles, packed);
+  return part_scratch_size(args) + std::max({tiles, packed, threads * update_scratch_size(args)});
 }
 
 void gemm(const GemmArgs& args, Team& team) {
@@ -350,10 +385,16 @@ void gemm(const GemmArgs& args, Team& team) {
   if (multiplies_in_parts(args)) return gemm_in_parts(args, plan, team);
   if (multiplies_by_tiles(args)) {
     gemm_by_tiles(args, team.rank(), team.size());
-  } else if (packed) {
-    gemm_packed(args, plan, team);
+  } else if (!packed && args.updates() && plan.groups >= team.size()) {
+    gemm_update_direct(args, plan, team);
   } else {
-    gemm_direct(args, plan, team);
+    packed ? gemm_packed(args, plan, team) : gemm_direct(args, plan, team);
+    if (args.updates()) {
+      team.barrier();
+      const Range rows = team.share(args.m());
+      update_rows(args.update, rows,
+                  {args.c.row(rows.begin), rows.size(), args.n(), args.c.stride});
+    }
   }
   if (args.ends_by_rows) team.barrier();
 }

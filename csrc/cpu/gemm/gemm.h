@@ -2,6 +2,7 @@
 // What the GEMM kernels compute. Included by leaf files: plain types only, no STL.
 #pragma once
 
+#include "csrc/core/optimizer.h"
 #include "csrc/core/types.h"
 
 namespace fastdnn::cpu {
@@ -109,6 +110,11 @@ struct GemmSplit {
   std::int32_t* largest;
 };
 
+// A step of an optimizer: see csrc/cpu/optimizer/optimizer.h.
+using OptimizerKernel = void (*)(const OptimizerStep& step, float* w, float* const* slots,
+                                 index_t stride, const float* g, index_t g_stride, index_t rows,
+                                 index_t cols);
+
 // A matrix C, in as many pieces of up to two by two tiles as there are panels of A and B:
 //
 //   C = max(floor, alpha * A B + beta * C + bias)
@@ -133,6 +139,10 @@ struct GemmTiles {
   float alpha, beta;
   const float* bias;  // n values, or null
   float floor;        // 0 for ReLU, -infinity for none
+  // If not null, c holds weights that it updates by A B as their gradient, instead of the above.
+  OptimizerKernel update;
+  const OptimizerStep* step;
+  float* slots[kMaxOptimizerSlots];  // with the rows of c
 };
 
 // Sums of a piece: as many floats from row to row as it may have columns.

@@ -169,7 +169,7 @@ GemmTiles tiles_of(const GemmArgs& args, const PanelPlan& plan, const Meeting& m
                    const Region& region) {
   const Panels &own = meeting.own, &shared = meeting.shared;
   const float* others = shared.parts + i * panel_floats(plan.steps);
-  GemmTiles tiles;
+  GemmTiles tiles{};
   tiles.m = region.rows.size();
   tiles.n = region.columns.size();
   tiles.tile_rows = plan.tile_rows;
@@ -180,8 +180,16 @@ GemmTiles tiles_of(const GemmArgs& args, const PanelPlan& plan, const Meeting& m
   tiles.first = meeting.k.begin == 0;
   tiles.last = meeting.k.end == args.k();
   tiles.sums = meeting.sums != nullptr ? meeting.sums + i * kPieceSums : nullptr;
-  tiles.c = args.c.row(region.rows.begin) + region.columns.begin;
-  tiles.c_row = args.c.stride;
+  const MatrixView& c = args.updates() ? args.update.weights : args.c;
+  tiles.c = c.row(region.rows.begin) + region.columns.begin;
+  tiles.c_row = c.stride;
+  if (args.updates()) {
+    tiles.update = kernels().optimizer_update_f32;
+    tiles.step = &args.update.step;
+    for (int s = 0; s < kMaxOptimizerSlots; ++s) {
+      tiles.slots[s] = offset(args.update.slots[s], tiles.c - c.data);
+    }
+  }
   set_epilogue(args, true, true, region.columns.begin, &tiles);
   return tiles;
 }

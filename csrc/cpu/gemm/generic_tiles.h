@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products by tiles, on the tile registers of the level or on their model.
+#include "csrc/core/tensor_view.h"
 #include "csrc/cpu/gemm/gemm.h"
 #ifndef FASTDNN_TILE_REGISTERS
 #include "csrc/cpu/gemm/tile_model.h"
@@ -183,22 +184,24 @@ struct Piece {
 class Finisher {
  public:
   explicit Finisher(const GemmTiles& t)
-      : alpha_(set1(t.alpha)),
+      : t_(t),
+        alpha_(set1(t.alpha)),
         beta_(set1(t.beta)),
         floor_(set1(t.floor)),
         adds_(t.beta == 1.0f && t.bias == nullptr && t.floor < 0.0f),
         reads_(t.beta != 0.0f) {}
 
-  [[gnu::always_inline]] void start(const GemmTiles& t, const Piece& piece) {
+  [[gnu::always_inline]] void start(const Piece& piece) {
     rows_ = piece.rows;
     columns_ = piece.columns;
     from_ = piece.sums;
-    to_ = t.c + piece.row * t.c_row + piece.column;
-    stride_ = t.c_row;
-    bias_ = t.bias != nullptr ? t.bias + piece.column : nullptr;
+    to_ = t_.c + piece.row * t_.c_row + piece.column;
+    stride_ = t_.c_row;
+    bias_ = t_.bias != nullptr ? t_.bias + piece.column : nullptr;
   }
 
   [[gnu::always_inline]] void finish_rows(index_t rows) {
+    if (t_.update != nullptr) return update_rows(rows < rows_ ? rows : rows_);
     for (; rows > 0 && rows_ > 0; --rows, --rows_, from_ += kPieceSide, to_ += stride_) {
       for (index_t j = 0; j < columns_; j += kLanes) {
         const Tail last = tail(columns_ - j);
@@ -218,6 +221,17 @@ class Finisher {
   [[gnu::always_inline]] void finish() { finish_rows(rows_); }
 
  private:
+  [[gnu::always_inline]] void update_rows(index_t rows) {
+    if (rows <= 0) return;
+    float* slots[kMaxOptimizerSlots];
+    for (int s = 0; s < kMaxOptimizerSlots; ++s) slots[s] = offset(t_.slots[s], to_ - t_.c);
+    t_.update(*t_.step, to_, slots, stride_, from_, kPieceSide, rows, columns_);
+    rows_ -= rows;
+    from_ += rows * kPieceSide;
+    to_ += rows * stride_;
+  }
+
+  const GemmTiles& t_;
   F32 alpha_, beta_, floor_;
   bool adds_, reads_;
   index_t rows_ = 0, columns_ = 0, stride_ = 0;
@@ -266,6 +280,10 @@ template <int kHigh, int kWide>
     for (index_t i = 0; i < kRowsEach; ++i, c += t.c_row) {
       prefetch_to_write(c);
       prefetch_to_write(c + kTileSide);
+      for (int s = 0; s < kMaxOptimizerSlots && t.slots[s] != nullptr; ++s) {
+        prefetch_to_write(t.slots[s] + (c - t.c));
+        prefetch_to_write(t.slots[s] + (c - t.c) + kTileSide);
+      }
     }
   };
   for (; left > 0; --left) {
@@ -328,7 +346,7 @@ void gemm_tiles_f32(const GemmTiles& t, const GemmSplit* next) {
                                   : sum_tiles<1, 1>(t, piece, splitter, finisher);
       }
       finisher.finish();
-      if (t.last) finisher.start(t, piece);
+      if (t.last) finisher.start(piece);
       turn ^= 1;
       if (!all) sums += kPieceSums;
     }

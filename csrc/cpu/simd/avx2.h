@@ -70,6 +70,9 @@ inline F32 product_error(F32 a, F32 b, F32 p) { return {_mm256_fmsub_ps(a.v, b.v
 inline F32 min(F32 a, F32 b) { return {_mm256_min_ps(a.v, b.v)}; }
 inline F32 max(F32 a, F32 b) { return {_mm256_max_ps(a.v, b.v)}; }
 inline F32 sqrt(F32 a) { return {_mm256_sqrt_ps(a.v)}; }
+inline F32 quick_sqrt(F32 a) { return sqrt(a); }
+inline F32 quick_inverse_sqrt(F32 a) { return set1(1.0f) / sqrt(a); }
+inline F32 quick_inverse(F32 a) { return set1(1.0f) / a; }
 inline F32 abs(F32 a) { return {_mm256_andnot_ps(_mm256_set1_ps(-0.0f), a.v)}; }
 inline F32 round(F32 a) {
   return {_mm256_round_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};

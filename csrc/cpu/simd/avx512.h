@@ -64,6 +64,28 @@ inline F32 product_error(F32 a, F32 b, F32 p) { return {_mm512_fmsub_ps(a.v, b.v
 inline F32 min(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
 inline F32 max(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
 inline F32 sqrt(F32 a) { return {_mm512_sqrt_ps(a.v)}; }
+// Of 14 bits at first and then of one Newton step: several times as fast as the exact instructions.
+// The step would make NaN of 0 and infinity, whose first values are right.
+inline __mmask16 takes_newton_step(F32 a) {
+  constexpr int kZeroOrInfinite = 0x1E;
+  return static_cast<__mmask16>(~_mm512_fpclass_ps_mask(a.v, kZeroOrInfinite));
+}
+inline F32 quick_inverse_sqrt(F32 a) {
+  const F32 y{_mm512_rsqrt14_ps(a.v)};
+  const F32 error = fnma(a * y, y, set1(1.0f));
+  return {_mm512_mask3_fmadd_ps((set1(0.5f) * y).v, error.v, y.v, takes_newton_step(a))};
+}
+inline F32 quick_sqrt(F32 a) {
+  const F32 y{_mm512_rsqrt14_ps(a.v)};
+  const F32 root = a * y;
+  const F32 better = fma(set1(0.5f) * y, fnma(root, root, a), root);
+  return {_mm512_mask_mov_ps(a.v, takes_newton_step(a), better.v)};
+}
+inline F32 quick_inverse(F32 a) {
+  const F32 y{_mm512_rcp14_ps(a.v)};
+  const F32 error = fnma(a, y, set1(1.0f));
+  return {_mm512_mask3_fmadd_ps(y.v, error.v, y.v, takes_newton_step(a))};
+}
 inline F32 abs(F32 a) { return {_mm512_abs_ps(a.v)}; }
 inline F32 round(F32 a) {
   return {_mm512_roundscale_ps(a.v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC)};

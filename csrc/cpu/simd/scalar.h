@@ -69,6 +69,10 @@ inline F32 product_error(F32 a, F32 b, F32 p) {
 inline F32 min(F32 a, F32 b) { return {a.v < b.v ? a.v : b.v}; }
 inline F32 max(F32 a, F32 b) { return {a.v > b.v ? a.v : b.v}; }
 inline F32 sqrt(F32 a) { return {std::sqrt(a.v)}; }
+// Within 2 units in the last place, of normal numbers; exact for 0 and infinity.
+inline F32 quick_sqrt(F32 a) { return sqrt(a); }
+inline F32 quick_inverse_sqrt(F32 a) { return set1(1.0f) / sqrt(a); }
+inline F32 quick_inverse(F32 a) { return set1(1.0f) / a; }
 inline F32 abs(F32 a) { return {std::fabs(a.v)}; }
 // To the nearest integer, ties to even.
 inline F32 round(F32 a) { return {std::nearbyintf(a.v)}; }

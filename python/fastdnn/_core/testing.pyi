@@ -7,7 +7,7 @@ import fastdnn._core
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['activation_backward_columns', 'activation_columns', 'fma_peak', 'gemm_by_tiles', 'kernel_names', 'loss_padded', 'math', 'metric_padded', 'multiply_by_tiles_everywhere', 'optimizer_update_block', 'random_group', 'set_isa_level', 'set_least_microseconds_per_thread', 'softmax_backward_columns', 'softmax_columns']
+__all__: list[str] = ['activation_backward_columns', 'activation_columns', 'fma_peak', 'gemm_by_tiles', 'kernel_names', 'loss_padded', 'math', 'metric_padded', 'multiply_by_tiles_everywhere', 'optimizer_update_block', 'optimizer_update_product', 'random_group', 'set_isa_level', 'set_least_microseconds_per_thread', 'softmax_backward_columns', 'softmax_columns']
 def activation_backward_columns(arg0: str, arg1: numpy.ndarray, arg2: numpy.ndarray, arg3: numpy.ndarray, arg4: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def activation_columns(arg0: str, arg1: numpy.ndarray, arg2: numpy.ndarray, arg3: typing.SupportsInt | typing.SupportsIndex) -> None:
@@ -27,6 +27,8 @@ def metric_padded(name: str, y_true: numpy.ndarray, y_pred: numpy.ndarray, cols:
 def multiply_by_tiles_everywhere(arg0: bool) -> None:
     ...
 def optimizer_update_block(config: fastdnn._core.OptimizerConfig, weights: numpy.typing.NDArray[numpy.float32], gradient: numpy.typing.NDArray[numpy.float32], slots: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float32]], cols: typing.SupportsInt | typing.SupportsIndex, learning_rate: typing.SupportsFloat | typing.SupportsIndex, iteration: typing.SupportsInt | typing.SupportsIndex) -> None:
+    ...
+def optimizer_update_product(config: fastdnn._core.OptimizerConfig, a: numpy.ndarray, b: numpy.ndarray, weights: numpy.typing.NDArray[numpy.float32], slots: collections.abc.Sequence[typing.Annotated[numpy.typing.ArrayLike, numpy.float32]], learning_rate: typing.SupportsFloat | typing.SupportsIndex, iteration: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def random_group(arg0: typing.SupportsInt | typing.SupportsIndex, arg1: typing.SupportsInt | typing.SupportsIndex, arg2: typing.SupportsInt | typing.SupportsIndex, arg3: typing.SupportsInt | typing.SupportsIndex) -> list[int]:
     ...
