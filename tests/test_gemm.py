@@ -23,6 +23,9 @@ KERNELS = [
 # Around every tile edge of every level, both ways of reading B, several blocks of k, and none.
 PRODUCTS = [
     (1, 1, 1),
+    (1, 63, 40),
+    (1, 65, 300),
+    (1, 160, 7),
     (1, 300, 784),
     (2, 7, 3),
     (5, 5, 0),

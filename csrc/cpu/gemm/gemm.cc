@@ -44,6 +44,7 @@ struct Plan {
 Plan plan_strips(const GemmArgs& args, bool packed) {
   Plan plan;
   kernels().gemm_geometry_f32(&plan.geometry);
+  if (args.m() == 1 && !packed && !args.transpose_a) plan.geometry.cols = plan.geometry.row_cols;
   plan.panels = ceil_div(args.n(), plan.geometry.cols);
   plan.groups = ceil_div(args.m(), plan.geometry.rows);
   // 10 rows are 5 + 5, not 9 + 1: low tiles waste multiply-adds. Panels have the width that the

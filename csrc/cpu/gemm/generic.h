@@ -17,6 +17,8 @@ inline constexpr bool kMaskedLoadsAreFree = false;
 inline constexpr int kTileRows = 4, kTileVectors = 4;
 inline constexpr bool kMaskedLoadsAreFree = true;
 #endif
+// A tile of one row: its chains of multiply-adds are as many as keep the units busy.
+inline constexpr int kRowVectors = 10;
 inline constexpr index_t kDepth = 200;
 static_assert(kTileRows <= kMaxTileRows && kTileVectors * kLanes <= kMaxTileCols &&
               kDepth <= kMaxDepth);
@@ -31,13 +33,13 @@ enum class Walk {
   kPanels,   // both operands are packed into panels as wide as a tile
 };
 
-alignas(64) inline constexpr float kNoBias[kTileVectors * kLanes] = {};
+alignas(64) inline constexpr float kNoBias[kRowVectors * kLanes] = {};
 
 template <int kVectors>
 inline void prefetch_tile(const float* c, index_t rows, index_t c_row) {
 #pragma GCC unroll 1
   for (index_t i = 0; i < rows; ++i) {
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int v = 0; v < kVectors; ++v) prefetch_to_write(c + i * c_row + v * kLanes);
   }
 }
@@ -47,7 +49,7 @@ inline void gemm_tile(const GemmStrip& s, const float* a, const float* ahead, fl
   F32 acc[kRows][kVectors];
 #pragma GCC unroll 16
   for (int i = 0; i < kRows; ++i) {
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int v = 0; v < kVectors; ++v) acc[i][v] = zero();
   }
   constexpr bool kAlongK = kWalk == Walk::kAlongK, kPanels = kWalk == Walk::kPanels;
@@ -64,7 +66,7 @@ inline void gemm_tile(const GemmStrip& s, const float* a, const float* ahead, fl
   const auto multiply_add = [&] {
     if constexpr (kWalk == Walk::kAcrossK) prefetch(rows[0] + kAheadA * a_k);
     F32 bv[kVectors];
-#pragma GCC unroll 8
+#pragma GCC unroll 10
     for (int v = 0; v < kVectors; ++v) {
       bv[v] = kMasked && v == kVectors - 1 ? load(b + v * kLanes, last) : load(b + v * kLanes);
     }
@@ -76,7 +78,7 @@ inline void gemm_tile(const GemmStrip& s, const float* a, const float* ahead, fl
         ap = rows[i / 4] + (r == 0 ? 0 : r == 1 ? a_row : r == 2 ? 2 * a_row : a_row3);
       }
       const F32 ai = set1(*ap);
-#pragma GCC unroll 8
+#pragma GCC unroll 10
       for (int v = 0; v < kVectors; ++v) acc[i][v] = fma(ai, bv[v], acc[i][v]);
     }
 #pragma GCC unroll 4
@@ -107,7 +109,7 @@ inline void gemm_tile(const GemmStrip& s, const float* a, const float* ahead, fl
     float* out = c;
 #pragma GCC unroll 16
     for (int i = 0; i < kRows; ++i, out += c_row) {
-#pragma GCC unroll 8
+#pragma GCC unroll 10
       for (int v = 0; v < kVectors; ++v) {
         float* to = out + v * kLanes;
         write(to, with_old(acc[i][v], to, v), v);
@@ -166,6 +168,15 @@ void gemm_masked_or_not(const GemmStrip& s) {
   gemm_groups<kVectors, kWalk, true>(s);
 }
 
+template <int kVectors>
+void gemm_row(const GemmStrip& s) {
+  if constexpr (kVectors > kTileVectors) {
+    if (s.n <= (kVectors - 1) * kLanes) return gemm_row<kVectors - 1>(s);
+  }
+  const Tail last = tail(s.n - (kVectors - 1) * kLanes);
+  gemm_tile<1, kVectors, Walk::kAlongK, true>(s, s.a, s.ahead, s.c, last);
+}
+
 template <int kVectors, Walk kWalk>
 void gemm_of_width(const GemmStrip& s) {
   if constexpr (kVectors > 1) {
@@ -179,10 +190,11 @@ void gemm_of_width(const GemmStrip& s) {
 namespace FASTDNN_LEVEL {
 
 void gemm_geometry_f32(GemmGeometry* geometry) {
-  *geometry = {kTileRows, kTileVectors * kLanes, kDepth};
+  *geometry = {kTileRows, kTileVectors * kLanes, kRowVectors * kLanes, kDepth};
 }
 
 void gemm_strip_f32(const GemmStrip& strip) {
+  if (strip.m == 1 && strip.n > kTileVectors * kLanes) return gemm_row<kRowVectors>(strip);
   if (strip.a_k == 1) return gemm_of_width<kTileVectors, Walk::kAlongK>(strip);
   if (strip.a_k == kTileRows && strip.b_k == kTileVectors * kLanes) {
     return gemm_of_width<kTileVectors, Walk::kPanels>(strip);

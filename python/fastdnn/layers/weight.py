@@ -18,12 +18,13 @@ class Weight:
         path: "dense/kernel", its name in files.
         shape: (in, out) or (n,).
         trainable: whether training may change it. A frozen layer's weights are not trainable.
+        owner: the layer.
     """
 
     def __init__(
         self, owner: Any, name: str, shape: tuple[int, ...], initializer: Initializer, trains: bool
     ) -> None:
-        self._owner = owner
+        self.owner = owner
         self._trains = trains
         self._view: Array | None = None
         self.name = name
@@ -33,7 +34,7 @@ class Weight:
     @property
     def path(self) -> str:
         """The weight's name in files: layer/weight."""
-        return f"{self._owner.name}/{self.name}"
+        return f"{self.owner.name}/{self.name}"
 
     @property
     def trainable(self) -> bool:
@@ -43,7 +44,7 @@ class Weight:
     @property
     def frozen(self) -> bool:
         """Whether the weight's layer is frozen."""
-        return not self._owner.trainable
+        return not self.owner.trainable
 
     @property
     def size(self) -> int:

@@ -80,6 +80,8 @@ def to_array(where: str, name: str, value: Any, allow_empty: bool = False) -> An
     Raises:
         ValueError: if there are no numbers in it.
     """
+    if type(value) is np.ndarray and value.dtype.kind in "fiub" and value.ndim and value.size:
+        return value
     if value is None:
         raise ValueError(f"[{where}] {name}: received None; expected an array")
     if hasattr(value, "toarray") and hasattr(value, "nnz"):
@@ -258,8 +260,11 @@ def _wrong_shape(where: str, x: Rows, shape: Shape) -> str:
 
 
 def _to_float32(where: str, name: str, array: AnyArray, check_finite: bool) -> AnyArray:
-    with np.errstate(over="ignore", under="ignore"):
-        converted = np.ascontiguousarray(array, np.float32)
+    if array.dtype == np.float32:
+        converted = np.ascontiguousarray(array)
+    else:
+        with np.errstate(over="ignore", under="ignore"):
+            converted = np.ascontiguousarray(array, np.float32)
     if check_finite and array.dtype.kind == "f":
         position = ops.first_nonfinite(converted)
         if position >= 0:

@@ -68,13 +68,15 @@ class Binding:
 
     Args:
         lowering: the finished graph.
+        output_row: the shape of a row of the output.
         seed: the model's seed.
     """
 
-    def __init__(self, lowering: Lowering, seed: int) -> None:
+    def __init__(self, lowering: Lowering, output_row: tuple[int, ...], seed: int) -> None:
+        self.output_row = output_row
         self.ids = lowering.ids
         self.trainable = {weight: weight.trainable for weight in lowering.ids}
-        self._frozen = {weight: weight.frozen for weight in lowering.ids}
+        self._frozen = {weight.owner: weight.frozen for weight in lowering.ids}
         self.compiled = False
         self.network = _core.Network(lowering.graph)
         self.network.seed = seed
@@ -96,7 +98,7 @@ class Binding:
 
     def is_current(self) -> bool:
         """Whether no layer has been frozen or thawed since."""
-        return all(weight.frozen == before for weight, before in self._frozen.items())
+        return all(layer.trainable != before for layer, before in self._frozen.items())
 
     def slots(self) -> dict[tuple[str, Weight], Array]:
         """Return views of the optimizer's slots of every trainable weight."""

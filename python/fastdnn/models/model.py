@@ -83,7 +83,7 @@ class Model(Trainer, Configurable):
         """Lower the layers to a new native network, and move weights and optimizer there."""
         lowering = Lowering()
         self.lower(lowering, shape)
-        binding = Binding(lowering, self.seed)
+        binding = Binding(lowering, self._output_row(shape), self.seed)
         with self._all_or_nothing():
             binding.fill(self.weights)
             self._move_optimizer(binding)

@@ -306,14 +306,15 @@ class Trainer(ABC):
         row = self._input_row or ()
         rows = datasets.to_rows("predict", x, self.layers, allow_empty=True)
         inputs = datasets.to_inputs("predict", rows, row, check_finite=False)
-        output = np.empty((len(inputs), *self._output_row(row)), np.float32)
+        output = np.empty((len(inputs), *binding.output_row), np.float32)
         if batch_size is None:
             batch_size = _LARGE_BATCH if len(inputs) > _SMALL_BATCH else _SMALL_BATCH
         else:
             batch_size = min(at_least("predict", "batch_size", batch_size, 1), max(len(inputs), 1))
-        bar = None
-        if verbosity == 1:
-            bar = progress_bar("predict", -(-len(inputs) // batch_size), delay=0.5)
+        batches = -(-len(inputs) // batch_size)
+        bar = (
+            progress_bar("predict", batches, delay=0.5) if verbosity == 1 and batches > 1 else None
+        )
         loops.predict(binding.network, inputs, output, batch_size, bar)
         return output
 
