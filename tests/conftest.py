@@ -54,6 +54,13 @@ def rng():
 
 
 @pytest.fixture
+def matmul_precision():
+    """A function that sets the precision of products until the test ends."""
+    yield _core.set_matmul_precision
+    _core.set_matmul_precision("highest")
+
+
+@pytest.fixture
 def real_data():
     """The folder of the real data sets: FASTDNN_DATA, else ../shared/data beside the repository."""
     beside = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -77,6 +77,26 @@ def _hashes_by_threads(make_model, x, y):
     return hashes
 
 
+def test_lower_precisions_train(rng, matmul_precision):
+    """Close to float32, with the same bits again; other bits where the processor has tiles."""
+    x = rng.standard_normal((200, 300)).astype(np.float32)
+    y = (x[:, :3].sum(axis=1) > 0).astype(np.int32)
+    weights = {}
+    for precision in ("highest", "high", "medium", "medium"):
+        matmul_precision(precision)
+        fd.set_seed(1)
+        model = fd.Sequential(
+            [fd.Input(300), layers.Dense(250, activation="relu"), layers.Dense(2)]
+        )
+        model.compile(loss=fd.losses.SparseCategoricalCrossentropy(from_logits=True))
+        _fit(model, x, y, epochs=2, batch_size=100)
+        kernel = model.get_weights()[0]
+        np.testing.assert_array_equal(weights.setdefault(precision, kernel), kernel)
+    assert abs(weights["high"] - weights["highest"]).max() < 1e-4
+    assert abs(weights["medium"] - weights["highest"]).max() < 1e-2
+    assert _core.isa_level() != "amx" or (weights["medium"] != weights["highest"]).any()
+
+
 def test_same_bits_for_any_number_of_threads(rng):
     hashes = _hashes_by_threads(_classifier, *_data(rng, 1021))
     assert len(set(hashes.values())) == 1, {k: h for k, (h, _) in hashes.items()}

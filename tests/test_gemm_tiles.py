@@ -163,6 +163,66 @@ def test_error_is_that_of_float32(product_isa, rng, left, right, scale, k):
         assert error(product(x, y), x, y) <= 1.2 * error(chain(x, y), x, y)
 
 
+def relative_error(c, a, b):
+    exact = gemm(a, b)
+    return np.linalg.norm(c - exact) / np.linalg.norm(exact)
+
+
+# Rounding to 17 or 8 bits errs by up to 2^-17 or 2^-8 a factor, and half of that at random; the
+# products left out at the middle precision are of that size as well.
+@pytest.mark.parametrize(("precision", "limit"), [("high", 1.5e-5), ("medium", 2.0**-7)])
+@pytest.mark.parametrize(
+    ("draw", "scale"),
+    [(gaussian, 1.0), (gaussian, 1e30), (gaussian, 1e-30), (lognormal, 1.0), (rectified, 1.0)],
+)
+@pytest.mark.parametrize("transposed", [False, True])
+def test_lower_precisions(
+    product_isa, rng, matmul_precision, precision, limit, draw, scale, transposed
+):
+    matmul_precision(precision)
+    a = (scale * draw(rng, (33, 300))).astype(np.float32)
+    b = draw(rng, (300, 47)).astype(np.float32)
+    c = product(a, b, transpose_a=transposed, transpose_b=transposed)
+    assert relative_error(c, a, b) <= limit
+
+
+@pytest.mark.parametrize(("precision", "bits"), [("high", 16), ("medium", 8)])
+def test_bits_that_a_precision_keeps(product_isa, rng, matmul_precision, precision, bits):
+    """Numbers of that many bits are multiplied exactly, others are rounded to so many."""
+    identity = np.eye(40, dtype=np.float32)
+    values = rng.integers(2 ** (bits - 1), 2**bits, (40, 70)).astype(np.float32)
+    matmul_precision(precision)
+    np.testing.assert_array_equal(product(identity, values), values)
+    between = values + np.float32(0.375)
+    np.testing.assert_allclose(product(identity, between), between, rtol=2.0**-bits)
+    if product_isa in ("amx", "tile model"):
+        assert (product(identity, between) != between).any()
+
+
+@pytest.mark.parametrize("precision", ["high", "medium"])
+def test_lower_precisions_of_instruction_and_model_agree(rng, matmul_precision, precision):
+    matmul_precision(precision)
+    a, b = operands(rng, 70, 100, 1030)
+    found = {}
+    for level in ("avx512", "amx"):
+        with at_level(level):
+            found[level] = product(a, b, members=2)
+    np.testing.assert_array_equal(found["amx"], found["avx512"])
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, 1e38, 1e-40])
+def test_lower_precisions_multiply_what_parts_cannot_hold(
+    product_isa, rng, matmul_precision, value
+):
+    matmul_precision("medium")
+    a, b = operands(rng, 50, 70, 600)
+    a[40, 3] = value
+    c = product(a, b)
+    plain = np.delete(np.arange(50), 40)
+    assert relative_error(c[plain], a[plain], b) <= 2.0**-7
+    assert np.isnan(c[40]).all() if np.isnan(value) else not np.isnan(c[40]).any()
+
+
 def test_error_where_everything_cancels(product_isa, rng):
     a = rng.standard_normal((40, 300)).astype(np.float32)
     b = rng.standard_normal((300, 40)).astype(np.float32)

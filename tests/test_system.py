@@ -38,3 +38,14 @@ def test_import_is_light():
     new = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     foreign = set(new.stdout.split()) - set(sys.stdlib_module_names) - {"fastdnn", "numpy"}
     assert not foreign
+
+
+def test_matmul_precision(matmul_precision):
+    assert fd.get_matmul_precision() == "highest"
+    for name in ("high", "medium", "highest"):
+        fd.set_matmul_precision(name)
+        assert fd.get_matmul_precision() == name
+    for wrong in ("low", "", None, 32):
+        with pytest.raises(ValueError, match=r"expected .*'?highest'?, '?high'?"):
+            fd.set_matmul_precision(wrong)
+    assert fd.get_matmul_precision() == "highest"

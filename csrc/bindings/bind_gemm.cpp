@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <pybind11/stl.h>
+
 #include <optional>
 
 #include "csrc/bindings/arrays.h"
@@ -22,7 +24,8 @@ void run(GemmArgs& args) {
 
 py::array gemm_array(const py::array& a, const py::array& b, bool transpose_a, bool transpose_b,
                      float alpha, float beta, const py::object& bias, const std::string& activation,
-                     std::optional<float> activation_alpha, const py::object& out) {
+                     std::optional<float> activation_alpha,
+                     const std::optional<std::string>& precision, const py::object& out) {
   const char* op = "gemm";
   GemmArgs args;
   args.a = matrix(op, "a", a);
@@ -33,6 +36,7 @@ py::array gemm_array(const py::array& a, const py::array& b, bool transpose_a, b
   args.beta = beta;
   args.activation = parse_activation(activation);
   args.activation_alpha = fastdnn::activation_alpha(args.activation, activation_alpha);
+  if (precision) args.precision = parse_precision(*precision);
   const index_t m = transpose_a ? args.a.cols : args.a.rows;
   const index_t k = args.k();
   const index_t b_k = transpose_b ? args.b.cols : args.b.rows;
@@ -62,7 +66,7 @@ void register_gemm(py::module_& m) {
   using py::arg;
   m.def("gemm", &gemm_array, arg("a").noconvert(), arg("b").noconvert(), arg("transpose_a"),
         arg("transpose_b"), arg("alpha"), arg("beta"), arg("bias"), arg("activation"),
-        arg("activation_alpha"), arg("out"));
+        arg("activation_alpha"), arg("precision"), arg("out"));
 }
 
 }  // namespace fastdnn::bindings

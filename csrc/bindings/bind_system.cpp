@@ -7,6 +7,7 @@
 #include "csrc/core/cpu_features.h"
 #include "csrc/core/thread_pool.h"
 #include "csrc/cpu/registry.h"
+#include "csrc/ops/precision.h"
 
 namespace fastdnn::bindings {
 
@@ -32,6 +33,9 @@ void register_system(py::module_& m) {
   m.def("available_cpus", &available_cpus);
   m.def("num_threads", [] { return ThreadPool::instance().num_threads(); });
   m.def("set_num_threads", [](int count) { ThreadPool::instance().set_num_threads(count); });
+  m.def("matmul_precision", [] { return std::string(precision_name(matmul_precision())); });
+  m.def("set_matmul_precision",
+        [](const std::string& name) { set_matmul_precision(parse_precision(name)); });
   // A wrong FASTDNN_ISA or FASTDNN_NUM_THREADS is an error at import, not at the first product.
   cpu::isa_level();
   ThreadPool::instance();

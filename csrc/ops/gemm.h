@@ -5,6 +5,7 @@
 #include "csrc/core/optimizer.h"
 #include "csrc/core/tensor_view.h"
 #include "csrc/ops/context.h"
+#include "csrc/ops/precision.h"
 
 namespace fastdnn {
 
@@ -23,7 +24,8 @@ struct GemmUpdate {
 // op(A) is m x k and op(B) k x n after the transpositions; C is m x n and is not read when beta is
 // 0. C must not overlap A, B or bias. float32 throughout: each element of C is a chain of fused
 // multiply-adds over k, or the sum of two, cut by shape alone; or, where the processor has tiles
-// for it, a sum as accurate as that relative to the greatest of its neighbours.
+// for it, a sum as accurate as that relative to the greatest of its neighbours, or less if a lower
+// precision is asked for.
 struct GemmArgs {
   ConstMatrixView a;
   bool transpose_a = false;
@@ -39,6 +41,7 @@ struct GemmArgs {
   // If it has weights, they are updated and what C then holds is left open. Alpha is 1 and beta 0,
   // and there is nothing else after the product.
   GemmUpdate update;
+  MatmulPrecision precision = matmul_precision();
   float* scratch = nullptr;  // gemm_scratch_size() floats, 64-byte aligned
   // Whether the rows of C that Team::share gives a member are the last that it writes, after a
   // barrier of gemm()'s own, so that it may go on with them at once. For the CPU.

@@ -220,6 +220,7 @@ void Lowering::append_product(std::vector<Use> reads, Use write, const GemmArgs&
     }
     append_by_rows(reads, {write}, [=](const StepState& state, const Own& own) {
       GemmArgs args = full;
+      args.precision = state.precision;
       args.scratch = out->own_scratch.data() + own.rank * out->own_scratch_size;
       set(args, state, own.rows);
       gemm(args, own.context);
@@ -236,6 +237,7 @@ void Lowering::append_product(std::vector<Use> reads, Use write, const GemmArgs&
   program().append(reads, writes, [=](const StepState& state, Context& context) {
     GemmArgs args = full;
     args.ends_by_rows = ends;
+    args.precision = state.precision;
     args.scratch = out->scratch.data();
     set(args, state, {0, state.rows});
     gemm(args, context);

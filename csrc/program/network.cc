@@ -98,6 +98,8 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
   const int threads = pool.threads_for(lowered.microseconds / kWaitsPerStep);
   lowered.prepare(threads);
 
+  // Read once: all members need the same.
+  const MatmulPrecision precision = matmul_precision();
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
   index_t done = 0;
@@ -110,6 +112,7 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
     for (index_t step = 0; step < batches; ++step) {
       const index_t begin = slice.first + step * size;
       StepState state{.begin = begin, .rows = std::min(size, feed.rows - begin), .seed = seed_};
+      state.precision = precision;
       state.iteration = static_cast<std::uint32_t>(iterations_ + step);
       if (mode == Mode::kTrain) {
         state.optimizer = prepare_step(spec_.optimizer, learning_rate_, iterations_ + step + 1);

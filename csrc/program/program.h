@@ -7,6 +7,7 @@
 
 #include "csrc/core/arena.h"
 #include "csrc/core/optimizer.h"
+#include "csrc/core/precision.h"
 #include "csrc/core/tensor_view.h"
 #include "csrc/ops/context.h"
 
@@ -19,6 +20,7 @@ struct StepState {
   std::uint64_t seed = 0;
   std::uint32_t iteration = 0;  // steps done before this one
   OptimizerStep optimizer{};
+  MatmulPrecision precision{};
 };
 
 // One collective op on fixed buffers.

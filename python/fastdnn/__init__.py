@@ -26,7 +26,13 @@ from fastdnn._core import __version__
 from fastdnn.layers import Input
 from fastdnn.models import Sequential, load_model
 from fastdnn.random import set_seed
-from fastdnn.system import get_num_threads, set_num_threads, show_config
+from fastdnn.system import (
+    get_matmul_precision,
+    get_num_threads,
+    set_matmul_precision,
+    set_num_threads,
+    show_config,
+)
 
 __all__ = [
     "Input",
@@ -35,6 +41,7 @@ __all__ = [
     "activations",
     "callbacks",
     "datasets",
+    "get_matmul_precision",
     "get_num_threads",
     "initializers",
     "layers",
@@ -45,6 +52,7 @@ __all__ = [
     "ops",
     "optimizers",
     "plot",
+    "set_matmul_precision",
     "set_num_threads",
     "set_seed",
     "show_config",

@@ -84,6 +84,8 @@ struct GemmPack {
 // very large, or not finite, are multiplied without tiles; the error is that of float32 relative to
 // the greatest numbers of a panel.
 //
+// Two parts and their three largest products keep 16 bits of every number; one part keeps 8.
+//
 // gemm_begin_tiles makes the calling thread ready for gemm_tiles_f32 with so many rows of A in a
 // tile, gemm_end_tiles ends that. gemm_split_f32 needs neither.
 
@@ -92,7 +94,6 @@ struct GemmPack {
 // each row of op(A), one of B a row for each pair of steps. A panel is two tiles side by side, in
 // three parts, block after block along k.
 inline constexpr index_t kTileSide = 16, kTileSteps = 32, kTileParts = 3;
-inline constexpr index_t kTileProducts = 6;
 inline constexpr index_t kTileSize = kTileSide * kTileSteps;  // numbers
 inline constexpr index_t kPanelTiles = 2;
 inline constexpr index_t kPanelBlockSize = kTileParts * kPanelTiles * kTileSize;
@@ -106,6 +107,7 @@ struct GemmSplit {
   bool of_a;      // else of B
   index_t width;  // rows of A in a tile, at most 16; 16 for B
   index_t k, count;
+  index_t parts;         // of the kTileParts that a panel has room for
   std::uint16_t* panel;  // 64-byte aligned
   // Greatest magnitude of a first part in the panel, as the bits of a float. Not 0 where a number
   // is too small to have a first part.
@@ -122,7 +124,7 @@ using OptimizerKernel = void (*)(const OptimizerStep& step, float* w, float* con
 //   C = max(floor, alpha * A B + beta * C + bias)
 //
 // of some blocks along k: the sums of pieces may wait in memory for more. Each element is a chain
-// over all blocks, in each of which the six products of parts are added from the smallest to the
+// over all blocks, in each of which the products of parts are added from the smallest to the
 // largest. C is written after the last blocks only, and not read when beta is 0; with no blocks at
 // all, sums that wait are written to C.
 //
@@ -131,6 +133,7 @@ struct GemmTiles {
   index_t m, n;
   index_t tile_rows;       // as in gemm_begin_tiles
   index_t blocks;          // of kTileSteps along k
+  index_t parts;           // as in the panels' GemmSplit, and in that of `next`
   const std::uint16_t* a;  // panels in one piece, as are those of B
   const std::uint16_t* b;
   index_t panel_size;  // from one to the next

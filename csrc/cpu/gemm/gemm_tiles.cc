@@ -49,6 +49,18 @@ PanelPlan plan_panels(const GemmArgs& args) {
 
 index_t panel_floats(index_t steps) { return steps / kTileSteps * kPanelBlockSize / 2; }
 
+index_t parts_of(const GemmArgs& args) {
+  switch (args.precision) {
+    case MatmulPrecision::kHighest:
+      return 3;
+    case MatmulPrecision::kHigh:
+      return 2;
+    case MatmulPrecision::kMedium:
+      return 1;
+  }
+  return 3;
+}
+
 // Panels of the shared operand at a time.
 index_t shared_at_once(const PanelPlan& plan, index_t panels) {
   const index_t most = std::max<index_t>(1, kSharedFloats / panel_floats(plan.steps));
@@ -82,6 +94,7 @@ GemmSplit split_of(const GemmArgs& args, const PanelPlan& plan, const Panels& pa
   split.width = panels.of_a ? plan.tile_rows : kTileSide;
   split.k = k.size();
   split.count = lines.size();
+  split.parts = parts_of(args);
   const index_t i = panel - panels.first;
   split.panel = reinterpret_cast<std::uint16_t*>(panels.parts + i * panel_floats(plan.steps));
   split.largest = panels.largest + i;
@@ -174,6 +187,7 @@ GemmTiles tiles_of(const GemmArgs& args, const PanelPlan& plan, const Meeting& m
   tiles.n = region.columns.size();
   tiles.tile_rows = plan.tile_rows;
   tiles.blocks = ceil_div(meeting.k.size(), kTileSteps);
+  tiles.parts = parts_of(args);
   tiles.a = reinterpret_cast<const std::uint16_t*>(own.of_a ? own.parts : others);
   tiles.b = reinterpret_cast<const std::uint16_t*>(own.of_a ? others : own.parts);
   tiles.panel_size = 2 * panel_floats(plan.steps);

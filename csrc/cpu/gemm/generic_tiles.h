@@ -32,8 +32,12 @@ struct Magnitudes {
   }
 };
 
-// Only the first part is rounded to the nearest: what it leaves has either sign then, so that the
-// products left out do not add up.
+// Products of as many parts of two numbers each: those that matter.
+constexpr index_t products_of(index_t parts) { return parts * (parts + 1) / 2; }
+
+// The first part is rounded to the nearest: what it leaves has either sign then, so that the
+// products left out do not add up. So is the last, if it does not hold all that is left.
+template <int kParts>
 inline void split_pairs(F32 first, F32 second, std::int32_t* pairs, Magnitudes& seen) {
   constexpr index_t kPart = kPanelTiles * kTileSize / 2;
   seen.bits = seen.bits | bitcast_i32(first) | bitcast_i32(second);
@@ -41,10 +45,13 @@ inline void split_pairs(F32 first, F32 second, std::int32_t* pairs, Magnitudes& 
   const I32 pairs0 = pair_upper_halves(first0, second0);
   seen.largest = max_of_halves(seen.largest, pairs0 & set1_i32(0x7FFF7FFF));
   store_i32(pairs, pairs0);
+  if constexpr (kParts == 1) return;
   first = first - first0;
   second = second - second0;
-  const F32 first1 = lower_part(first), second1 = lower_part(second);
+  const auto part = [](F32 x) { return kParts == 2 ? nearest_part(x) : lower_part(x); };
+  const F32 first1 = part(first), second1 = part(second);
   store_i32(pairs + kPart, pair_upper_halves(first1, second1));
+  if constexpr (kParts == 2) return;
   // What is left has 8 bits at most.
   store_i32(pairs + 2 * kPart, pair_upper_halves(first - first1, second - second1));
 }
@@ -79,6 +86,7 @@ Half transpose_half(const Half& half, float* to) {
 }
 
 // Any tile, from `row` on.
+template <int kParts>
 [[gnu::noinline]] void split_tile(const GemmSplit& s, index_t block, index_t tile, index_t row,
                                   Magnitudes& seen) {
   const index_t line = tile * s.width, p = block * kTileSteps;
@@ -96,8 +104,8 @@ Half transpose_half(const Half& half, float* to) {
   Magnitudes now;
   for (const index_t rows = s.of_a ? s.width : kTileSide; row < rows; ++row) {
     for (index_t j = 0; j < kTileSide; j += kLanes) {
-      split_pairs(halves[0].load_row(row, j), halves[1].load_row(row, j), to + row * kTileSide + j,
-                  now);
+      split_pairs<kParts>(halves[0].load_row(row, j), halves[1].load_row(row, j),
+                          to + row * kTileSide + j, now);
     }
   }
   seen.add(now);
@@ -106,6 +114,7 @@ Half transpose_half(const Half& half, float* to) {
 // Splits a panel between other work: tiles that need nothing but their numbers, row by row, and
 // then the rest. Nobody may have its address while tiles work, so that it stays in registers:
 // memory that is written and then read in other pieces has to wait until they are done.
+template <int kParts>
 class Splitter {
  public:
   // Nothing to do if `split` is null.
@@ -119,7 +128,7 @@ class Splitter {
   [[gnu::always_inline]] void split_rows(index_t rows) {
     for (; rows > 0 && row_ < rows_; --rows, ++row_, from_ += s_->stride, to_ += kTileSide) {
       for (index_t j = 0; j < kTileSide; j += kLanes) {
-        split_pairs(load(from_ + j), load(from_ + half_ + j), to_ + j, seen_);
+        split_pairs<kParts>(load(from_ + j), load(from_ + half_ + j), to_ + j, seen_);
       }
     }
   }
@@ -143,7 +152,7 @@ class Splitter {
         const bool now = tile == tile_ && block == block_;
         const bool before = tile < tile_ || (tile == tile_ && block < block_);
         if (before && block < blocks_) continue;
-        split_tile(*s_, block, tile, now ? row_ : 0, seen);
+        split_tile<kParts>(*s_, block, tile, now ? row_ : 0, seen);
       }
     }
     *s_->largest = seen.result();
@@ -242,9 +251,9 @@ class Finisher {
 
 // Adds the products of all blocks to the sums of a piece. Meanwhile another panel is split, as far
 // as its tiles are whole and lie as they are wanted, and the piece before is finished.
-template <int kHigh, int kWide>
+template <int kParts, int kHigh, int kWide>
 [[gnu::always_inline]] inline void sum_tiles(const GemmTiles& t, const Piece& piece,
-                                             Splitter& splitter, Finisher& finisher) {
+                                             Splitter<kParts>& splitter, Finisher& finisher) {
   Tiles tiles(t.tile_rows);
   const std::uint16_t *a = piece.a, *b = piece.b;
   const auto each = [&](auto&& f) {
@@ -268,8 +277,8 @@ template <int kHigh, int kWide>
     tiles.template load<6>(b + part * kPanelTiles * kTileSize);
     if constexpr (kWide > 1) tiles.template load<7>(b + (part * kPanelTiles + 1) * kTileSize);
   };
-  constexpr index_t kRowsEach = ceil_div(kPieceSide, kTileProducts);
-  constexpr index_t kPairsEach = ceil_div(kTileSide, kTileProducts);
+  constexpr index_t kRowsEach = ceil_div(kPieceSide, products_of(kParts));
+  constexpr index_t kPairsEach = ceil_div(kTileSide, products_of(kParts));
   float* c = t.c + piece.row * t.c_row + piece.column;
   index_t left = t.blocks;
   const auto multiply_add = [&]() __attribute__((always_inline)) {
@@ -288,19 +297,34 @@ template <int kHigh, int kWide>
   };
   for (; left > 0; --left) {
     // Neighbours share an operand, so that seven loads do for six products.
-    load_a(2);
-    load_b(0);
-    multiply_add();
-    load_a(1);
-    multiply_add();
-    load_b(1);
-    multiply_add();
-    load_a(0);
-    multiply_add();
-    load_b(2);
-    multiply_add();
-    load_b(0);
-    multiply_add();
+    if constexpr (kParts == 3) {
+      load_a(2);
+      load_b(0);
+      multiply_add();
+      load_a(1);
+      multiply_add();
+      load_b(1);
+      multiply_add();
+      load_a(0);
+      multiply_add();
+      load_b(2);
+      multiply_add();
+      load_b(0);
+      multiply_add();
+    } else if constexpr (kParts == 2) {
+      load_a(0);
+      load_b(1);
+      multiply_add();
+      load_a(1);
+      load_b(0);
+      multiply_add();
+      load_a(0);
+      multiply_add();
+    } else {
+      load_a(0);
+      load_b(0);
+      multiply_add();
+    }
     splitter.next_tile();
     if (left % kBlocksAwake == 0) tiles.keep_stores_awake();
     a += kPanelBlockSize;
@@ -311,20 +335,11 @@ template <int kHigh, int kWide>
   });
 }
 
-}  // namespace
-
-namespace FASTDNN_LEVEL {
-
-void gemm_begin_tiles(index_t tile_rows) { Tiles::begin(tile_rows); }
-
-void gemm_end_tiles() { Tiles::end(); }
-
-void gemm_split_f32(const GemmSplit& split) { Splitter(&split).finish(); }
-
-void gemm_tiles_f32(const GemmTiles& t, const GemmSplit* next) {
+template <int kParts>
+void multiply_panels(const GemmTiles& t, const GemmSplit* next) {
   alignas(64) float these_sums[2][kPieceSums];
   const index_t high = kPanelTiles * t.tile_rows;
-  Splitter splitter(next);
+  Splitter<kParts> splitter(next);
   const bool all = t.first && t.last;
   Finisher finisher(t);
   index_t turn = 0;
@@ -339,11 +354,11 @@ void gemm_tiles_f32(const GemmTiles& t, const GemmSplit* next) {
       piece.columns = t.n - piece.column < kPieceSide ? t.n - piece.column : kPieceSide;
       piece.sums = all ? these_sums[turn] : sums;
       if (piece.rows > t.tile_rows) {
-        piece.columns > kTileSide ? sum_tiles<2, 2>(t, piece, splitter, finisher)
-                                  : sum_tiles<2, 1>(t, piece, splitter, finisher);
+        piece.columns > kTileSide ? sum_tiles<kParts, 2, 2>(t, piece, splitter, finisher)
+                                  : sum_tiles<kParts, 2, 1>(t, piece, splitter, finisher);
       } else {
-        piece.columns > kTileSide ? sum_tiles<1, 2>(t, piece, splitter, finisher)
-                                  : sum_tiles<1, 1>(t, piece, splitter, finisher);
+        piece.columns > kTileSide ? sum_tiles<kParts, 1, 2>(t, piece, splitter, finisher)
+                                  : sum_tiles<kParts, 1, 1>(t, piece, splitter, finisher);
       }
       finisher.finish();
       if (t.last) finisher.start(piece);
@@ -353,6 +368,30 @@ void gemm_tiles_f32(const GemmTiles& t, const GemmSplit* next) {
   }
   finisher.finish();
   splitter.finish();
+}
+
+// Calls f with the number of parts as a constant.
+template <typename F>
+void with_parts(index_t parts, F&& f) {
+  if (parts == 1) return f.template operator()<1>();
+  if (parts == 2) return f.template operator()<2>();
+  f.template operator()<3>();
+}
+
+}  // namespace
+
+namespace FASTDNN_LEVEL {
+
+void gemm_begin_tiles(index_t tile_rows) { Tiles::begin(tile_rows); }
+
+void gemm_end_tiles() { Tiles::end(); }
+
+void gemm_split_f32(const GemmSplit& split) {
+  with_parts(split.parts, [&]<int kParts>() { Splitter<kParts>(&split).finish(); });
+}
+
+void gemm_tiles_f32(const GemmTiles& t, const GemmSplit* next) {
+  with_parts(t.parts, [&]<int kParts>() { multiply_panels<kParts>(t, next); });
 }
 
 }  // namespace FASTDNN_LEVEL

@@ -19,12 +19,13 @@ def gemm(
     bias: Array | None = None,
     activation: str | None = None,
     activation_alpha: float | None = None,
+    precision: str | None = None,
     out: Array | None = None,
 ) -> Array:
     """Multiply two matrices, with bias and activation in the same pass.
 
-    `out = f(alpha * op(a) @ op(b) + beta * out + bias)`, in float32; the bits do not depend on the
-    number of threads.
+    `out = f(alpha * op(a) @ op(b) + beta * out + bias)`, in float32 unless a lower precision is
+    asked for; the bits do not depend on the number of threads.
 
     Args:
         a: Matrix of shape `(m, k)`, or `(k, m)` if `transpose_a`.
@@ -36,13 +37,16 @@ def gemm(
         bias: Vector of shape `(n,)` added to every row.
         activation: Name of an element-wise activation (see `activation`); None for none.
         activation_alpha: Its parameter; None for the default.
+        precision: "highest", "high" or "medium", as in `set_matmul_precision`; None for what that
+            has set.
         out: Matrix of shape `(m, n)` for the result, separate from the inputs.
 
     Returns:
         `out`, or a new matrix of shape `(m, n)`.
 
     Raises:
-        ValueError: An array is not float32, C-contiguous and of the right shape.
+        ValueError: An array is not float32, C-contiguous and of the right shape, or a name is
+            unknown.
 
     >>> import numpy as np
     >>> from fastdnn import ops
@@ -52,5 +56,5 @@ def gemm(
     """
     name = "linear" if activation is None else activation
     return _core.gemm(
-        a, b, transpose_a, transpose_b, alpha, beta, bias, name, activation_alpha, out
+        a, b, transpose_a, transpose_b, alpha, beta, bias, name, activation_alpha, precision, out
     )
