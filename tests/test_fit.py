@@ -421,3 +421,28 @@ time.sleep(0.5)
 """
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60)
     assert (run.returncode, run.stderr) == (0, "")
+
+
+MEMORY = """
+import numpy as np
+import fastdnn as fd
+
+def resident():
+    lines = open("/proc/self/status").read().splitlines()
+    return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmRSS"))
+
+x = np.ones((64, 3000), np.float32)
+model = fd.Sequential([fd.Input(3000), *(fd.layers.Dense(3000) for _ in range(3))])
+model.compile("adam", loss="mean_squared_error")
+before = resident()
+model.fit(x, x, epochs=2, verbose=0)
+weights = sum(weight.size for weight in model.weights) * 4
+print((resident() - before) / weights)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks Linux for resident memory")
+def test_gradients_of_kernels_take_no_memory():
+    """Two slots of Adam beside the weights, which are there before, and a little."""
+    run = subprocess.run([sys.executable, "-c", MEMORY], capture_output=True, text=True, check=True)
+    assert float(run.stdout) < 2.4

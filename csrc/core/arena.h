@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <cstring>
 #include <memory>
 #include <new>
 #include <type_traits>
@@ -17,9 +16,9 @@
 
 namespace fastdnn {
 
-// An aligned, zeroed block of Ts that is never resized. Blocks of 256 KiB and more ask for huge
-// pages: products walk down columns, which would miss the first TLB at every row. Throws
-// std::bad_alloc when there is no such memory.
+// An aligned, zeroed block of Ts that is never resized. What is never touched of a large one takes
+// no memory. Blocks of 256 KiB and more ask for huge pages: products walk down columns, which would
+// miss the first TLB at every row. Throws std::bad_alloc when there is no such memory.
 template <typename T>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>);
@@ -34,31 +33,37 @@ class AlignedBuffer {
     const std::size_t wanted = static_cast<std::size_t>(count) * sizeof(T);
     const std::size_t alignment = wanted >= kHugePage / 8 ? kHugePage : kAlignment;
     const std::size_t bytes = (wanted + alignment - 1) / alignment * alignment;
-    data_.reset(static_cast<T*>(std::aligned_alloc(alignment, bytes)));
-    if (!data_) throw std::bad_alloc();
+    memory_.reset(std::calloc(1, bytes + alignment));
+    if (!memory_) throw std::bad_alloc();
+    void* start = memory_.get();
+    std::size_t space = bytes + alignment;
+    data_ = static_cast<T*>(std::align(alignment, bytes, start, space));
 #ifdef MADV_HUGEPAGE
-    if (alignment == kHugePage) madvise(data_.get(), bytes, MADV_HUGEPAGE);
+    if (alignment == kHugePage) madvise(data_, bytes, MADV_HUGEPAGE);
 #endif
-    std::memset(static_cast<void*>(data_.get()), 0, bytes);
   }
 
   AlignedBuffer(AlignedBuffer&& other) noexcept
-      : data_(std::move(other.data_)), count_(std::exchange(other.count_, 0)) {}
+      : memory_(std::move(other.memory_)),
+        data_(std::exchange(other.data_, nullptr)),
+        count_(std::exchange(other.count_, 0)) {}
   AlignedBuffer& operator=(AlignedBuffer&& other) noexcept {
-    data_ = std::move(other.data_);
+    memory_ = std::move(other.memory_);
+    data_ = std::exchange(other.data_, nullptr);
     count_ = std::exchange(other.count_, 0);
     return *this;
   }
 
-  T* data() const { return data_.get(); }
+  T* data() const { return data_; }
   index_t size() const { return count_; }
-  T& operator[](index_t i) const { return data_.get()[i]; }
+  T& operator[](index_t i) const { return data_[i]; }
 
  private:
   struct Free {
-    void operator()(T* p) const { std::free(p); }
+    void operator()(void* p) const { std::free(p); }
   };
-  std::unique_ptr<T[], Free> data_;
+  std::unique_ptr<void, Free> memory_;
+  T* data_ = nullptr;
   index_t count_ = 0;
 };
 
