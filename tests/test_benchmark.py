@@ -132,6 +132,15 @@ def test_both_sides_compute_the_same(case):
 
 SMALL = (12, 20, 9, 4)
 STEPS = 6
+TEXTS = {"words": 6}
+needs_scipy = pytest.mark.skipif(
+    importlib.util.find_spec("scipy") is None, reason="scipy, whose matrices texts go in as"
+)
+each_net = pytest.mark.parametrize(
+    "net",
+    [{}, {"batch_norm": True}, pytest.param(TEXTS, marks=needs_scipy)],
+    ids=["plain", "batch_norm", "texts"],
+)
 
 
 def trained(make, workload, passes=1, **options):
@@ -150,10 +159,10 @@ def assert_same_change(changes, expected, tolerance=1e-3):
         np.testing.assert_allclose(change, other, rtol=0, atol=tolerance * np.abs(other).max())
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
+@each_net
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam"])
-def test_numpy_and_fastdnn_train_alike(optimizer, batch_norm):
-    workload = Workload(SMALL, 16, optimizer, "elu", batch_norm)
+def test_numpy_and_fastdnn_train_alike(optimizer, net):
+    workload = Workload(SMALL, 16, optimizer, "elu", **net)
     expected = trained(training.TRAINERS["numpy"], workload)
     assert_same_change(trained(NativeTrainer, workload, shuffle=False), expected)
     assert_same_change(trained(training.TRAINERS["fastdnn, train_on_batch"], workload), expected)
@@ -161,38 +170,64 @@ def test_numpy_and_fastdnn_train_alike(optimizer, batch_norm):
     assert_same_change(trained(FitTrainer, workload, shuffle=False), expected)
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
+@each_net
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam"])
-def test_jax_trains_alike(optimizer, batch_norm):
+def test_jax_trains_alike(optimizer, net):
     pytest.importorskip("jax")
-    workload = Workload(SMALL, 16, optimizer, "elu", batch_norm)
+    workload = Workload(SMALL, 16, optimizer, "elu", **net)
     expected = trained(training.TRAINERS["numpy"], workload)
     assert_same_change(trained(training.TRAINERS["jax"], workload), expected)
 
 
-@pytest.mark.parametrize("batch_norm", [False, True])
+@each_net
 # PyTorch adds epsilon elsewhere: to Adam's corrected root (measured: 1e-2 of the change), and
 # outside RMSprop's root, which is another rule at the same cost.
 @pytest.mark.parametrize(
     ("optimizer", "tolerance"), [("sgd", 1e-3), ("momentum", 1e-3), ("adam", 0.05)]
 )
-def test_torch_trains_alike(optimizer, tolerance, batch_norm):
+def test_torch_trains_alike(optimizer, tolerance, net):
     pytest.importorskip("torch")
-    workload = Workload(SMALL, 16, optimizer, "elu", batch_norm)
+    workload = Workload(SMALL, 16, optimizer, "elu", **net)
     expected = trained(training.TRAINERS["numpy"], workload)
-    assert_same_change(trained(training.TRAINERS["torch"], workload), expected, tolerance)
+    for name in ("torch", "torch, sparse") if net is TEXTS else ("torch",):
+        assert_same_change(trained(training.TRAINERS[name], workload), expected, tolerance)
 
 
-def test_scikit_learn_trains_alike():
+@pytest.mark.parametrize("words", [0, 3])
+def test_scikit_learn_trains_alike(words):
     pytest.importorskip("sklearn")
-    workload = Workload(SMALL, 16, "sgd")
+    workload = Workload(SMALL, 16, "sgd", words=words)
     expected = trained(training.TRAINERS["numpy"], workload)
     assert_same_change(trained(training.TRAINERS["scikit-learn"], workload), expected)
 
 
+def test_texts_have_few_words_and_some_more_than_others():
+    workload = Workload((1000, 2), 200, "sgd", words=50)
+    data = Data.draw(workload, 1)
+    assert set(np.unique(data.x)) == {0, 1}
+    each = data.x.sum(axis=1)
+    assert (each <= 50).all()
+    assert each.mean() > 25
+    # By Zipf's law a share of 1 / (k * 7.5) of all words is the k-th.
+    share = data.x.mean(axis=0)
+    for k in (1, 10, 100):
+        assert share[k - 1] == pytest.approx(1 - (1 - 1 / (k * 7.5)) ** 50, abs=0.1)
+
+
+@needs_scipy
+def test_texts_go_in_as_sparse_rows():
+    data = Data.draw(Workload(SMALL, 16, "sgd", **TEXTS), STEPS)
+    sparse = data.to_sparse()
+    assert sparse.x.format == "csr"
+    assert np.array_equal(sparse.x.toarray(), data.x)
+    for (mine, labels), (other, same) in zip(sparse.batches, data.batches, strict=True):
+        assert np.array_equal(mine.toarray(), other)
+        assert np.array_equal(labels, same)
+
+
 @pytest.mark.parametrize("name", training.TRAINERS)
 def test_dropout_changes_the_net(name):
-    workload = Workload(SMALL, 16, "momentum", dropout=0.5)
+    workload = Workload(SMALL, 16, "momentum", dropout=0.5, **TEXTS)
     try:
         changes = trained(training.TRAINERS[name], workload)
     except machine.UnavailableError:
@@ -272,6 +307,15 @@ def test_missing_peers_are_named(monkeypatch, capsys):
     for package in ("torch", "jax", "scikit-learn"):
         assert f"skipped: {package} is not installed" in text
     assert "numpy" in text
+
+
+def test_texts_need_scipy(monkeypatch, capsys, tmp_path):
+    for module in ("scipy.sparse", "torch", "jax"):
+        monkeypatch.setitem(sys.modules, module, None)
+    path = tmp_path / "result.json"
+    text = run(capsys, "training", "--quick", "--only", "texts", "--json", str(path))
+    assert re.search("fastdnn +skipped: scipy is not installed", text)
+    assert Report.read(path).measurements == []
 
 
 def test_broken_peers_are_named(monkeypatch):

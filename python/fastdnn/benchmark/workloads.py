@@ -1,11 +1,16 @@
 """The nets that are trained, and their data."""
 
 import itertools
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
+
+from fastdnn.benchmark.machine import import_peer
+
+if TYPE_CHECKING:
+    import scipy.sparse
 
 Array = npt.NDArray[np.float32]
 
@@ -21,6 +26,8 @@ class Workload:
         activation: Of the hidden layers: "relu" or "elu".
         batch_norm: Whether each hidden layer is normalized before its activation.
         dropout: Share of the hidden units dropped.
+        words: The length of the texts that the rows stand for, multi-hot: 1 where the text has the
+            word, else 0. With 0, rows are random numbers instead.
         huge: Whether a step takes a large part of a second.
     """
 
@@ -30,6 +37,7 @@ class Workload:
     activation: str = "relu"
     batch_norm: bool = False
     dropout: float = 0.0
+    words: int = 0
     huge: bool = False
 
     @property
@@ -40,6 +48,8 @@ class Workload:
             words.append("batch_norm")
         if self.dropout:
             words.append(f"dropout {self.dropout}")
+        if self.words:
+            words.append(f"texts of {self.words} words")
         return f"{' '.join(words)}, batch {self.batch_size}, {self.optimizer}"
 
     @property
@@ -55,6 +65,7 @@ WORKLOADS = (
     Workload((784, 300, 100, 10), 50, "sgd", dropout=0.5),
     Workload((784, 100, 100, 100, 100, 100, 5), 50, "adam", "elu"),
     Workload((784, 512, 10), 128, "rmsprop"),
+    Workload((10_000, 16, 16, 2), 512, "rmsprop", words=190),  # some 130 of them distinct
     Workload((2048, 2048, 2048, 2048, 1000), 1024, "adam", huge=True),
 )
 
@@ -63,7 +74,7 @@ WORKLOADS = (
 class Data:
     """Whole batches of rows with their labels, and the kernels that everybody starts from."""
 
-    x: Array
+    x: "Array | scipy.sparse.csr_array"
     labels: npt.NDArray[np.int32]
     kernels: list[Array]
     batch_size: int
@@ -77,16 +88,37 @@ class Data:
         for fan_in, fan_out in itertools.pairwise(widths):
             limit = (6 / (fan_in + fan_out)) ** 0.5
             kernels.append(rng.uniform(-limit, limit, (fan_in, fan_out)).astype(np.float32))
-        x = rng.random((rows, widths[0]), np.float32)
+        if workload.words:
+            x = _multi_hot(rng, rows, widths[0], workload.words)
+        else:
+            x = rng.random((rows, widths[0]), np.float32)
         labels = rng.integers(0, widths[-1], rows, np.int32)
         return cls(x, labels, kernels, workload.batch_size)
 
     @property
     def batches(self) -> list[tuple[Array, npt.NDArray[np.int32]]]:
-        """The rows of every step, as views."""
-        starts = range(0, len(self.x), self.batch_size)
+        """The rows of every step; of dense rows, views."""
+        starts = range(0, len(self.labels), self.batch_size)
         slices = [slice(start, start + self.batch_size) for start in starts]
         return [(self.x[rows], self.labels[rows]) for rows in slices]
+
+    def to_sparse(self) -> "Data":
+        """Return the same with the rows in a sparse matrix of scipy's.
+
+        Raises:
+            UnavailableError: If scipy is not installed.
+        """
+        return replace(self, x=import_peer("scipy.sparse", "scipy").csr_array(self.x))
+
+
+def _multi_hot(rng: np.random.Generator, rows: int, columns: int, words: int) -> Array:
+    """Return random texts: a column for every word, the most frequent first, 1 where it occurs."""
+    # Zipf's law: the k-th word is 1 / k times as frequent as the first.
+    frequency = 1 / np.arange(1, columns + 1)
+    texts = rng.choice(columns, (rows, words), p=frequency / frequency.sum())
+    x = np.zeros((rows, columns), np.float32)
+    np.put_along_axis(x, texts, 1.0, axis=1)
+    return x
 
 
 class Trainer(Protocol):

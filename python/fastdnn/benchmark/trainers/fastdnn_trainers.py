@@ -4,6 +4,7 @@ import numpy as np
 
 import fastdnn as fd
 from fastdnn.benchmark.workloads import Array, Data, Workload
+from fastdnn.models.data import to_rows
 
 
 class FitTrainer:
@@ -13,7 +14,8 @@ class FitTrainer:
     passes = 5
 
     def __init__(self, workload: Workload, data: Data, threads: int, shuffle: bool = True) -> None:
-        self._model, self._data, self._shuffle = _compiled(workload, data), data, shuffle
+        self._model, self._shuffle = _compiled(workload, data), shuffle
+        self._data = _as_users_have(workload, data)
 
     def run(self) -> None:
         """Train on every batch."""
@@ -37,7 +39,8 @@ class BatchTrainer:
     passes = 1
 
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
-        self._model, self._batches = _compiled(workload, data), data.batches
+        self._model = _compiled(workload, data)
+        self._batches = _as_users_have(workload, data).batches
 
     def run(self) -> None:
         """Train on every batch."""
@@ -55,28 +58,34 @@ class NativeTrainer:
     passes = 1
 
     def __init__(self, workload: Workload, data: Data, threads: int, shuffle: bool = True) -> None:
-        self._model, self._data = _compiled(workload, data), data
-        self._model.test_on_batch(data.x[:1], data.labels[:1])  # compiles the native network
+        self._model, self._data = _compiled(workload, data), _as_users_have(workload, data)
+        self._x = to_rows("bench", self._data.x, self._model.layers)
+        self._model.test_on_batch(self._data.x[:1], data.labels[:1])  # compiles the native network
         assert self._model.optimizer is not None
         self._network = self._model._current_binding().network
         self._network.learning_rate = self._model.optimizer.learning_rate
-        rows = np.arange(len(data.x))
+        rows = np.arange(len(data.labels))
         self._order = np.random.default_rng(1).permutation(rows) if shuffle else rows
 
     def run(self) -> None:
         """Train on every batch."""
-        data, size = self._data, self._data.batch_size
-        steps, minute = len(data.x) // size, 60.0
+        x, labels, size = [self._x], [self._data.labels], self._data.batch_size
+        steps, minute = len(self._data.labels) // size, 60.0
         done = 0
         while done < steps:
             count, _ = self._network.train(
-                [data.x], [data.labels], None, self._order, done * size, steps - done, size, minute
+                x, labels, None, self._order, done * size, steps - done, size, minute
             )
             done += count
 
     def kernels(self) -> list[Array]:
         """Return copies of the kernels."""
         return _kernels(self._model)
+
+
+def _as_users_have(workload: Workload, data: Data) -> Data:
+    """Return texts as sparse rows."""
+    return data.to_sparse() if workload.words else data
 
 
 def _compiled(workload: Workload, data: Data) -> fd.Sequential:

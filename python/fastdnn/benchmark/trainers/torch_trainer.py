@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.benchmark.machine import import_peer
+from fastdnn.benchmark.machine import UnavailableError, import_peer
 from fastdnn.benchmark.workloads import Array, Data, Workload
 
 
@@ -79,6 +79,16 @@ class TorchTrainer:
         if workload.optimizer == "rmsprop":
             return optim.RMSprop(parameters, rate, alpha=0.9, eps=1e-7)
         return optim.SGD(parameters, rate, 0.9 if workload.optimizer == "momentum" else 0.0)
+
+
+class TorchSparseTrainer(TorchTrainer):
+    """The same loop on batches in sparse tensors, which `Linear` takes as well."""
+
+    def __init__(self, workload: Workload, data: Data, threads: int) -> None:
+        if not workload.words:
+            raise UnavailableError("the rows are dense")
+        super().__init__(workload, data, threads)
+        self._batches = [(x.to_sparse(), labels) for x, labels in self._batches]
 
 
 class TorchFitTrainer(TorchTrainer):
