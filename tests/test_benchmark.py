@@ -379,13 +379,22 @@ def test_other_files_are_refused(tmp_path):
         Report.read(tmp_path / "a.json")
 
 
-@pytest.fixture(scope="module")
-def compare():
-    path = Path(__file__).parents[1] / "bench" / "compare.py"
-    spec = importlib.util.spec_from_file_location("bench_compare", path)
+def script(name):
+    path = Path(__file__).parents[1] / "bench" / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"bench_{name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.main
+
+
+@pytest.fixture(scope="module")
+def compare():
+    return script("compare")
+
+
+@pytest.fixture(scope="module")
+def publish():
+    return script("publish")
 
 
 @pytest.mark.parametrize(
@@ -415,3 +424,113 @@ def test_lines_for_people():
     text = format_measurement(Measurement("training", "net", "us/step", 1, seconds))
     words = text.splitlines()[2].split()
     assert words == ["torch", "800", "us/step", "(800-800)", "8.00", "x", "torch", "(8.00-8.00)"]
+
+
+TRAINING = [
+    Measurement(
+        "training",
+        "784-300-10 relu, batch 50, sgd",
+        "us/step",
+        2,
+        {"fastdnn": [5e-4], "fastdnn, native call": [4e-4], "numpy": [17e-4], "torch": [60e-4]},
+    ),
+    Measurement(
+        "training",
+        "9-2 elu texts of 5 words, batch 8, adam",
+        "us/step",
+        1,
+        {"fastdnn": [2e-6], "torch, as fit does": [3e-6], "torch, sparse": [8e-6]},
+    ),
+]
+TABLE = """
+| net | batch | optimizer | fastdnn, us/step | torch | torch, sparse | numpy |
+| --- | --- | --- | --: | --: | --: | --: |
+| 784-300-10 relu | 50 | sgd | 250 | 12x | - | 3.4x |
+| 9-2 elu texts of 5 words | 8 | adam | 2.00 | - | 4.0x | - |
+
+Measured on a, 1 thread, avx2 kernels: fastdnn 0.1, numpy 2.
+
+![The same as bars, on a logarithmic axis](bench/results/training.png)
+
+"""
+MARKERS = "<!-- speed: begin -->\n{}<!-- speed: end -->\n"
+
+
+@pytest.fixture
+def readme(tmp_path):
+    (tmp_path / "bench" / "results").mkdir(parents=True)
+    path = tmp_path / "README.md"
+    path.write_text(f"Before\n{MARKERS.format('old')}After\n")
+    return path
+
+
+@pytest.fixture
+def training_result(tmp_path):
+    path = tmp_path / "a.json"
+    machine = {**MACHINE, "versions": {"fastdnn": "0.1", "numpy": "2"}}
+    Report(machine, {}, TRAINING).write(path)
+    return path
+
+
+def test_publish_replaces_the_table_and_draws(publish, readme, training_result):
+    pytest.importorskip("matplotlib")
+    for _ in range(2):
+        assert publish([str(training_result), "--readme", str(readme)]) == 0
+        assert readme.read_text() == f"Before\n{MARKERS.format(TABLE)}After\n"
+    picture = readme.parent / "bench" / "results" / "training.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert picture.stat().st_size < 60_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "nothing",
+        MARKERS.format("") * 2,
+        "<!-- speed: end -->\n<!-- speed: begin -->\n",
+    ],
+)
+def test_publish_needs_markers(text, publish, readme, training_result, capsys):
+    readme.write_text(text)
+    assert publish([str(training_result), "--readme", str(readme)]) == 1
+    assert capsys.readouterr().err == (
+        f"[publish] {readme} has no place for the table; expected the lines "
+        "<!-- speed: begin --> and <!-- speed: end -->, once each; put them where it belongs\n"
+    )
+    assert readme.read_text() == text
+
+
+def test_publish_needs_a_result(publish, readme, tmp_path, capsys):
+    before = readme.read_text()
+    absent, other = tmp_path / "absent.json", tmp_path / "other.json"
+    other.write_text("no JSON")
+    kernels = result_of(tmp_path / "kernels.json", [1.0])
+    for path, message in (
+        (
+            absent,
+            f"[publish] there is no file {absent}; expected a result; make one with "
+            f"fastdnn bench training --json {absent}",
+        ),
+        (other, f"[bench] {other}: expected a result of `fastdnn bench --json`"),
+        (
+            kernels,
+            "[publish] received a result without training; expected its times; make one with "
+            "fastdnn bench training --json FILE",
+        ),
+    ):
+        assert publish([str(path), "--readme", str(readme)]) == 1
+        assert capsys.readouterr().err == f"{message}\n"
+    assert readme.read_text() == before
+
+
+def test_publish_needs_matplotlib(publish, readme, training_result, monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    before = readme.read_text()
+    assert publish([str(training_result), "--readme", str(readme)]) == 1
+    assert "install it with pip install 'fastdnn[plot]'" in capsys.readouterr().err
+    assert readme.read_text() == before
+
+
+def test_readme_has_a_place_for_the_table():
+    text = (Path(__file__).parents[1] / "README.md").read_text()
+    assert text.count(MARKERS.partition("{}")[0]) == text.count(MARKERS.partition("{}")[2]) == 1

@@ -69,7 +69,10 @@ class Report:
         Raises:
             ValueError: If the file holds something else.
         """
-        values = json.loads(path.read_text())
+        try:
+            values = json.loads(path.read_text())
+        except ValueError:  # no JSON, or no text
+            values = None
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise ValueError(f"[bench] {path}: expected a result of `fastdnn bench --json`")
         return cls(
@@ -107,12 +110,14 @@ def format_measurement(measurement: Measurement) -> str:
     if len(measurement.seconds) == 2 and measurement.peers:
         (peer,) = measurement.peers
         ours, theirs = (measurement.speed(name).median for name in (OURS, peer))
-        numbers = f"{_short(ours):>7} {_short(theirs):>7} {measurement.unit:<10}"
+        numbers = f"{three_digits(ours):>7} {three_digits(theirs):>7} {measurement.unit:<10}"
         return f"{measurement.case:<48} {numbers} {_format_ratio(measurement, peer)}"
     lines = []
     for name in measurement.seconds:
         speed = measurement.speed(name)
-        line = f"  {name:<24} {_short(speed.median):>8} {measurement.unit} {_range(speed):<16}"
+        line = (
+            f"  {name:<24} {three_digits(speed.median):>8} {measurement.unit} {_range(speed):<16}"
+        )
         if name in measurement.peers:
             line += f" {_format_ratio(measurement, name)}"
         lines.append(line.rstrip())
@@ -121,16 +126,20 @@ def format_measurement(measurement: Measurement) -> str:
 
 def _format_ratio(measurement: Measurement, contender: str) -> str:
     ratio = measurement.ratio(contender)
-    return f"{_short(ratio.median):>6} x {contender} {_range(ratio)}"
+    return f"{three_digits(ratio.median):>6} x {contender} {_range(ratio)}"
 
 
 def _range(quartiles: Quartiles) -> str:
     low, high = sorted((quartiles.low, quartiles.high))
-    return f"({_short(low)}-{_short(high)})"
+    return f"({three_digits(low)}-{three_digits(high)})"
 
 
-def _short(value: float) -> str:
-    """Return three digits that tell something."""
+def three_digits(value: float) -> str:
+    """Return a number that is not negative with the three digits that tell something.
+
+    >>> [three_digits(value) for value in (0.1234, 12.34, 1234.0)]
+    ['0.12', '12.3', '1234']
+    """
     if value >= 100:
         return f"{value:.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
