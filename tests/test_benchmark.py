@@ -257,7 +257,10 @@ def test_quick_peak(capsys):
     levels = _core.supported_isa_levels()
     for level in levels:
         expected = level != "scalar" or levels == ["scalar"]
-        assert (f"gemm 256x256x256 {level}, threads 1" in text) == expected
+        assert (f"gemm 256x256x256 {level}, highest precision, threads 1" in text) == expected
+        for precision in ("high", "medium"):
+            case = f"gemm 256x256x256 {level}, {precision} precision, threads 1"
+            assert (case in text) == (level == "amx")
     assert "x the peak" in text
     for peer in ("numpy", "torch"):
         assert f"x {peer}" in text or re.search(rf"{peer} +skipped: ", text)

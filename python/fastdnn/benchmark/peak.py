@@ -1,7 +1,9 @@
 """GEMM beside the fastest that this processor multiplies and adds at all."""
 
+import itertools
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,18 +24,32 @@ def measure(report: Report, options: Options) -> None:
     same clock is taken in the millisecond after every product, before the clock has gone up.
 
     NumPy and PyTorch multiply by the instructions that their libraries choose, at every level.
+    PyTorch is asked for the same precision; NumPy knows float32 alone.
     """
-    n = 256 if options.quick else 1024
+    sizes = [256] if options.quick else [1024, 4096] if options.huge else [1024]
     most = int(_core.num_threads())
     levels = _levels() if options.isa_level is None else [options.isa_level]
-    print(f"\npeak: gemm {n}x{n}x{n} beside independent multiply-adds in registers, GFLOP/s")
-    for level in levels:
-        for threads in sorted({1, most}):
-            case = f"gemm {n}x{n}x{n} {level}, threads {threads}"
+    print("\npeak: gemm beside independent multiply-adds in registers, GFLOP/s")
+    for n, level, threads in itertools.product(sizes, levels, sorted({1, most})):
+        for precision in _precisions(level):
+            product = _Product(n, threads, precision)
+            case = f"gemm {n}x{n}x{n} {level}, {precision} precision, threads {threads}"
             if options.wants(case):
                 print(case, flush=True)
                 with configured(threads, level) as remarks:
-                    report.add(_measure_case(report, case, n, threads, remarks, options))
+                    report.add(_measure_case(report, case, product, remarks, options))
+
+
+@dataclass(frozen=True)
+class _Product:
+    n: int
+    threads: int
+    precision: str
+
+
+def _precisions(level: str) -> tuple[str, ...]:
+    """Return those that differ at this level."""
+    return ("highest", "high", "medium") if level == "amx" else ("highest",)
 
 
 def _levels() -> list[str]:
@@ -43,21 +59,26 @@ def _levels() -> list[str]:
 
 
 def _measure_case(
-    report: Report, case: str, n: int, threads: int, remarks: list[str], options: Options
+    report: Report, case: str, product: _Product, remarks: list[str], options: Options
 ) -> Measurement:
+    n, threads, precision = product.n, product.threads, product.precision
     rng = np.random.default_rng(1)
     a, b = (rng.standard_normal((n, n), np.float32) for _ in range(2))
     out = np.empty((n, n), np.float32)
     flops = 2.0 * n**3
     least = options.effort.least_seconds
-    own = _Alternating(lambda: ops.gemm(a, b, out=out), lambda: _peak(flops, threads, 1e-3), least)
+    own = _Alternating(
+        lambda: ops.gemm(a, b, precision=precision, out=out),
+        lambda: _peak(flops, threads, 1e-3),
+        least,
+    )
     turns: dict[str, Turn] = {
         OURS: own.run,
         "the peak by itself": lambda: _peak(flops, threads, least),
     }
     peers: dict[str, Callable[[], Callable[[], object]]] = {
         "numpy": lambda: _numpy_product(a, b, threads, remarks),
-        "torch": lambda: _torch_product(a, b, threads),
+        "torch": lambda: _torch_product(a, b, product),
     }
     for name, make in peers.items():
         try:
@@ -77,9 +98,10 @@ def _numpy_product(a: Array, b: Array, threads: int, remarks: list[str]) -> Call
     return lambda: np.matmul(a, b, out=out)
 
 
-def _torch_product(a: Array, b: Array, threads: int) -> Callable[[], object]:
+def _torch_product(a: Array, b: Array, product: _Product) -> Callable[[], object]:
     torch = import_peer("torch", "torch")
-    torch.set_num_threads(threads)
+    torch.set_num_threads(product.threads)
+    torch.set_float32_matmul_precision(product.precision)
     left, right = torch.from_numpy(a), torch.from_numpy(b)
     out = torch.empty(len(a), b.shape[1])
     return lambda: torch.matmul(left, right, out=out)

@@ -18,6 +18,7 @@ class TorchTrainer:
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
         torch = self._torch = import_peer("torch", "torch")
         torch.set_num_threads(threads)
+        torch.set_float32_matmul_precision("highest")  # products may have been measured with less
         nn = torch.nn
         layers, self._linear = [], []
         for place, kernel in enumerate(data.kernels):
