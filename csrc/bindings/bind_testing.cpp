@@ -33,6 +33,20 @@ void math_array(const std::string& name, const py::array& x, py::array& out) {
   cpu::kernels().math_f32(function, from.data, to.data, from.size());
 }
 
+// Rows as networks read them: of uint8, or of float16 or bfloat16, whose bits come as uint16.
+void to_f32(const std::string& type, const py::array& x, py::array& out) {
+  check(shape_of(x) == shape_of(out), "to_f32", "expected x and out of equal shapes");
+  float* to = writable_rows("to_f32", "out", out).data;
+  const cpu::KernelTable& kernels = cpu::kernels();
+  if (type == "uint8") {
+    kernels.bytes_to_unit_f32(rows_of<std::uint8_t>("to_f32", "x", x).data, x.size(), to);
+    return;
+  }
+  check(type == "float16" || type == "bfloat16", "to_f32", "received the type '", type, "'");
+  const auto convert = type == "float16" ? kernels.f16_to_f32 : kernels.bf16_to_f32;
+  convert(rows_of<std::uint16_t>("to_f32", "x", x).data, x.size(), to);
+}
+
 // The first `cols` columns of a matrix, whose rows are then padded.
 template <typename View>
 View columns(View m, index_t cols) {
@@ -134,6 +148,7 @@ void register_testing(py::module_& parent) {
   m.def("softmax_columns", &softmax_columns);
   m.def("softmax_backward_columns", &softmax_backward_columns);
   m.def("math", &math_array, py::arg("name"), py::arg("x").noconvert(), py::arg("out").noconvert());
+  m.def("to_f32", &to_f32, py::arg("type"), py::arg("x").noconvert(), py::arg("out").noconvert());
   m.def("set_least_microseconds_per_thread",
         [](double value) { ThreadPool::instance().set_least_microseconds(value); });
   // The 64 words of a group of Philox blocks, wherever it lies in the draw.

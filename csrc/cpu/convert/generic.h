@@ -19,4 +19,16 @@ void bytes_to_unit_f32(const std::uint8_t* x, index_t count, float* y) {
   }
 }
 
+void f16_to_f32(const std::uint16_t* x, index_t count, float* y) {
+  for (index_t i = 0; i < count; i += kLanes) {
+    store(y + i, load_f16(x + i, count - i), count - i);
+  }
+}
+
+void bf16_to_f32(const std::uint16_t* x, index_t count, float* y) {
+  for (index_t i = 0; i < count; i += kLanes) {
+    store(y + i, load_bf16(x + i, count - i), count - i);
+  }
+}
+
 }  // namespace fastdnn::cpu::FASTDNN_LEVEL

@@ -56,6 +56,19 @@ inline void store(float* p, F32 a, Tail t) { _mm256_maskstore_ps(p, t.v, a.v); }
 inline I32 load_i32(const std::int32_t* p) {
   return {_mm256_loadu_si256(reinterpret_cast<const __m256i*>(p))};
 }
+inline __m128i load_u16(const std::uint16_t* p, index_t count) {
+  if (count >= kLanes) return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+  alignas(16) std::uint16_t lanes[kLanes] = {};
+  for (index_t i = 0; i < count; ++i) lanes[i] = p[i];
+  return _mm_load_si128(reinterpret_cast<const __m128i*>(lanes));
+}
+inline F32 load_f16(const std::uint16_t* p, index_t count) {
+  return {_mm256_cvtph_ps(load_u16(p, count))};
+}
+inline F32 load_bf16(const std::uint16_t* p, index_t count) {
+  const __m256i wide = _mm256_cvtepu16_epi32(load_u16(p, count));
+  return {_mm256_castsi256_ps(_mm256_slli_epi32(wide, 16))};
+}
 inline void store_i32(std::int32_t* p, I32 a) {
   _mm256_storeu_si256(reinterpret_cast<__m256i*>(p), a.v);
 }

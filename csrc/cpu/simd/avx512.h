@@ -52,6 +52,16 @@ inline Tail tail(index_t count) { return {count_mask(count)}; }
 inline F32 load(const float* p, Tail t) { return {_mm512_maskz_loadu_ps(t.v, p)}; }
 inline void store(float* p, F32 a, Tail t) { _mm512_mask_storeu_ps(p, t.v, a.v); }
 inline I32 load_i32(const std::int32_t* p) { return {_mm512_loadu_si512(p)}; }
+inline __m256i load_u16(const std::uint16_t* p, index_t count) {
+  return _mm256_maskz_loadu_epi16(count_mask(count), p);
+}
+inline F32 load_f16(const std::uint16_t* p, index_t count) {
+  return {_mm512_cvtph_ps(load_u16(p, count))};
+}
+inline F32 load_bf16(const std::uint16_t* p, index_t count) {
+  const __m512i wide = _mm512_cvtepu16_epi32(load_u16(p, count));
+  return {_mm512_castsi512_ps(_mm512_slli_epi32(wide, 16))};
+}
 inline void store_i32(std::int32_t* p, I32 a) { _mm512_storeu_si512(p, a.v); }
 
 inline F32 operator+(F32 a, F32 b) { return {_mm512_add_ps(a.v, b.v)}; }

@@ -132,6 +132,19 @@ template <int kBits>
 inline I32 shift_right_arithmetic(I32 a) {
   return {a.v >> kBits};
 }
+// Numbers of 16 bits, given as their bits, in float32; exact, but for the payload of NaN.
+// Subnormals of float16 become normal numbers, also while arithmetic takes subnormal ones for zero.
+inline F32 load_f16(const std::uint16_t* p, index_t count) {
+  if (count <= 0) return zero();
+  const std::int32_t exponent = (*p >> 10) & 0x1F, fraction = *p & 0x3FF;
+  const std::int32_t wide = exponent == 0x1F ? 0xFF : exponent + 127 - 15;
+  const F32 magnitude = exponent == 0 ? F32{static_cast<float>(fraction) * 0x1p-24f}
+                                      : bitcast_f32({wide << 23 | fraction << 13});
+  return *p >> 15 != 0 ? F32{-magnitude.v} : magnitude;
+}
+inline F32 load_bf16(const std::uint16_t* p, index_t count) {
+  return count > 0 ? bitcast_f32(shift_left<16>(I32{*p})) : zero();
+}
 // The upper half of `low` below the upper half of `high`.
 inline I32 pair_upper_halves(F32 low, F32 high) {
   return shift_right_logical<16>(bitcast_i32(low)) |
