@@ -272,6 +272,8 @@ def test_errors_of_arrays():
     with pytest.raises(ValueError, match=r"\[activation\] x: received a float64 array of shape"):
         ops.activation(np.zeros((2, 3)), "relu")
     with pytest.raises(ValueError, match=r"use numpy.ascontiguousarray\(x, dtype=numpy.float32\)"):
+        ops.activation(np.zeros((2, 3)), "relu")
+    with pytest.raises(ValueError, match=r"non-contiguous .*; use numpy.ascontiguousarray\(x\)"):
         ops.activation(np.zeros((4, 6), np.float32)[:, ::2], "relu")
     with pytest.raises(ValueError, match=r"out: received .*; expected shape \(2, 3\)"):
         ops.activation(x, "relu", out=np.zeros((3, 2), np.float32))

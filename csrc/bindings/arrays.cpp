@@ -9,6 +9,17 @@ std::ostream& operator<<(std::ostream& stream, const Description& description) {
   return stream << dtype << " array of shape " << shape;
 }
 
+void check_layout(const char* op, const char* name, const py::array& array) {
+  const bool contiguous = (array.flags() & py::array::c_style) != 0;
+  const bool aligned = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+  check(contiguous, op, name, ": received a non-contiguous ", describe(array),
+        "; expected a C-contiguous one; use numpy.ascontiguousarray(", name, ")");
+  check(aligned, op, name,
+        ": received an array at an address that is no multiple of its items' size; expected an "
+        "aligned one; use ",
+        name, ".copy()");
+}
+
 void check_no_overlap(const char* op, const py::array& out,
                       std::initializer_list<const py::array*> inputs) {
   const auto* begin = static_cast<const char*>(out.data());

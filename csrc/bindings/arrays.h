@@ -26,21 +26,18 @@ struct Description {
 inline Description describe(const py::array& array) { return {array}; }
 std::ostream& operator<<(std::ostream& stream, const Description& description);
 
-// Throws unless `array` is C-contiguous and of type T.
+// Throws unless `array` is C-contiguous and its items lie where processors expect them.
+void check_layout(const char* op, const char* name, const py::array& array);
+
+// The same for an array of type T, and throws for all others.
 template <typename T>
 void check_layout(const char* op, const char* name, const py::array& array) {
-  const bool type = py::isinstance<py::array_t<T>>(array);
-  const bool contiguous = (array.flags() & py::array::c_style) != 0;
-  const bool aligned = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
-  check(!type || !contiguous || aligned, op, name,
-        ": received an array at an address that is no "
-        "multiple of its items' size; expected an aligned one; use ",
-        name, ".copy()");
-  if (type && contiguous) return;
-  const std::string wanted = py::str(py::dtype::of<T>());
-  fail(op, name, ": received a ", contiguous ? "" : "non-contiguous ", describe(array),
-       "; expected a C-contiguous ", wanted, " array; use numpy.ascontiguousarray(", name,
-       ", dtype=numpy.", wanted, ")");
+  if (!py::isinstance<py::array_t<T>>(array)) {
+    const std::string wanted = py::str(py::dtype::of<T>());
+    fail(op, name, ": received a ", describe(array), "; expected a C-contiguous ", wanted,
+         " array; use numpy.ascontiguousarray(", name, ", dtype=numpy.", wanted, ")");
+  }
+  check_layout(op, name, array);
 }
 
 template <typename T>

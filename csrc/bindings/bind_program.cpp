@@ -29,16 +29,26 @@ py::array parameter_array(const ParameterArena& arena, const Graph& graph, Param
   return py::array_t<float>({view.rows, view.cols}, {view.stride * item, item}, view.data, owner);
 }
 
+ElementType element_type(const char* op, const char* name, const py::array& array) {
+  if (py::isinstance<py::array_t<float>>(array)) return ElementType::kFloat32;
+  if (py::isinstance<py::array_t<std::uint8_t>>(array)) return ElementType::kUint8;
+  // bfloat16 is what another package adds to NumPy's types: it has no number that is known here.
+  const py::dtype dtype = array.dtype();
+  const std::string type = py::str(dtype.attr("name"));
+  const bool native = py::bool_(dtype.attr("isnative"));
+  if (native && type == "float16") return ElementType::kFloat16;
+  if (native && type == "bfloat16") return ElementType::kBfloat16;
+  fail(op, name, ": received a ", describe(array),
+       "; expected float32, float16, bfloat16 or uint8, in the machine's byte order");
+}
+
 Source source(const char* name, const py::array& array, index_t width, index_t rows) {
   const char* op = "network";
   check(array.ndim() == 2 && array.shape(0) == rows && array.shape(1) == width, op, name,
         ": received a ", describe(array), "; expected shape ", shape_text({rows, width}));
-  if (py::isinstance<py::array_t<std::uint8_t>>(array)) {
-    check_layout<std::uint8_t>(op, name, array);
-    return {nullptr, static_cast<const std::uint8_t*>(array.data()), width};
-  }
-  check_layout<float>(op, name, array);
-  return {static_cast<const float*>(array.data()), nullptr, width};
+  const ElementType type = element_type(op, name, array);
+  check_layout(op, name, array);
+  return {.data = array.data(), .type = type, .width = width};
 }
 
 // An input: a matrix, or what has indptr, indices and data as a matrix of scipy in CSR form; data
@@ -57,7 +67,7 @@ struct KeptFeed : Feed {
 };
 
 Source sparse_source(KeptFeed& feed, const Input& input, index_t width) {
-  Source source{nullptr, nullptr, width};
+  Source source{.width = width};
   const py::array indptr = feed.keep(input.attr("indptr"));
   const py::array indices = feed.keep(input.attr("indices"));
   const py::object data = input.attr("data");

@@ -26,6 +26,31 @@ void copy_row(const float* from, const float* ahead, index_t width, float* to) {
   std::copy(from + j, from + width, to + j);
 }
 
+template <typename T>
+void convert_row(void (*convert)(const T* x, index_t count, float* y), const T* from,
+                 const T* ahead, index_t width, float* to) {
+  __builtin_prefetch(ahead, 0, 2);
+  convert(from, width, to);
+}
+
+// Copies `width` elements from number `from` on, as float32, and asks for those from `ahead` on.
+void read_row(const Source& source, index_t from, index_t ahead, index_t width, float* to) {
+  const cpu::KernelTable& kernels = cpu::kernels();
+  const auto* floats = static_cast<const float*>(source.data);
+  const auto* halves = static_cast<const std::uint16_t*>(source.data);
+  const auto* bytes = static_cast<const std::uint8_t*>(source.data);
+  switch (source.type) {
+    case ElementType::kFloat32:
+      return copy_row(floats + from, floats + ahead, width, to);
+    case ElementType::kFloat16:
+      return convert_row(kernels.f16_to_f32, halves + from, halves + ahead, width, to);
+    case ElementType::kBfloat16:
+      return convert_row(kernels.bf16_to_f32, halves + from, halves + ahead, width, to);
+    case ElementType::kUint8:
+      return convert_row(kernels.bytes_to_unit_f32, bytes + from, bytes + ahead, width, to);
+  }
+}
+
 }  // namespace
 
 bool gathers_by_rows(index_t width) { return width < kWideRow; }
@@ -43,12 +68,7 @@ void gather_rows(const Feed& feed, const Source& source, index_t begin, MatrixVi
     const index_t from = feed.row(begin + i) * source.width + first;
     const index_t ahead =
         feed.row(begin + std::min(i + kRowsAhead, rows.end - 1)) * source.width + first;
-    if (source.bytes != nullptr) {
-      __builtin_prefetch(source.bytes + ahead, 0, 2);
-      cpu::kernels().bytes_to_unit_f32(source.bytes + from, width, to.row(i) + first);
-    } else {
-      copy_row(source.floats + from, source.floats + ahead, width, to.row(i) + first);
-    }
+    read_row(source, from, ahead, width, to.row(i) + first);
   }
 }
 

@@ -12,11 +12,13 @@
 
 namespace fastdnn::program {
 
-// A data set's matrix: of float32, or of bytes that stand for value / 255, whose rows are
-// contiguous; or sparse.
+// Elements stand for their values, but bytes for value / 255.
+enum class ElementType { kFloat32, kFloat16, kBfloat16, kUint8 };
+
+// A data set's matrix, whose rows are contiguous, or sparse. Batches of it are float32.
 struct Source {
-  const float* floats = nullptr;
-  const std::uint8_t* bytes = nullptr;
+  const void* data = nullptr;
+  ElementType type = ElementType::kFloat32;
   index_t width = 0;
   CsrView sparse = {};
 
@@ -38,8 +40,8 @@ struct Feed {
   }
 };
 
-// Copies rows begin, begin + 1, ... of the order into `to`, as many as `to` has; a member's share.
-// Members copy their own rows where they are this narrow, else their own columns.
+// Copies rows begin, begin + 1, ... of the order into `to` as float32, as many as `to` has; a
+// member's share. Members copy their own rows where they are this narrow, else their own columns.
 bool gathers_by_rows(index_t width);
 void gather_rows(const Feed& feed, const Source& source, index_t begin, MatrixView to,
                  const Team& team);
