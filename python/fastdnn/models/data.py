@@ -1,8 +1,9 @@
 """From what users have to what the native core takes, with errors in words.
 
-Inputs become C-contiguous float32 or uint8 of shape (rows, width), or stay sparse rows; targets
-int32 (rows,) for integer labels or float32 (rows, width), sample weights float32 (rows,). Arrays
-that are already so are used as they are; others are converted once.
+Inputs become C-contiguous float32 of shape (rows, width), or stay float16, bfloat16, uint8 or
+sparse rows; targets int32 (rows,) for integer labels or float32 (rows, width), sample weights
+float32 (rows,). Arrays that are already so, be they in memory or files mapped to it, are used as
+they are; others are converted once.
 """
 
 import math
@@ -26,6 +27,8 @@ Rows = AnyArray | SparseRows
 Shape = tuple[int, ...]
 
 _LARGEST = float(np.finfo(np.float32).max)
+# Elements of float16 or bfloat16 that are looked at together: few enough for a processor's cache.
+_PIECE = 2**18
 
 
 @dataclass(frozen=True)
@@ -124,10 +127,12 @@ def to_array(where: str, name: str, value: Any, allow_empty: bool = False) -> An
                 f"that are no numbers ({error}); expected numbers and rows of equal length; encode "
                 "text and categories as numbers first, and fill gaps"
             ) from None
-    if array.dtype.kind not in "fiub":
+    if array.dtype.kind not in "fiub" and not _is_bfloat16(array.dtype):
+        hint = "encode text and categories as numbers first"
+        if array.dtype == "V2":  # np.save writes bfloat16 so
+            hint = f"if they are bfloat16, use {name}.view(ml_dtypes.bfloat16)"
         raise ValueError(
-            f"[{where}] {name}: received an array of {array.dtype}; expected numbers; encode "
-            "text and categories as numbers first"
+            f"[{where}] {name}: received an array of {array.dtype}; expected numbers; {hint}"
         )
     if array.ndim == 0:
         raise ValueError(f"[{where}] {name}: received the number {array}; expected an array")
@@ -135,6 +140,11 @@ def to_array(where: str, name: str, value: Any, allow_empty: bool = False) -> An
         raise ValueError(f"[{where}] {name}: received an array of shape {array.shape}; expected "
                          "at least one row")  # fmt: skip
     return array
+
+
+def _is_bfloat16(dtype: np.dtype[Any]) -> bool:
+    """Whether this is the type that the package ml_dtypes adds to NumPy's."""
+    return dtype.name == "bfloat16"
 
 
 def _first_column_of_words(frame: Any) -> str:
@@ -148,7 +158,7 @@ def _first_column_of_words(frame: Any) -> str:
 
 
 def to_inputs(where: str, x: Rows, shape: Shape, check_finite: bool = True) -> Rows:
-    """Return the input rows as (rows, width), float32 or uint8, or as sparse rows.
+    """Return the input rows as (rows, width) of a type that batches are made of, or as sparse rows.
 
     Args:
         where: what the caller was doing, for messages.
@@ -171,9 +181,16 @@ def to_inputs(where: str, x: Rows, shape: Shape, check_finite: bool = True) -> R
         x = x[:, None]
     if x.shape[1:] != shape:
         raise ValueError(_wrong_shape(where, x, shape))
-    if x.dtype != np.uint8:
+    if x.dtype == np.float16 or (_is_bfloat16(x.dtype) and x.dtype.isnative):
+        x = np.require(x, requirements=["C", "A"])
+        place = _first_nonfinite(x) if check_finite else -1
+        if place >= 0:
+            _refuse(where, "x", x, np.unravel_index(place, x.shape))
+    elif x.dtype == np.uint8:
+        x = np.ascontiguousarray(x)
+    else:
         x = _to_float32(where, "x", x, check_finite)
-    return np.ascontiguousarray(x).reshape(len(x), math.prod(shape))
+    return x.reshape(len(x), math.prod(shape))
 
 
 def to_targets(where: str, y: AnyArray, loss: Loss, width: int) -> AnyArray:
@@ -185,6 +202,8 @@ def to_targets(where: str, y: AnyArray, loss: Loss, width: int) -> AnyArray:
         loss: says what kind of targets it wants.
         width: the number of outputs of the model.
     """
+    if _is_bfloat16(y.dtype):
+        y = y.astype(np.float32)
     if loss.targets == "classes":
         return _to_labels(where, y, loss, width)
     if y.ndim == 1 and width == 1:
@@ -261,15 +280,27 @@ def _wrong_shape(where: str, x: Rows, shape: Shape) -> str:
 
 def _to_float32(where: str, name: str, array: AnyArray, check_finite: bool) -> AnyArray:
     if array.dtype == np.float32:
-        converted = np.ascontiguousarray(array)
+        converted = np.require(array, requirements=["C", "A"])
     else:
         with np.errstate(over="ignore", under="ignore"):
-            converted = np.ascontiguousarray(array, np.float32)
-    if check_finite and array.dtype.kind == "f":
+            converted = np.require(array, np.float32, ["C", "A"])
+    if check_finite and (array.dtype.kind == "f" or _is_bfloat16(array.dtype)):
         position = ops.first_nonfinite(converted)
         if position >= 0:
             _refuse(where, name, array, np.unravel_index(position, array.shape))
     return converted
+
+
+def _first_nonfinite(halves: AnyArray) -> int:
+    """Do what `ops.first_nonfinite` does, for float16 and bfloat16, in little memory."""
+    flat = halves.reshape(-1)
+    for first in range(0, flat.size, _PIECE):
+        with np.errstate(invalid="ignore"):
+            piece = flat[first : first + _PIECE].astype(np.float32)
+        place = ops.first_nonfinite(piece)
+        if place >= 0:
+            return first + place
+    return -1
 
 
 def _refuse(where: str, name: str, array: AnyArray, place: tuple[np.intp, ...]) -> None:
