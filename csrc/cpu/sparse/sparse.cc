@@ -14,7 +14,7 @@ namespace {
 // members find their part of an optimizer's state where they left it. A column costs as much as so
 // many numbers: it is updated.
 constexpr index_t kAsked = 16, kPlaces = 256;
-constexpr double kColumnCost = 4.0;
+constexpr double kColumnCost = 10.0;
 // Floats of a gradient that exist at a time: they stay in the second cache.
 constexpr index_t kPieceFloats = index_t{1} << 16;
 
