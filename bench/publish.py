@@ -65,6 +65,7 @@ def draw(report: Report, path: Path) -> None:
             "pip install 'fastdnn[plot]'"
         ) from None
     measurements = _training(report)
+    path.parent.mkdir(parents=True, exist_ok=True)
     contenders = [OURS, *_peers(measurements)]
     thickness = 0.8 / len(contenders)
     figure = Figure(figsize=(8, 1 + 0.8 * len(measurements)), layout="constrained")
@@ -98,6 +99,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.readme.write_text(text)
     except (ImportError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
+        return 1
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        print(
+            f"[publish] {arguments.result} is damaged or not a result ({error!r}); expected what "
+            "fastdnn bench training --json FILE writes",
+            file=sys.stderr,
+        )
         return 1
     return 0
 

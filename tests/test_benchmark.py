@@ -266,6 +266,13 @@ def test_quick_peak(capsys):
         assert f"x {peer}" in text or re.search(rf"{peer} +skipped: ", text)
 
 
+def test_a_name_that_no_case_has(tmp_path):
+    path = tmp_path / "result.json"
+    with pytest.raises(ValueError, match=r"\[bench\] no case has 'zzz' in its name; expected"):
+        benchmark.main(["kernels", "--quick", "--only", "zzz", "--json", str(path)])
+    assert not path.exists()
+
+
 def test_quick_training(capsys, tmp_path):
     path = tmp_path / "result.json"
     words = ("training", "--quick", "--only", "4-16-16-3", "--threads", "1", "--json", str(path))
@@ -523,6 +530,17 @@ def test_publish_needs_a_result(publish, readme, tmp_path, capsys):
     ):
         assert publish([str(path), "--readme", str(readme)]) == 1
         assert capsys.readouterr().err == f"{message}\n"
+    assert readme.read_text() == before
+
+
+@pytest.mark.parametrize("missing", ["machine", "measurements"])
+def test_publish_refuses_half_a_result(missing, publish, readme, training_result, capsys):
+    result = json.loads(training_result.read_text())
+    del result[missing]
+    training_result.write_text(json.dumps(result))
+    before = readme.read_text()
+    assert publish([str(training_result), "--readme", str(readme)]) == 1
+    assert f"[publish] {training_result} is damaged or not a result" in capsys.readouterr().err
     assert readme.read_text() == before
 
 

@@ -168,7 +168,7 @@ def relative_error(c, a, b):
     return np.linalg.norm(c - exact) / np.linalg.norm(exact)
 
 
-# Rounding to 17 or 8 bits errs by up to 2^-17 or 2^-8 a factor, and half of that at random; the
+# Rounding to 16 or 8 bits errs by up to 2^-16 or 2^-8 a factor, and half of that at random; the
 # products left out at the middle precision are of that size as well.
 @pytest.mark.parametrize(("precision", "limit"), [("high", 1.5e-5), ("medium", 2.0**-7)])
 @pytest.mark.parametrize(

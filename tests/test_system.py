@@ -1,6 +1,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import fastdnn as fd
@@ -46,6 +47,12 @@ def test_matmul_precision(matmul_precision):
         fd.set_matmul_precision(name)
         assert fd.get_matmul_precision() == name
     for wrong in ("low", "", None, 32):
-        with pytest.raises(ValueError, match=r"expected .*'?highest'?, '?high'?"):
+        with pytest.raises(
+            ValueError, match=r"\[set_matmul_precision\] .* expected 'highest', 'high' or 'medium'"
+        ):
             fd.set_matmul_precision(wrong)
+    one = np.ones((1, 1), np.float32)
+    for wrong in ("low", b"high", 1):
+        with pytest.raises(ValueError, match=r"precision.* received .*; expected .*highest"):
+            fd.ops.gemm(one, one, precision=wrong)
     assert fd.get_matmul_precision() == "highest"

@@ -7,6 +7,7 @@
 #include "csrc/core/thread_pool.h"
 #include "csrc/ops/activation.h"
 #include "csrc/ops/dense.h"
+#include "csrc/ops/precision.h"
 #include "csrc/ops/scratch.h"
 
 namespace fastdnn::bindings {
@@ -18,6 +19,7 @@ py::tuple dense_backward_arrays(const py::array& x, const py::array& kernel, con
                                 std::optional<float> alpha) {
   const char* op = "dense_backward";
   DenseBackwardArgs args;
+  args.precision = matmul_precision();
   args.x = matrix(op, "x", x);
   args.kernel = matrix(op, "kernel", kernel);
   args.saved = matrix(op, "y", saved);

@@ -9,6 +9,7 @@
 #include "csrc/core/thread_pool.h"
 #include "csrc/ops/activation.h"
 #include "csrc/ops/gemm.h"
+#include "csrc/ops/precision.h"
 #include "csrc/ops/scratch.h"
 
 namespace fastdnn::bindings {
@@ -36,7 +37,7 @@ py::array gemm_array(const py::array& a, const py::array& b, bool transpose_a, b
   args.beta = beta;
   args.activation = parse_activation(activation);
   args.activation_alpha = fastdnn::activation_alpha(args.activation, activation_alpha);
-  if (precision) args.precision = parse_precision(*precision);
+  args.precision = precision ? parse_precision(*precision) : matmul_precision();
   const index_t m = transpose_a ? args.a.cols : args.a.rows;
   const index_t k = args.k();
   const index_t b_k = transpose_b ? args.b.cols : args.b.rows;

@@ -9,6 +9,7 @@
 #include "csrc/cpu/registry.h"
 #include "csrc/ops/gemm.h"
 #include "csrc/ops/optimizer.h"
+#include "csrc/ops/precision.h"
 
 namespace fastdnn::bindings {
 namespace {
@@ -157,6 +158,7 @@ void optimizer_update_product(const OptimizerConfig& config, const py::array& a,
   args.a = matrix("testing", "a", a);
   args.transpose_a = true;
   args.b = matrix("testing", "b", b);
+  args.precision = matmul_precision();
   args.update.weights = writable_rows("testing", "weights", weights);
   args.update.step = prepare_step(config, learning_rate, iteration);
   for (std::size_t s = 0; s < slot_names(config).size(); ++s) {

@@ -11,6 +11,7 @@
 #include "csrc/cpu/gemm/gemm_tiles.h"
 #include "csrc/cpu/registry.h"
 #include "csrc/ops/activation.h"
+#include "csrc/ops/precision.h"
 #include "csrc/ops/softmax.h"
 
 namespace fastdnn::bindings {
@@ -101,6 +102,7 @@ void gemm_by_tiles(const py::array& a, const py::array& b, bool transpose_a, boo
   args.alpha = alpha;
   args.beta = beta;
   args.activation = parse_activation(activation);
+  args.precision = matmul_precision();
   if (!bias.is_none()) args.bias = vector("testing", "bias", bias.cast<py::array>(), args.n()).data;
   check(args.k() == (transpose_b ? args.b.cols : args.b.rows) && args.k() > 0 &&
             args.m() == (transpose_a ? args.a.cols : args.a.rows) &&

@@ -16,9 +16,10 @@
 
 namespace fastdnn {
 
-// An aligned, zeroed block of Ts that is never resized. What is never touched of a large one takes
-// no memory. Blocks of 256 KiB and more ask for huge pages: products walk down columns, which would
-// miss the first TLB at every row. Throws std::bad_alloc when there is no such memory.
+// An aligned, zeroed block of Ts that is never resized. What is never touched of a large one, fresh
+// from the system, takes no memory. Blocks of 256 KiB and more ask for huge pages: products walk
+// down columns, which would miss the first TLB at every row. Throws std::bad_alloc when there is no
+// such memory.
 template <typename T>
 class AlignedBuffer {
   static_assert(std::is_trivially_copyable_v<T>);

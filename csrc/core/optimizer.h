@@ -2,6 +2,8 @@
 // Plain types only, no STL: kernels of every device include it.
 #pragma once
 
+#include <cstddef>
+
 namespace fastdnn {
 
 enum class Optimizer : int {
@@ -14,6 +16,11 @@ enum class Optimizer : int {
 
 // Most slots (arrays of the weights' shape that live from step to step) that an optimizer has.
 inline constexpr int kMaxOptimizerSlots = 3;
+
+// The slots, or null where there are none, so many elements further.
+[[gnu::always_inline]] inline void offset_slots(float* const* from, std::ptrdiff_t by, float** to) {
+  for (int s = 0; s < kMaxOptimizerSlots; ++s) to[s] = from[s] == nullptr ? nullptr : from[s] + by;
+}
 
 // The scalars of one step, ready for use: whatever depends on the iteration or is shared by all
 // weights is computed once, in double precision, by prepare_step (csrc/ops/optimizer.h).

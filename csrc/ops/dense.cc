@@ -16,6 +16,7 @@ GemmArgs input_product(const DenseBackwardArgs& args) {
   product.b = args.kernel;
   product.transpose_b = true;
   product.c = args.dx;
+  product.precision = args.precision;
   product.scratch = args.scratch;
   return product;
 }
@@ -26,6 +27,7 @@ GemmArgs kernel_product(const DenseBackwardArgs& args) {
   product.transpose_a = true;
   product.b = args.dz;
   product.c = args.dkernel;
+  product.precision = args.precision;
   product.scratch = args.scratch;
   return product;
 }

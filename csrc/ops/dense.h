@@ -4,6 +4,7 @@
 #pragma once
 
 #include "csrc/core/activation.h"
+#include "csrc/core/precision.h"
 #include "csrc/core/tensor_view.h"
 #include "csrc/ops/context.h"
 
@@ -19,6 +20,7 @@ struct DenseBackwardArgs {
   float activation_alpha = 0.0f;
   MatrixView dz;  // shape of dy
   MatrixView dx, dkernel;
+  MatmulPrecision precision = MatmulPrecision::kHighest;
   float* dbias = nullptr;
   float* scratch = nullptr;  // dense_backward_scratch_size() floats, 64-byte aligned
 };

@@ -3,14 +3,14 @@
 
 #include "csrc/core/activation.h"
 #include "csrc/core/optimizer.h"
+#include "csrc/core/precision.h"
 #include "csrc/core/tensor_view.h"
 #include "csrc/ops/context.h"
-#include "csrc/ops/precision.h"
 
 namespace fastdnn {
 
-// Weights that a step of an optimizer changes, C being their gradient. Slots have the rows of the
-// weights.
+// Weights of C's shape that a step of an optimizer changes, C being their gradient, which has
+// memory of its own. Slots have the rows of the weights.
 struct GemmUpdate {
   OptimizerStep step;
   MatrixView weights;
@@ -38,10 +38,10 @@ struct GemmArgs {
   Activation activation = Activation::kLinear;
   float activation_alpha = 0.0f;
   ConstMatrixView saved;  // f's output, or its input where activation_needs_input(f); shape of C
-  // If it has weights, they are updated and what C then holds is left open. Alpha is 1 and beta 0,
-  // and there is nothing else after the product.
+  // If it has weights, they are updated and what C then holds is left open. A is transposed, alpha
+  // 1 and beta 0, and nothing else comes after the product.
   GemmUpdate update;
-  MatmulPrecision precision = matmul_precision();
+  MatmulPrecision precision = MatmulPrecision::kHighest;
   float* scratch = nullptr;  // gemm_scratch_size() floats, 64-byte aligned
   // Whether the rows of C that Team::share gives a member are the last that it writes, after a
   // barrier of gemm()'s own, so that it may go on with them at once. For the CPU.

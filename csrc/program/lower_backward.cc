@@ -193,7 +193,7 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
   if (sparse_input(node.input) != nullptr) return lower_sparse_kernel_gradient(node, dense, dz);
   const Buffer x = value(node.input);
   const OptimizerConfig& optimizer = spec_.optimizer;
-  // No other node adds to it.
+  // No other node adds to it: nobody else touches the gradient's memory either.
   const bool updates = mode_ == Mode::kTrain && uses(dense.kernel) == 1;
   const bool straight = updates && optimizer.kind == Optimizer::kSgd && optimizer.momentum == 0.0;
   GemmArgs args;
@@ -206,9 +206,7 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
   } else if (updates) {
     args.c = storage_.gradients->view(dense.kernel);
     args.update.weights = storage_.weights->view(dense.kernel);
-    for (std::size_t i = 0; i < storage_.slots->size(); ++i) {
-      args.update.slots[i] = (*storage_.slots)[i].flat(dense.kernel);
-    }
+    offset_slots(update_of(dense.kernel).slots, 0, args.update.slots);
     add_update_cost(dense.kernel);
   } else {
     args.c = storage_.gradients->view(dense.kernel);

@@ -10,6 +10,7 @@
 
 #include "csrc/core/check.h"
 #include "csrc/core/subnormals.h"
+#include "csrc/ops/precision.h"
 
 namespace fastdnn::program {
 namespace {

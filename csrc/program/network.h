@@ -32,6 +32,7 @@ class Network {
 
   const Graph& graph() const { return graph_; }
   const ParameterArena& weights() const { return weights_; }
+  // What a run in Mode::kGradients has left; training uses the memory for itself.
   const ParameterArena& gradients() const { return gradients_; }
 
   // Sets loss, metrics and optimizer; slots and the iteration start afresh. Throws before anything

@@ -77,7 +77,7 @@ def set_matmul_precision(precision: str) -> None:
     'high'
     >>> fastdnn.set_matmul_precision("highest")
     """
-    if not isinstance(precision, str):
+    if precision not in ("highest", "high", "medium"):
         raise ValueError(
             f"[set_matmul_precision] precision: received {precision!r}; expected 'highest', 'high' "
             "or 'medium'"

@@ -41,10 +41,14 @@ struct Plan {
   index_t group_rows;  // rows of all groups but the last
 };
 
-Plan plan_strips(const GemmArgs& args, bool packed) {
+Plan plan_strips(const GemmArgs& args, bool packed, int members) {
   Plan plan;
   kernels().gemm_geometry_f32(&plan.geometry);
-  if (args.m() == 1 && !packed && !args.transpose_a) plan.geometry.cols = plan.geometry.row_cols;
+  const bool one_row = args.m() == 1 && !packed && !args.transpose_a;
+  // If there is such a strip for everybody.
+  if (one_row && ceil_div(args.n(), plan.geometry.row_cols) >= members) {
+    plan.geometry.cols = plan.geometry.row_cols;
+  }
   plan.panels = ceil_div(args.n(), plan.geometry.cols);
   plan.groups = ceil_div(args.m(), plan.geometry.rows);
   // 10 rows are 5 + 5, not 9 + 1: low tiles waste multiply-adds. Panels have the width that the
@@ -156,9 +160,8 @@ index_t update_scratch_size(const GemmArgs& args) {
 }
 
 void update_rows(const GemmUpdate& update, Range rows, const MatrixView& gradient) {
-  const index_t first = rows.begin * update.weights.stride;
   float* slots[kMaxOptimizerSlots];
-  for (int s = 0; s < kMaxOptimizerSlots; ++s) slots[s] = offset(update.slots[s], first);
+  offset_slots(update.slots, rows.begin * update.weights.stride, slots);
   kernels().optimizer_update_f32(update.step, update.weights.row(rows.begin), slots,
                                  update.weights.stride, gradient.data, gradient.stride, rows.size(),
                                  gradient.cols);
@@ -171,9 +174,7 @@ void gemm_update_direct(const GemmArgs& args, const Plan& plan, Team& team) {
     const Range groups{group, std::min(group + kUpdatedGroups, own.end)};
     const Range rows = rows_of(args, plan, groups);
     GemmArgs some = args;
-    some.a = args.transpose_a
-                 ? ConstMatrixView{args.a.data + rows.begin, args.k(), rows.size(), args.a.stride}
-                 : ConstMatrixView{args.a.row(rows.begin), rows.size(), args.k(), args.a.stride};
+    some.a = {args.a.data + rows.begin, args.k(), rows.size(), args.a.stride};
     some.c = {scratch, rows.size(), args.n(), round_up(args.n(), kRowPad)};
     for (index_t panel = 0; panel < plan.panels; ++panel) {
       multiply_direct(some, plan, panel, {0, groups.size()});
@@ -382,7 +383,7 @@ index_t gemm_scratch_size(const GemmArgs& args, int threads) {
 void gemm(const GemmArgs& args, Team& team) {
   if (args.c.size() == 0) return;
   const bool packed = !reads_in_place(args);
-  const Plan plan = plan_strips(args, packed);
+  const Plan plan = plan_strips(args, packed, team.size());
   if (multiplies_in_parts(args)) return gemm_in_parts(args, plan, team);
   if (multiplies_by_tiles(args)) {
     gemm_by_tiles(args, team.rank(), team.size());

@@ -15,7 +15,8 @@ struct GemmGeometry {
   index_t depth;     // k per block when operands are packed
 };
 
-// Bounds on it that hold at every level, so that scratch does not depend on the level.
+// Bounds on rows, cols and depth that hold at every level, so that scratch does not depend on the
+// level.
 inline constexpr index_t kMaxTileRows = 9, kMaxTileCols = 48, kMaxDepth = 200;
 
 // A strip of C at most geometry.cols wide and any number of rows high, or geometry.row_cols wide
@@ -80,11 +81,11 @@ struct GemmPack {
 //   x y = x0 y0 + (x0 y1 + x1 y0) + (x0 y2 + x1 y1 + x2 y0) + less than a rounding to float32
 // (Henry, Tang and Heinecke 2019, arXiv 1904.06376). The sums are float32.
 
+// Two parts and their three largest products keep 16 bits of every number; one part keeps 8.
+//
 // Tiles take subnormal numbers for zero. Therefore panels whose greatest numbers are very small or
 // very large, or not finite, are multiplied without tiles; the error is that of float32 relative to
 // the greatest numbers of a panel.
-//
-// Two parts and their three largest products keep 16 bits of every number; one part keeps 8.
 //
 // gemm_begin_tiles makes the calling thread ready for gemm_tiles_f32 with so many rows of A in a
 // tile, gemm_end_tiles ends that. gemm_split_f32 needs neither.

@@ -101,7 +101,7 @@ GemmSplit split_of(const GemmArgs& args, const PanelPlan& plan, const Panels& pa
   return split;
 }
 
-// Whether all six products of parts are numbers of full precision. Tiles take subnormal numbers for
+// Whether all products of parts are numbers of full precision. Tiles take subnormal numbers for
 // zero; what is lost by that is below 2^-60 of the panels' greatest product here.
 bool can_multiply(std::int32_t largest_a, std::int32_t largest_b) {
   constexpr float kLeast = 0x1p-60f, kMost = 0x1p110f;
@@ -200,9 +200,7 @@ GemmTiles tiles_of(const GemmArgs& args, const PanelPlan& plan, const Meeting& m
   if (args.updates()) {
     tiles.update = kernels().optimizer_update_f32;
     tiles.step = &args.update.step;
-    for (int s = 0; s < kMaxOptimizerSlots; ++s) {
-      tiles.slots[s] = offset(args.update.slots[s], tiles.c - c.data);
-    }
+    offset_slots(args.update.slots, tiles.c - c.data, tiles.slots);
   }
   set_epilogue(args, true, true, region.columns.begin, &tiles);
   return tiles;

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Products by tiles, on the tile registers of the level or on their model.
-#include "csrc/core/tensor_view.h"
 #include "csrc/cpu/gemm/gemm.h"
 #ifndef FASTDNN_TILE_REGISTERS
 #include "csrc/cpu/gemm/tile_model.h"
@@ -233,7 +232,7 @@ class Finisher {
   [[gnu::always_inline]] void update_rows(index_t rows) {
     if (rows <= 0) return;
     float* slots[kMaxOptimizerSlots];
-    for (int s = 0; s < kMaxOptimizerSlots; ++s) slots[s] = offset(t_.slots[s], to_ - t_.c);
+    offset_slots(t_.slots, to_ - t_.c, slots);
     t_.update(*t_.step, to_, slots, stride_, from_, kPieceSide, rows, columns_);
     rows_ -= rows;
     from_ += rows * kPieceSide;

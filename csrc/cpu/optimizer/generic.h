@@ -44,6 +44,9 @@ void update_block(const UpdateBlock& block, const Rule& rule) {
   }
 }
 
+// What is divided by: the inverse of a smaller number may be infinite. NaN stays NaN.
+inline F32 at_least_normal(F32 x) { return max(set1(0x1p-126f), x); }
+
 void sgd(const OptimizerStep& step, const UpdateBlock& block) {
   const F32 rate = set1(step.learning_rate);
   const F32 momentum = set1(step.momentum);
@@ -67,7 +70,7 @@ void adagrad(const OptimizerStep& step, const UpdateBlock& block) {
   const F32 epsilon = set1(step.epsilon);
   update_block<1>(block, [=](F32& w, F32 g, F32* slot) {
     slot[0] = fma(g, g, slot[0]);
-    w = fnma(rate * g, quick_inverse_sqrt(slot[0] + epsilon), w);
+    w = fnma(rate * g, quick_inverse_sqrt(at_least_normal(slot[0] + epsilon)), w);
   });
 }
 
@@ -88,7 +91,7 @@ void rmsprop(const OptimizerStep& step, const UpdateBlock& block) {
       // Rounding may leave a little less than nothing; the root of that would be NaN.
       variance = max(zero(), fnma(average, average, variance));
     }
-    F32 change = rate * g * quick_inverse_sqrt(variance + epsilon);
+    F32 change = rate * g * quick_inverse_sqrt(at_least_normal(variance + epsilon));
     if constexpr (kMomentum) {
       slot[1] = fma(momentum, slot[1], change);
       change = slot[1];
@@ -108,7 +111,7 @@ void adam(const OptimizerStep& step, const UpdateBlock& block) {
     slot[1] = fnma(rest_2, fnma(g, g, slot[1]), slot[1]);
     F32 velocity = slot[1];
     if constexpr (kAmsgrad) velocity = slot[2] = max(slot[2], velocity);
-    w = fnma(rate * slot[0], quick_inverse(quick_sqrt(velocity) + epsilon), w);
+    w = fnma(rate * slot[0], quick_inverse(at_least_normal(quick_sqrt(velocity) + epsilon)), w);
   });
 }
 

@@ -20,9 +20,7 @@ void optimizer_update(const OptimizerUpdateArgs& args, Team& team) {
   const index_t end = std::min(chunks.end * kChunk, args.size);
   if (begin >= end) return;
   float* slots[kMaxOptimizerSlots];
-  for (int s = 0; s < kMaxOptimizerSlots; ++s) {
-    slots[s] = args.slots[s] == nullptr ? nullptr : args.slots[s] + begin;
-  }
+  offset_slots(args.slots, begin, slots);
   const index_t count = end - begin;
   kernels().optimizer_update_f32(args.step, args.weights + begin, slots, count,
                                  args.gradient + begin, count, 1, count);

@@ -27,6 +27,9 @@ namespace fastdnn::cpu {
 //               n' = n + g^2;  z += g + 2 shrinkage w - (n'^power - n^power) / lr w;  n = n'
 //               w = (clip(z, -l1, l1) - z) / (n'^power / lr + 2 l2 + beta / lr)
 //
+// Roots and quotients of Adagrad, RMSprop and Adam are within 2 units in the last place, and what
+// is divided by counts as 2^-126 if it is less.
+//
 // A NaN in g makes NaN of its own weight and slots and of nothing else.
 
 }  // namespace fastdnn::cpu

@@ -113,9 +113,7 @@ void csr_dense_update(const CsrDenseUpdateArgs& args, Team& team) {
     std::fill_n(gradient, count, 0.0f);
     add_gradient(batch, piece, done, args.dz, gradient, row);
     float* slots[kMaxOptimizerSlots];
-    for (int s = 0; s < kMaxOptimizerSlots; ++s) {
-      slots[s] = fastdnn::offset(args.update.slots[s], offset);
-    }
+    offset_slots(args.update.slots, offset, slots);
     kernels().optimizer_update_f32(args.update.step, args.update.weights + offset, slots, count,
                                    gradient, count, 1, count);
   }

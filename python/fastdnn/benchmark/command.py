@@ -30,7 +30,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         The exit code, 0.
 
     Raises:
-        ValueError: If there is no folder to write the result into.
+        ValueError: If there is no folder to write the result into, or no case to measure.
         OSError: If the result cannot be written.
     """
     arguments = _parser().parse_args(argv)
@@ -53,6 +53,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         print("\n".join([format_machine(report.machine), *remarks]))
         for suite in suites:
             _SUITES[suite](report, options)
+    if not report.measurements and not report.skipped:
+        raise ValueError(
+            f"[bench] no case has {arguments.only!r} in its name; expected a part of one that "
+            f"`fastdnn bench {arguments.suite}` prints"
+        )
     if arguments.json is not None:
         report.write(arguments.json)
         print(f"\nWrote {arguments.json}")

@@ -82,6 +82,14 @@ class TableEncoder:
     >>> encoder = TableEncoder(target="kind").fit(Table((size, kind), 4, True))
     >>> encoder.classes_
     ('cat', 'dog')
+
+    What `fastdnn train table.csv` leaves predicts for another table with the same columns like
+    this::
+
+        encoder = TableEncoder.from_config(json.load(open("table.columns.json")))
+        features = encoder.transform(read_csv("new.csv"))
+        outputs = load_model("table.safetensors").predict(features)
+        print(encoder.inverse_transform_target(outputs))
     """
 
     def __init__(

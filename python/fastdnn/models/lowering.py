@@ -98,7 +98,7 @@ class Binding:
 
     def is_current(self) -> bool:
         """Whether no layer has been frozen or thawed since."""
-        return all(layer.trainable != before for layer, before in self._frozen.items())
+        return all((not layer.trainable) == before for layer, before in self._frozen.items())
 
     def slots(self) -> dict[tuple[str, Weight], Array]:
         """Return views of the optimizer's slots of every trainable weight."""

@@ -186,6 +186,8 @@ class Model(Trainer, Configurable):
     def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
         """Copy arrays into the weights, in the order of `get_weights`.
 
+        A prediction or a step of another thread meanwhile may see some of them new and some old.
+
         Raises:
             ValueError: if the number or a shape is wrong; nothing is changed then.
         """

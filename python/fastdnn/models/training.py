@@ -314,9 +314,9 @@ class Trainer(ABC):
         else:
             batch_size = min(at_least("predict", "batch_size", batch_size, 1), max(len(inputs), 1))
         batches = -(-len(inputs) // batch_size)
-        bar = (
-            progress_bar("predict", batches, delay=0.5) if verbosity == 1 and batches > 1 else None
-        )
+        bar = None
+        if verbosity == 1 and batches > 1:
+            bar = progress_bar("predict", batches, delay=0.5)
         loops.predict(binding.network, inputs, output, batch_size, bar)
         return output
 

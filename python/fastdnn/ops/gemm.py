@@ -54,6 +54,10 @@ def gemm(
     >>> ops.gemm(a, a, bias=np.array([1, -20], np.float32), activation="relu").tolist()
     [[8.0, 0.0], [16.0, 2.0]]
     """
+    if not isinstance(precision, str | None):
+        raise ValueError(
+            f"[gemm] precision: received {precision!r}; expected 'highest', 'high' or 'medium'"
+        )
     name = "linear" if activation is None else activation
     return _core.gemm(
         a, b, transpose_a, transpose_b, alpha, beta, bias, name, activation_alpha, precision, out
