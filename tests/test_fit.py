@@ -86,14 +86,16 @@ def test_lower_precisions_train(rng, matmul_precision):
         matmul_precision(precision)
         fd.set_seed(1)
         model = fd.Sequential(
-            [fd.Input(300), layers.Dense(250, activation="relu"), layers.Dense(2)]
+            [fd.Input(300), layers.Dense(250, activation="tanh"), layers.Dense(2)]
         )
-        model.compile(loss=fd.losses.SparseCategoricalCrossentropy(from_logits=True))
+        # Neither the activation nor the optimizer turns a small difference into a large one.
+        loss = fd.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(fd.optimizers.SGD(0.1), loss)
         _fit(model, x, y, epochs=2, batch_size=100)
         kernel = model.get_weights()[0]
         np.testing.assert_array_equal(weights.setdefault(precision, kernel), kernel)
-    assert abs(weights["high"] - weights["highest"]).max() < 1e-4
-    assert abs(weights["medium"] - weights["highest"]).max() < 1e-2
+    assert abs(weights["high"] - weights["highest"]).max() < 1e-5
+    assert abs(weights["medium"] - weights["highest"]).max() < 1e-3
     assert _core.isa_level() != "amx" or (weights["medium"] != weights["highest"]).any()
 
 
