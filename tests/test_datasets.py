@@ -388,7 +388,7 @@ def test_imdb_is_multi_hot(folders, place):
     assert (y.tolist(), y_test.tolist()) == ([1, 0], [1])
     assert x.has_canonical_format
     assert x.dtype == np.float32
-    assert datasets.load_imdb(10)[0][0].toarray().sum() == 4
+    assert datasets.load_imdb(np.int64(10))[0][0].toarray().sum() == 4
 
 
 @needs_scipy

@@ -170,7 +170,8 @@ void gemm_masked_or_not(const GemmStrip& s) {
 
 template <int kVectors>
 void gemm_row(const GemmStrip& s) {
-  if constexpr (kVectors > kTileVectors) {
+  // Narrower strips are tiles like others.
+  if constexpr (kVectors > kTileVectors + 1) {
     if (s.n <= (kVectors - 1) * kLanes) return gemm_row<kVectors - 1>(s);
   }
   const Tail last = tail(s.n - (kVectors - 1) * kLanes);

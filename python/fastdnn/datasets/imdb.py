@@ -52,7 +52,7 @@ def load_imdb(num_words: int = 10_000) -> tuple[_Split, _Split]:
         raise ImportError(
             "[load_imdb] sparse rows need scipy, which is not installed; run pip install scipy"
         ) from None
-    if not isinstance(num_words, int) or isinstance(num_words, bool) or num_words < 1:
+    if not isinstance(num_words, int | np.integer) or isinstance(num_words, bool) or num_words < 1:
         raise ValueError(
             f"[load_imdb] received num_words={num_words!r}; expected a whole number of at least 1"
         )
