@@ -108,10 +108,11 @@ def test_wide_rows_are_gathered_alike_by_any_number_of_threads(rng):
     # 400 columns are 25 cache lines, about as many as there are threads; products of 400 terms by
     # 170 units are summed in two parts, those of the other layers computed by rows; the last batch
     # has one row.
-    def make_model():
+    def make_model(*front):
         fd.set_seed(1)
         return fd.Sequential(
             [
+                *front,
                 layers.Dense(170, activation="relu"),
                 layers.Dense(40, activation="elu"),
                 layers.Dropout(0.2),
@@ -122,8 +123,71 @@ def test_wide_rows_are_gathered_alike_by_any_number_of_threads(rng):
     pixels = rng.integers(0, 256, (129, 400)).astype(np.uint8)
     y = (pixels[:, 0] > 127).astype(np.int64)
     whole = _hashes_by_threads(make_model, pixels, y)
-    floats = _hashes_by_threads(make_model, pixels.astype(np.float32) / np.float32(255), y)
+    floats = _hashes_by_threads(
+        lambda: make_model(layers.Rescaling(1 / 255)), pixels.astype(np.float32), y
+    )
     assert len(set(whole.values()) | set(floats.values())) == 1
+
+
+@pytest.mark.parametrize(
+    "optimizer",
+    [
+        fd.optimizers.SGD(0.1),
+        fd.optimizers.SGD(0.1, momentum=0.9),
+        fd.optimizers.Adam(),
+        fd.optimizers.RMSprop(),
+    ],
+    ids=lambda optimizer: type(optimizer).__name__,
+)
+def test_bytes_are_multiplied_as_whole_numbers(product_isa, rng, optimizer):
+    """By fewer products of parts, but to the same bits, and close to those of fractions."""
+    pixels = rng.integers(0, 256, (130, 400)).astype(np.uint8)
+    y = (pixels[:, 0] > 127).astype(np.int64)
+    scaling = layers.Rescaling(1 / 255)
+
+    def trained(x, *front):
+        fd.set_seed(1)
+        # Neither the activation nor the loss turns a small difference into a large one.
+        model = fd.Sequential([*front, layers.Dense(300, activation="tanh"), layers.Dense(2)])
+        loss = fd.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizer.from_config(optimizer.get_config()), loss)
+        _fit(model, x, y, epochs=2, batch_size=50)
+        return [*model.get_weights(), model.predict(x, verbose=0), model.predict(x[:1], verbose=0)]
+
+    expected = trained(pixels.astype(np.float32), scaling.clone())
+    for found in (trained(pixels), trained(pixels, scaling.clone())):
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one, other)
+    fractions = trained(pixels.astype(np.float32) / 255)
+    for one, other in zip(fractions, expected, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4)
+
+
+def test_rescaling_in_the_midst_of_a_model(rng):
+    """Gradients pass it: what it multiplies by may as well be in the weights behind it."""
+    x, y = _data(rng)
+    found = {}
+    for factor in (1.0, 4.0):
+        fd.set_seed(1)
+        model = fd.Sequential(
+            [
+                fd.Input(shape=(x.shape[1],)),
+                layers.Dense(20, activation="relu"),
+                layers.Rescaling(factor, offset=0.5 * factor),
+                layers.Dense(8, activation="relu"),
+                layers.Rescaling(factor),
+                layers.Dense(3),
+            ]
+        )
+        first, second, third = (layer for layer in model.layers if layer.weights)
+        second.set_weights([second.get_weights()[0] / factor, second.get_weights()[1]])
+        third.set_weights([third.get_weights()[0] / factor, third.get_weights()[1]])
+        model.compile("sgd", fd.losses.SparseCategoricalCrossentropy(from_logits=True))
+        second.trainable = third.trainable = False
+        _fit(model, x, y, epochs=2, batch_size=32, shuffle=False)
+        found[factor] = first.get_weights()
+    for one, other in zip(found[1.0], found[4.0], strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
 
 
 def test_wide_targets_meet_predictions_by_rows_for_any_number_of_threads(rng):

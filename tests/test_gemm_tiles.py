@@ -25,11 +25,15 @@ PRODUCTS = [
 ]
 
 
-def by_tiles(a, b, out, *, transpose_a=False, transpose_b=False, members=1, **epilogue):
+def by_tiles(
+    a, b, out, *, transpose_a=False, transpose_b=False, members=1, a_is_bfloat16=False, **epilogue
+):
     options = {"alpha": 1.0, "beta": 0.0, "bias": None, "activation": "linear"} | epilogue
     a = np.ascontiguousarray(a.T) if transpose_a else a
     b = np.ascontiguousarray(b.T) if transpose_b else b
-    _core.testing.gemm_by_tiles(a, b, transpose_a, transpose_b, *options.values(), out, members)
+    _core.testing.gemm_by_tiles(
+        a, b, transpose_a, transpose_b, *options.values(), out, members, a_is_bfloat16
+    )
     return out
 
 
@@ -97,6 +101,31 @@ def test_the_three_parts_of_a_number_are_exact(product_isa, rng):
     b = values.astype(np.float32)
     np.testing.assert_array_equal(product(np.eye(40, dtype=np.float32), b), b)
     np.testing.assert_array_equal(product(b, np.eye(70, dtype=np.float32)), b)
+
+
+@pytest.mark.parametrize("transpose_b", [False, True])
+@pytest.mark.parametrize("transpose_a", [False, True])
+@pytest.mark.parametrize(("m", "n", "k"), [*PRODUCTS, (300, 50, 90)])
+def test_bits_do_not_depend_on_what_is_known_of_a(
+    product_isa, rng, m, n, k, transpose_a, transpose_b
+):
+    """Numbers that bfloat16 holds have one part: three products do for six, if that is known."""
+    a = rng.integers(-256, 257, (m, k)).astype(np.float32)
+    b = rng.standard_normal((k, n)).astype(np.float32)
+    options = {"alpha": 1 / 255, "transpose_a": transpose_a, "transpose_b": transpose_b}
+    expected = product(a, b, **options)
+    for members in (1, 2):
+        found = product(a, b, a_is_bfloat16=True, members=members, **options)
+        np.testing.assert_array_equal(found, expected)
+    assert np.abs(expected - gemm(a, b, alpha=1 / 255)).max() <= bound(a, b, alpha=1 / 255)
+
+
+@pytest.mark.parametrize("precision", ["high", "medium"])
+def test_lower_precisions_know_nothing_of_a(product_isa, rng, matmul_precision, precision):
+    matmul_precision(precision)
+    a = rng.integers(0, 256, (70, 300)).astype(np.float32)
+    b = rng.standard_normal((300, 40)).astype(np.float32)
+    np.testing.assert_array_equal(product(a, b, a_is_bfloat16=True), product(a, b))
 
 
 @pytest.mark.parametrize("exponent", [0, -50, -110, -130])

@@ -18,6 +18,7 @@ ALL = [
     layers.BatchNormalization(momentum=0.9, center=False),
     layers.Dropout(0.25, seed=7),
     layers.Flatten(),
+    layers.Rescaling(1 / 255, offset=-0.5),
 ]
 
 
@@ -125,6 +126,9 @@ def test_names_of_activations():
         (lambda: layers.Dense(3, 7), r"activation: received 7 of type int; expected a name"),
         (lambda: layers.Dense(3, name="a/b"), r"name: received 'a/b'; expected a string without"),
         (lambda: layers.Dense(3, kernel_initializer="x"), r"\[Dense\] initializer: received 'x'"),
+        (lambda: layers.Rescaling("x"), r"\[Rescaling\] scale: received 'x'; expected a finite"),
+        (lambda: layers.Rescaling(1, np.nan), r"\[Rescaling\] offset: received nan"),
+        (lambda: layers.Rescaling(1e39), r"\[Rescaling\] scale: received 1e\+39; .*float32"),
         (lambda: layers.Dropout(1.0), r"\[Dropout\] rate: received 1.0; expected a number"),
         (
             lambda: layers.Dense(2**63),

@@ -245,6 +245,7 @@ void register_graph(py::module_& m) {
           arg("x"), arg("gamma"), arg("beta"), arg("moving_mean"), arg("moving_variance"),
           arg("momentum"), arg("epsilon"), arg("frozen"))
       .def("add_dropout", &Graph::add_dropout, arg("x"), arg("rate"), arg("stream"))
+      .def("add_rescaling", &Graph::add_rescaling, arg("x"), arg("scale"), arg("offset"))
       .def("add_output", &Graph::add_output, arg("x"));
 }
 

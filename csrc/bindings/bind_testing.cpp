@@ -92,7 +92,7 @@ void softmax_backward_columns(const py::array& y, const py::array& dy, py::array
 // A product by tiles whatever its shape, at any level, in the shares of so many members.
 void gemm_by_tiles(const py::array& a, const py::array& b, bool transpose_a, bool transpose_b,
                    float alpha, float beta, const py::object& bias, const std::string& activation,
-                   py::array& out, int members) {
+                   py::array& out, int members, bool a_is_bfloat16) {
   GemmArgs args;
   args.a = matrix("testing", "a", a);
   args.b = matrix("testing", "b", b);
@@ -103,6 +103,7 @@ void gemm_by_tiles(const py::array& a, const py::array& b, bool transpose_a, boo
   args.beta = beta;
   args.activation = parse_activation(activation);
   args.precision = matmul_precision();
+  args.a_is_bfloat16 = a_is_bfloat16;
   if (!bias.is_none()) args.bias = vector("testing", "bias", bias.cast<py::array>(), args.n()).data;
   check(args.k() == (transpose_b ? args.b.cols : args.b.rows) && args.k() > 0 &&
             args.m() == (transpose_a ? args.a.cols : args.a.rows) &&
@@ -143,7 +144,8 @@ void register_testing(py::module_& parent) {
         py::arg("milliseconds") = 50.0);
   m.def("gemm_by_tiles", &gemm_by_tiles, py::arg("a").noconvert(), py::arg("b").noconvert(),
         py::arg("transpose_a"), py::arg("transpose_b"), py::arg("alpha"), py::arg("beta"),
-        py::arg("bias"), py::arg("activation"), py::arg("out").noconvert(), py::arg("members"));
+        py::arg("bias"), py::arg("activation"), py::arg("out").noconvert(), py::arg("members"),
+        py::arg("a_is_bfloat16") = false);
   m.def("multiply_by_tiles_everywhere", &cpu::multiply_by_tiles_everywhere);
   m.def("activation_columns", &activation_columns);
   m.def("activation_backward_columns", &activation_backward_columns);

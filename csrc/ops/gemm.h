@@ -38,10 +38,13 @@ struct GemmArgs {
   Activation activation = Activation::kLinear;
   float activation_alpha = 0.0f;
   ConstMatrixView saved;  // f's output, or its input where activation_needs_input(f); shape of C
-  // If it has weights, they are updated and what C then holds is left open. A is transposed, alpha
-  // 1 and beta 0, and nothing else comes after the product.
+  // If it has weights, they are updated and what C then holds is left open. A is transposed, beta
+  // 0, and nothing else comes after the product.
   GemmUpdate update;
   MatmulPrecision precision = MatmulPrecision::kHighest;
+  // Whether bfloat16 holds all numbers of A, as it does whole numbers up to 256. Bits do not depend
+  // on it, time may.
+  bool a_is_bfloat16 = false;
   float* scratch = nullptr;  // gemm_scratch_size() floats, 64-byte aligned
   // Whether the rows of C that Team::share gives a member are the last that it writes, after a
   // barrier of gemm()'s own, so that it may go on with them at once. For the CPU.

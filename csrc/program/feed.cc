@@ -34,7 +34,8 @@ void convert_row(void (*convert)(const T* x, index_t count, float* y), const T* 
 }
 
 // Copies `width` elements from number `from` on, as float32, and asks for those from `ahead` on.
-void read_row(const Source& source, index_t from, index_t ahead, index_t width, float* to) {
+void read_row(const Source& source, index_t from, index_t ahead, index_t width, Bytes as,
+              float* to) {
   const cpu::KernelTable& kernels = cpu::kernels();
   const auto* floats = static_cast<const float*>(source.data);
   const auto* halves = static_cast<const std::uint16_t*>(source.data);
@@ -47,7 +48,8 @@ void read_row(const Source& source, index_t from, index_t ahead, index_t width, 
     case ElementType::kBfloat16:
       return convert_row(kernels.bf16_to_f32, halves + from, halves + ahead, width, to);
     case ElementType::kUint8:
-      return convert_row(kernels.bytes_to_unit_f32, bytes + from, bytes + ahead, width, to);
+      return convert_row(as == Bytes::kUnit ? kernels.bytes_to_unit_f32 : kernels.bytes_to_f32,
+                         bytes + from, bytes + ahead, width, to);
   }
 }
 
@@ -55,7 +57,7 @@ void read_row(const Source& source, index_t from, index_t ahead, index_t width, 
 
 bool gathers_by_rows(index_t width) { return width < kWideRow; }
 
-void gather_rows(const Feed& feed, const Source& source, index_t begin, MatrixView to,
+void gather_rows(const Feed& feed, const Source& source, index_t begin, Bytes bytes, MatrixView to,
                  const Team& team) {
   // Wide rows are split by columns: a product in two parts then finds its part of them in the cache
   // of the member that multiplies by it.
@@ -68,7 +70,7 @@ void gather_rows(const Feed& feed, const Source& source, index_t begin, MatrixVi
     const index_t from = feed.row(begin + i) * source.width + first;
     const index_t ahead =
         feed.row(begin + std::min(i + kRowsAhead, rows.end - 1)) * source.width + first;
-    read_row(source, from, ahead, width, to.row(i) + first);
+    read_row(source, from, ahead, width, bytes, to.row(i) + first);
   }
 }
 

@@ -15,6 +15,9 @@ namespace fastdnn::program {
 // Elements stand for their values, but bytes for value / 255.
 enum class ElementType { kFloat32, kFloat16, kBfloat16, kUint8 };
 
+// What a program is made for, of an input's rows.
+enum class RowKind { kNumbers, kBfloat16, kBytes, kSparse };
+
 // A data set's matrix, whose rows are contiguous, or sparse. Batches of it are float32.
 struct Source {
   const void* data = nullptr;
@@ -22,7 +25,11 @@ struct Source {
   index_t width = 0;
   CsrView sparse = {};
 
-  bool is_sparse() const { return sparse.offsets != nullptr; }
+  RowKind kind() const {
+    if (sparse.offsets != nullptr) return RowKind::kSparse;
+    if (type == ElementType::kUint8) return RowKind::kBytes;
+    return type == ElementType::kBfloat16 ? RowKind::kBfloat16 : RowKind::kNumbers;
+  }
 };
 
 struct Feed {
@@ -40,10 +47,13 @@ struct Feed {
   }
 };
 
+// How bytes become float32: divided by 255, as users mean them, or as whole numbers.
+enum class Bytes { kUnit, kWhole };
+
 // Copies rows begin, begin + 1, ... of the order into `to` as float32, as many as `to` has; a
 // member's share. Members copy their own rows where they are this narrow, else their own columns.
 bool gathers_by_rows(index_t width);
-void gather_rows(const Feed& feed, const Source& source, index_t begin, MatrixView to,
+void gather_rows(const Feed& feed, const Source& source, index_t begin, Bytes bytes, MatrixView to,
                  const Team& team);
 
 }  // namespace fastdnn::program

@@ -72,6 +72,13 @@ TensorId Graph::add_dropout(TensorId x, float rate, std::uint32_t stream) {
   return add_node(Dropout{rate, stream}, x, width(x));
 }
 
+TensorId Graph::add_rescaling(TensorId x, float scale, float offset) {
+  check_tensor("rescaling", x);
+  check(std::isfinite(scale) && std::isfinite(offset), "rescaling", "received scale ", scale,
+        " and offset ", offset, "; expected finite numbers");
+  return add_node(Rescaling{scale, offset}, x, width(x));
+}
+
 void Graph::add_output(TensorId x) {
   check_tensor("graph", x);
   outputs_.push_back(x);

@@ -43,7 +43,10 @@ struct Dropout {
   float rate;
   std::uint32_t stream;
 };
-using Operation = std::variant<Dense, Elementwise, Softmax, BatchNormalization, Dropout>;
+struct Rescaling {
+  float scale, offset;
+};
+using Operation = std::variant<Dense, Elementwise, Softmax, BatchNormalization, Dropout, Rescaling>;
 
 struct Node {
   Operation operation;
@@ -61,6 +64,9 @@ class Graph {
   TensorId add_activation(TensorId x, const std::string& name, float alpha);
   TensorId add_batch_normalization(TensorId x, const BatchNormalization& operation);
   TensorId add_dropout(TensorId x, float rate, std::uint32_t stream);
+  // scale * x + offset. Bytes that come straight from an input are whole numbers here, else
+  // fractions of 255.
+  TensorId add_rescaling(TensorId x, float scale, float offset);
   void add_output(TensorId x);
 
   const std::vector<Parameter>& parameters() const { return parameters_; }

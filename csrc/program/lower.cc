@@ -10,7 +10,7 @@
 namespace fastdnn::program {
 
 Lowering::Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage, Mode mode,
-                   const std::vector<bool>& sparse, LoweredProgram& out)
+                   const std::vector<RowKind>& inputs, LoweredProgram& out)
     : graph_(graph), spec_(spec), storage_(storage), mode_(mode), out_(out) {
   find_live_nodes();
   const auto tensors = static_cast<std::size_t>(graph.tensor_count());
@@ -20,6 +20,7 @@ Lowering::Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage
   needs_gradient_.resize(tensors);
   fused_activation_.resize(tensors, nullptr);
   sparse_inputs_.resize(tensors);
+  numbers_.resize(tensors);
   for (std::size_t i = 0; i < graph.parameters().size(); ++i) {
     weight_resources_.push_back(program().new_resource());
     gradient_resources_.push_back(program().new_resource());
@@ -28,8 +29,14 @@ Lowering::Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage
   }
   scratch_ = program().new_resource();
   totals_ = program().new_resource();
-  for (std::size_t i = 0; i < sparse.size(); ++i) {
-    if (sparse[i]) plan_sparse_input(i);
+  for (std::size_t i = 0; i < inputs.size(); ++i) {
+    const TensorId input = graph.inputs()[i];
+    Numbers& numbers = numbers_[static_cast<std::size_t>(input)];
+    if (inputs[i] == RowKind::kSparse) plan_sparse_input(i);
+    if (inputs[i] == RowKind::kBfloat16) numbers.bfloat16 = true;
+    if (inputs[i] != RowKind::kBytes) continue;
+    if (only_read_by<Rescaling>(input)) numbers = {true, 1.0f, Bytes::kWhole};
+    if (only_read_by<Dense>(input)) numbers = {true, 1.0f / 255.0f, Bytes::kWhole};
   }
 }
 
@@ -80,9 +87,11 @@ void Lowering::gather_input(std::size_t i) {
   if (sparse_input(input) != nullptr) return gather_row_numbers(input);
   const Buffer to = value(input) = new_buffer(graph_.width(input));
   add_cost(graph_.width(input));
+  const Bytes bytes = numbers(input).bytes;
   LoweredProgram* out = &out_;
   program().append({}, {gathered(to)}, [=](const StepState& state, Context& context) {
-    gather_rows(*out->feed, out->feed->inputs[i], state.begin, to.of(state.rows), *context.team);
+    gather_rows(*out->feed, out->feed->inputs[i], state.begin, bytes, to.of(state.rows),
+                *context.team);
   });
 }
 
@@ -149,10 +158,10 @@ void LoweredProgram::prepare(int threads) {
 
 std::unique_ptr<LoweredProgram> lower(const Graph& graph, const TrainingSpec& spec, Storage storage,
                                       Mode mode, index_t capacity,
-                                      const std::vector<bool>& sparse) {
+                                      const std::vector<RowKind>& inputs) {
   auto out = std::make_unique<LoweredProgram>();
   out->capacity = capacity;
-  Lowering(graph, spec, storage, mode, sparse, *out).run();
+  Lowering(graph, spec, storage, mode, inputs, *out).run();
   return out;
 }
 

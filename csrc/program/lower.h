@@ -72,9 +72,10 @@ struct LoweredProgram {
   void prepare(int threads);
 };
 
-// `sparse` says of each input whether its rows are sparse. Throws InvalidArgument where those go
-// into anything but a dense layer.
+// For inputs of these kinds. Throws InvalidArgument where sparse rows go into anything but a dense
+// layer.
 std::unique_ptr<LoweredProgram> lower(const Graph& graph, const TrainingSpec& spec, Storage storage,
-                                      Mode mode, index_t capacity, const std::vector<bool>& sparse);
+                                      Mode mode, index_t capacity,
+                                      const std::vector<RowKind>& inputs);
 
 }  // namespace fastdnn::program

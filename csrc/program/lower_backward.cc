@@ -92,6 +92,13 @@ void Lowering::backward(const Node& node, const Dropout& dropout) {
   deliver_gradient(node, dx);
 }
 
+void Lowering::backward(const Node& node, const Rescaling& rescaling) {
+  if (!needs_gradient(node.input)) return;
+  const Buffer dy = gradient(node.output), dx = gradient_of_input(node, dy);
+  append_rescaling(dy, dx, rescaling.scale, 0.0f);
+  deliver_gradient(node, dx);
+}
+
 void Lowering::backward(const Node& node, const BatchNormalization& norm) {
   const auto found = std::find_if(statistics_.begin(), statistics_.end(),
                                   [&](const auto& s) { return s.first == node.output; });
@@ -197,9 +204,12 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
   const bool updates = mode_ == Mode::kTrain && uses(dense.kernel) == 1;
   const bool straight = updates && optimizer.kind == Optimizer::kSgd && optimizer.momentum == 0.0;
   GemmArgs args;
+  const float scale = numbers(node.input).scale;
   args.a = x.view;
   args.transpose_a = true;
   args.b = dz.view;
+  args.alpha = scale;
+  args.a_is_bfloat16 = numbers(node.input).bfloat16;
   if (straight) {
     args.c = storage_.weights->view(dense.kernel);
     args.beta = 1.0f;
@@ -217,7 +227,7 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
                  [=](GemmArgs& a, const StepState& state, Range rows) {
                    a.a = x.of(rows);
                    a.b = dz.of(rows);
-                   if (straight) a.alpha = -state.optimizer.learning_rate;
+                   if (straight) a.alpha = -state.optimizer.learning_rate * scale;
                    a.update.step = state.optimizer;
                  });
   if (!updates) finish_gradient(dense.kernel);

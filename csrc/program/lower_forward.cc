@@ -2,6 +2,7 @@
 // Forward: which activations join the product before them, and what each node computes.
 #include <algorithm>
 
+#include "csrc/cpu/registry.h"
 #include "csrc/ops/activation.h"
 #include "csrc/ops/batch_norm.h"
 #include "csrc/ops/dropout.h"
@@ -77,6 +78,8 @@ void Lowering::forward(const Node& node, const Dense& dense) {
   args.a = x.view;
   args.b = storage_.weights->view(dense.kernel);
   args.c = y.view;
+  args.alpha = numbers(node.input).scale;
+  args.a_is_bfloat16 = numbers(node.input).bfloat16;
   std::vector<Use> reads{x.own_rows(), weight(dense.kernel)};
   if (dense.bias != kNone) {
     args.bias = storage_.weights->flat(dense.bias);
@@ -206,6 +209,30 @@ void Lowering::forward(const Node& node, const Dropout& dropout) {
                       .key = {state.seed, dropout.stream, state.iteration},
                       .first_row = own.rows.begin},
                      own.context);
+  });
+}
+
+void Lowering::forward(const Node& node, const Rescaling& rescaling) {
+  const Buffer x = value(node.input);
+  if (rescaling.offset == 0.0f && only_read_by<Dense>(node.output)) {
+    // Their products are scaled.
+    value(node.output) = x;
+    Numbers& numbers = numbers_[static_cast<std::size_t>(node.output)];
+    numbers = numbers_[static_cast<std::size_t>(node.input)];
+    numbers.scale = rescaling.scale;
+    return;
+  }
+  value(node.output) = new_buffer(x.view.cols);
+  append_rescaling(x, value(node.output), rescaling.scale, rescaling.offset);
+}
+
+void Lowering::append_rescaling(Buffer from, Buffer to, float scale, float offset) {
+  add_cost(to.view.cols);
+  append_by_rows({from.own_rows()}, {to.own_rows()}, [=](const StepState&, const Own& own) {
+    for (index_t row = own.rows.begin; row < own.rows.end; ++row) {
+      cpu::kernels().rescale_f32(from.view.row(row), from.view.cols, scale, offset,
+                                 to.view.row(row));
+    }
   });
 }
 

@@ -39,7 +39,8 @@ void Lowering::lower_loss(std::size_t i) {
   if (targets) {
     program().append({}, {gathered(targets)}, [=](const StepState& state, Context& context) {
       const Feed& feed = *out->feed;
-      gather_rows(feed, feed.targets[i], state.begin, targets.of(state.rows), *context.team);
+      gather_rows(feed, feed.targets[i], state.begin, Bytes::kUnit, targets.of(state.rows),
+                  *context.team);
     });
   }
 

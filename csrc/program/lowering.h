@@ -3,6 +3,7 @@
 // makes one program; lower.h has the function that does.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -37,7 +38,7 @@ const T* as(const Variant& v) {
 class Lowering {
  public:
   Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage, Mode mode,
-           const std::vector<bool>& sparse, LoweredProgram& out);
+           const std::vector<RowKind>& inputs, LoweredProgram& out);
 
   void run();
 
@@ -93,6 +94,17 @@ class Lowering {
   static Use gathered(const Buffer& to);
   void gather_input(std::size_t i);
   void scatter_output(std::size_t i);
+  // Whether a tensor goes into such operations and nowhere else.
+  template <typename T>
+  bool only_read_by(TensorId tensor) const;
+  // What a tensor's buffer holds: the tensor is it times `scale`, which is 1 unless only dense
+  // layers read the tensor.
+  struct Numbers {
+    bool bfloat16 = false;  // whether that holds them all
+    float scale = 1.0f;
+    Bytes bytes = Bytes::kUnit;  // how they were gathered
+  };
+  Numbers numbers(TensorId t) const { return numbers_[static_cast<std::size_t>(t)]; }
   // An input whose rows stay where they are: a step knows their numbers.
   struct SparseInput {
     std::size_t place;  // among the feed's inputs
@@ -126,6 +138,8 @@ class Lowering {
   void forward(const Node& node, const Softmax&);
   void forward(const Node& node, const BatchNormalization& norm);
   void forward(const Node& node, const Dropout& dropout);
+  void forward(const Node& node, const Rescaling& rescaling);
+  void append_rescaling(Buffer from, Buffer to, float scale, float offset);
 
   // --- Products ---
 
@@ -152,6 +166,7 @@ class Lowering {
   void backward(const Node& node, const Elementwise& activation);
   void backward(const Node& node, const Softmax&);
   void backward(const Node& node, const Dropout& dropout);
+  void backward(const Node& node, const Rescaling& rescaling);
   void backward(const Node& node, const BatchNormalization& norm);
   void backward(const Node& node, const Dense& dense);
   // dx = dz W^T, multiplied by the derivative of the activation that made x where nobody else reads
@@ -182,6 +197,7 @@ class Lowering {
   std::vector<bool> through_activation_;       // the gradient is already that before the activation
   std::vector<const Node*> fused_activation_;  // of the product that made the tensor
   std::vector<std::shared_ptr<SparseInput>> sparse_inputs_;
+  std::vector<Numbers> numbers_;
   std::vector<std::pair<TensorId, Buffer>> statistics_;  // of batch normalization, by output
   // By parameter.
   std::vector<Resource> weight_resources_, gradient_resources_;
@@ -189,5 +205,14 @@ class Lowering {
   std::vector<bool> gradient_started_;
   Resource scratch_, totals_;
 };
+
+template <typename T>
+bool Lowering::only_read_by(TensorId tensor) const {
+  const auto& outputs = graph_.outputs();
+  return std::find(outputs.begin(), outputs.end(), tensor) == outputs.end() &&
+         std::all_of(live_.begin(), live_.end(), [tensor](const Node* node) {
+           return node->input != tensor || as<T>(node->operation);
+         });
+}
 
 }  // namespace fastdnn::program

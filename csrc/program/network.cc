@@ -77,13 +77,13 @@ void Network::set_iterations(std::int64_t value) {
 }
 
 LoweredProgram& Network::program(Mode mode, index_t capacity, const Feed& feed) {
-  std::vector<bool> sparse;
-  for (const Source& input : feed.inputs) sparse.push_back(input.is_sparse());
-  const auto found = programs_.find({mode, capacity, sparse});
+  std::vector<RowKind> kinds;
+  for (const Source& input : feed.inputs) kinds.push_back(input.kind());
+  const auto found = programs_.find({mode, capacity, kinds});
   if (found != programs_.end()) return *found->second;
   if (programs_.size() >= kMostPrograms) programs_.clear();
-  auto made = lower(graph_, spec_, {&weights_, &gradients_, slots_.get()}, mode, capacity, sparse);
-  return *(programs_[{mode, capacity, sparse}] = std::move(made));
+  auto made = lower(graph_, spec_, {&weights_, &gradients_, slots_.get()}, mode, capacity, kinds);
+  return *(programs_[{mode, capacity, kinds}] = std::move(made));
 }
 
 index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* totals) {

@@ -68,8 +68,8 @@ class Network {
 
   std::unique_ptr<std::mutex> running_ = std::make_unique<std::mutex>();
   std::int64_t process_;  // that running_ belongs to
-  // Mode, capacity, and which inputs are sparse.
-  using ProgramKey = std::tuple<Mode, index_t, std::vector<bool>>;
+  // Mode, capacity, and the inputs' kinds.
+  using ProgramKey = std::tuple<Mode, index_t, std::vector<RowKind>>;
   std::map<ProgramKey, std::unique_ptr<LoweredProgram>> programs_;
 };
 

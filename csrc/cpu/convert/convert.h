@@ -4,8 +4,10 @@
 
 #include "csrc/core/types.h"
 
+// bytes_to_f32: y[i] = x[i].
 // bytes_to_unit_f32: y[i] = x[i] / 255, correctly rounded.
 // f16_to_f32, bf16_to_f32: y[i] = x[i], exactly, where x is the bits of float16 or bfloat16. Also
 // where arithmetic takes subnormal numbers for zero: those of float16 are normal in float32, those
 // of bfloat16 come out as they are, for the arithmetic that follows. NaN stays NaN.
-// x and y begin at any multiple of the size of their elements, and do not overlap.
+// rescale_f32: y[i] = scale * x[i] + offset; y may be x.
+// x and y begin at any multiple of the size of their elements, and do not overlap otherwise.

@@ -3,7 +3,11 @@
 
 namespace fastdnn::cpu::FASTDNN_LEVEL {
 
-// Plain enough that compilers vectorize it well at every level.
+// Plain enough that compilers vectorize them well at every level.
+void bytes_to_f32(const std::uint8_t* x, index_t count, float* y) {
+  for (index_t i = 0; i < count; ++i) y[i] = static_cast<float>(x[i]);
+}
+
 void bytes_to_unit_f32(const std::uint8_t* x, index_t count, float* y) {
   for (index_t i = 0; i < count; ++i) {
     const float value = static_cast<float>(x[i]);
@@ -16,6 +20,13 @@ void bytes_to_unit_f32(const std::uint8_t* x, index_t count, float* y) {
 #else
     y[i] = value / 255.0f;
 #endif
+  }
+}
+
+void rescale_f32(const float* x, index_t count, float scale, float offset, float* y) {
+  const F32 factor = set1(scale), shift = set1(offset);
+  for (index_t i = 0; i < count; i += kLanes) {
+    store(y + i, fma(factor, load(x + i, count - i), shift), count - i);
   }
 }
 

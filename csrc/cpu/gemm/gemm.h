@@ -81,7 +81,8 @@ struct GemmPack {
 //   x y = x0 y0 + (x0 y1 + x1 y0) + (x0 y2 + x1 y1 + x2 y0) + less than a rounding to float32
 // (Henry, Tang and Heinecke 2019, arXiv 1904.06376). The sums are float32.
 
-// Two parts and their three largest products keep 16 bits of every number; one part keeps 8.
+// Two parts and their three largest products keep 16 bits of every number; one part keeps 8. Where
+// bfloat16 holds the numbers of A, their first part is all there is of them, and three products do.
 //
 // Tiles take subnormal numbers for zero. Therefore panels whose greatest numbers are very small or
 // very large, or not finite, are multiplied without tiles; the error is that of float32 relative to
@@ -129,13 +130,14 @@ using OptimizerKernel = void (*)(const OptimizerStep& step, float* w, float* con
 // largest. C is written after the last blocks only, and not read when beta is 0; with no blocks at
 // all, sums that wait are written to C.
 //
-// While the tiles work, gemm_tiles_f32 splits another panel, `next`, unless it is null.
+// While the tiles work, gemm_tiles_f32 splits another panel, `next`, unless it is null: in as many
+// parts as those of A, or of B, that it is of.
 struct GemmTiles {
   index_t m, n;
-  index_t tile_rows;       // as in gemm_begin_tiles
-  index_t blocks;          // of kTileSteps along k
-  index_t parts;           // as in the panels' GemmSplit, and in that of `next`
-  const std::uint16_t* a;  // panels in one piece, as are those of B
+  index_t tile_rows;         // as in gemm_begin_tiles
+  index_t blocks;            // of kTileSteps along k
+  index_t a_parts, b_parts;  // as in the panels' GemmSplit; 3 and 3, 2 and 2, 1 and 1, or 1 and 3
+  const std::uint16_t* a;    // panels in one piece, as are those of B
   const std::uint16_t* b;
   index_t panel_size;  // from one to the next
   bool first, last;    // whether the sums start here, and end here

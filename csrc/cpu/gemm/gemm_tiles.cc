@@ -49,7 +49,9 @@ PanelPlan plan_panels(const GemmArgs& args) {
 
 index_t panel_floats(index_t steps) { return steps / kTileSteps * kPanelBlockSize / 2; }
 
-index_t parts_of(const GemmArgs& args) {
+// Parts of the numbers of op(A), or of op(B).
+index_t parts_of(const GemmArgs& args, bool of_a) {
+  if (of_a && args.a_is_bfloat16 && args.precision == MatmulPrecision::kHighest) return 1;
   switch (args.precision) {
     case MatmulPrecision::kHighest:
       return 3;
@@ -94,7 +96,7 @@ GemmSplit split_of(const GemmArgs& args, const PanelPlan& plan, const Panels& pa
   split.width = panels.of_a ? plan.tile_rows : kTileSide;
   split.k = k.size();
   split.count = lines.size();
-  split.parts = parts_of(args);
+  split.parts = parts_of(args, panels.of_a);
   const index_t i = panel - panels.first;
   split.panel = reinterpret_cast<std::uint16_t*>(panels.parts + i * panel_floats(plan.steps));
   split.largest = panels.largest + i;
@@ -187,7 +189,8 @@ GemmTiles tiles_of(const GemmArgs& args, const PanelPlan& plan, const Meeting& m
   tiles.n = region.columns.size();
   tiles.tile_rows = plan.tile_rows;
   tiles.blocks = ceil_div(meeting.k.size(), kTileSteps);
-  tiles.parts = parts_of(args);
+  tiles.a_parts = parts_of(args, true);
+  tiles.b_parts = parts_of(args, false);
   tiles.a = reinterpret_cast<const std::uint16_t*>(own.of_a ? own.parts : others);
   tiles.b = reinterpret_cast<const std::uint16_t*>(own.of_a ? others : own.parts);
   tiles.panel_size = 2 * panel_floats(plan.steps);

@@ -31,8 +31,10 @@ struct Magnitudes {
   }
 };
 
-// Products of as many parts of two numbers each: those that matter.
-constexpr index_t products_of(index_t parts) { return parts * (parts + 1) / 2; }
+// Products of parts of two numbers that matter.
+constexpr index_t products_of(index_t a_parts, index_t b_parts) {
+  return a_parts == b_parts ? a_parts * (a_parts + 1) / 2 : a_parts * b_parts;
+}
 
 // The first part is rounded to the nearest: what it leaves has either sign then, so that the
 // products left out do not add up. So is the last, if it does not hold all that is left.
@@ -231,6 +233,11 @@ class Finisher {
  private:
   [[gnu::always_inline]] void update_rows(index_t rows) {
     if (rows <= 0) return;
+    if (t_.alpha != 1.0f) {
+      for (index_t i = 0; i < rows * kPieceSide; i += kLanes) {
+        store(from_ + i, alpha_ * load(from_ + i));
+      }
+    }
     float* slots[kMaxOptimizerSlots];
     offset_slots(t_.slots, to_ - t_.c, slots);
     t_.update(*t_.step, to_, slots, stride_, from_, kPieceSide, rows, columns_);
@@ -243,16 +250,16 @@ class Finisher {
   F32 alpha_, beta_, floor_;
   bool adds_, reads_;
   index_t rows_ = 0, columns_ = 0, stride_ = 0;
-  const float* from_ = nullptr;
+  float* from_ = nullptr;
   float* to_ = nullptr;
   const float* bias_ = nullptr;
 };
 
 // Adds the products of all blocks to the sums of a piece. Meanwhile another panel is split, as far
 // as its tiles are whole and lie as they are wanted, and the piece before is finished.
-template <int kParts, int kHigh, int kWide>
+template <int kPartsA, int kPartsB, int kHigh, int kWide, int kPartsNext>
 [[gnu::always_inline]] inline void sum_tiles(const GemmTiles& t, const Piece& piece,
-                                             Splitter<kParts>& splitter, Finisher& finisher) {
+                                             Splitter<kPartsNext>& splitter, Finisher& finisher) {
   Tiles tiles(t.tile_rows);
   const std::uint16_t *a = piece.a, *b = piece.b;
   const auto each = [&](auto&& f) {
@@ -276,8 +283,9 @@ template <int kParts, int kHigh, int kWide>
     tiles.template load<6>(b + part * kPanelTiles * kTileSize);
     if constexpr (kWide > 1) tiles.template load<7>(b + (part * kPanelTiles + 1) * kTileSize);
   };
-  constexpr index_t kRowsEach = ceil_div(kPieceSide, products_of(kParts));
-  constexpr index_t kPairsEach = ceil_div(kTileSide, products_of(kParts));
+  constexpr index_t kProducts = products_of(kPartsA, kPartsB);
+  constexpr index_t kRowsEach = ceil_div(kPieceSide, kProducts);
+  constexpr index_t kPairsEach = ceil_div(kTileSide, kProducts);
   float* c = t.c + piece.row * t.c_row + piece.column;
   index_t left = t.blocks;
   const auto multiply_add = [&]() __attribute__((always_inline)) {
@@ -295,8 +303,8 @@ template <int kParts, int kHigh, int kWide>
     }
   };
   for (; left > 0; --left) {
-    // Neighbours share an operand, so that seven loads do for six products.
-    if constexpr (kParts == 3) {
+    if constexpr (kPartsA == 3) {
+      // Neighbours share an operand, so that seven loads do for six products.
       load_a(2);
       load_b(0);
       multiply_add();
@@ -310,7 +318,7 @@ template <int kParts, int kHigh, int kWide>
       multiply_add();
       load_b(0);
       multiply_add();
-    } else if constexpr (kParts == 2) {
+    } else if constexpr (kPartsA == 2) {
       load_a(0);
       load_b(1);
       multiply_add();
@@ -320,7 +328,14 @@ template <int kParts, int kHigh, int kWide>
       load_a(0);
       multiply_add();
     } else {
+      // In the order of all six: whether A is known to have one part does not show in the sums.
       load_a(0);
+      if constexpr (kPartsB == 3) {
+        load_b(1);
+        multiply_add();
+        load_b(2);
+        multiply_add();
+      }
       load_b(0);
       multiply_add();
     }
@@ -334,11 +349,11 @@ template <int kParts, int kHigh, int kWide>
   });
 }
 
-template <int kParts>
+template <int kPartsA, int kPartsB, int kPartsNext>
 void multiply_panels(const GemmTiles& t, const GemmSplit* next) {
   alignas(64) float these_sums[2][kPieceSums];
   const index_t high = kPanelTiles * t.tile_rows;
-  Splitter<kParts> splitter(next);
+  Splitter<kPartsNext> splitter(next);
   const bool all = t.first && t.last;
   Finisher finisher(t);
   index_t turn = 0;
@@ -352,12 +367,14 @@ void multiply_panels(const GemmTiles& t, const GemmSplit* next) {
          piece.column += kPieceSide, piece.b += t.panel_size) {
       piece.columns = t.n - piece.column < kPieceSide ? t.n - piece.column : kPieceSide;
       piece.sums = all ? these_sums[turn] : sums;
+      const auto sum = [&]<int kHigh, int kWide>() __attribute__((always_inline)) {
+        sum_tiles<kPartsA, kPartsB, kHigh, kWide>(t, piece, splitter, finisher);
+      };
+      const bool wide = piece.columns > kTileSide;
       if (piece.rows > t.tile_rows) {
-        piece.columns > kTileSide ? sum_tiles<kParts, 2, 2>(t, piece, splitter, finisher)
-                                  : sum_tiles<kParts, 2, 1>(t, piece, splitter, finisher);
+        wide ? sum.template operator()<2, 2>() : sum.template operator()<2, 1>();
       } else {
-        piece.columns > kTileSide ? sum_tiles<kParts, 1, 2>(t, piece, splitter, finisher)
-                                  : sum_tiles<kParts, 1, 1>(t, piece, splitter, finisher);
+        wide ? sum.template operator()<1, 2>() : sum.template operator()<1, 1>();
       }
       finisher.finish();
       if (t.last) finisher.start(piece);
@@ -369,14 +386,6 @@ void multiply_panels(const GemmTiles& t, const GemmSplit* next) {
   splitter.finish();
 }
 
-// Calls f with the number of parts as a constant.
-template <typename F>
-void with_parts(index_t parts, F&& f) {
-  if (parts == 1) return f.template operator()<1>();
-  if (parts == 2) return f.template operator()<2>();
-  f.template operator()<3>();
-}
-
 }  // namespace
 
 namespace FASTDNN_LEVEL {
@@ -386,11 +395,17 @@ void gemm_begin_tiles(index_t tile_rows) { Tiles::begin(tile_rows); }
 void gemm_end_tiles() { Tiles::end(); }
 
 void gemm_split_f32(const GemmSplit& split) {
-  with_parts(split.parts, [&]<int kParts>() { Splitter<kParts>(&split).finish(); });
+  if (split.parts == 1) return Splitter<1>(&split).finish();
+  if (split.parts == 2) return Splitter<2>(&split).finish();
+  Splitter<3>(&split).finish();
 }
 
 void gemm_tiles_f32(const GemmTiles& t, const GemmSplit* next) {
-  with_parts(t.parts, [&]<int kParts>() { multiply_panels<kParts>(t, next); });
+  if (t.b_parts == 1) return multiply_panels<1, 1, 1>(t, next);
+  if (t.b_parts == 2) return multiply_panels<2, 2, 2>(t, next);
+  if (t.a_parts == 3) return multiply_panels<3, 3, 3>(t, next);
+  next != nullptr && next->of_a ? multiply_panels<1, 3, 1>(t, next)
+                                : multiply_panels<1, 3, 3>(t, next);
 }
 
 }  // namespace FASTDNN_LEVEL

@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,7 @@ class Workload:
         dropout: Share of the hidden units dropped.
         words: The length of the texts that the rows stand for, multi-hot: 1 where the text has the
             word, else 0. With 0, rows are random numbers instead.
+        images: Whether rows are images of bytes, most of them 0, divided by 255.
         huge: Whether a step takes a large part of a second.
     """
 
@@ -38,6 +39,7 @@ class Workload:
     batch_norm: bool = False
     dropout: float = 0.0
     words: int = 0
+    images: bool = False
     huge: bool = False
 
     @property
@@ -50,6 +52,8 @@ class Workload:
             words.append(f"dropout {self.dropout}")
         if self.words:
             words.append(f"texts of {self.words} words")
+        if self.images:
+            words.append("images")
         return f"{' '.join(words)}, batch {self.batch_size}, {self.optimizer}"
 
     @property
@@ -61,6 +65,7 @@ class Workload:
 WORKLOADS = (
     Workload((4, 16, 16, 3), 16, "adam"),
     Workload((784, 300, 100, 10), 50, "sgd"),
+    Workload((784, 300, 100, 10), 50, "sgd", images=True),
     Workload((784, 300, 100, 10), 200, "momentum", "elu", batch_norm=True),
     Workload((784, 300, 100, 10), 50, "sgd", dropout=0.5),
     Workload((784, 100, 100, 100, 100, 100, 5), 50, "adam", "elu"),
@@ -74,7 +79,7 @@ WORKLOADS = (
 class Data:
     """Whole batches of rows with their labels, and the kernels that everybody starts from."""
 
-    x: "Array | scipy.sparse.csr_array"
+    x: "npt.NDArray[Any] | scipy.sparse.csr_array"
     labels: npt.NDArray[np.int32]
     kernels: list[Array]
     batch_size: int
@@ -90,13 +95,15 @@ class Data:
             kernels.append(rng.uniform(-limit, limit, (fan_in, fan_out)).astype(np.float32))
         if workload.words:
             x = _multi_hot(rng, rows, widths[0], workload.words)
+        elif workload.images:
+            x = _images(rng, rows, widths[0])
         else:
             x = rng.random((rows, widths[0]), np.float32)
         labels = rng.integers(0, widths[-1], rows, np.int32)
         return cls(x, labels, kernels, workload.batch_size)
 
     @property
-    def batches(self) -> list[tuple[Array, npt.NDArray[np.int32]]]:
+    def batches(self) -> list[tuple[npt.NDArray[Any], npt.NDArray[np.int32]]]:
         """The rows of every step; of dense rows, views."""
         starts = range(0, len(self.labels), self.batch_size)
         slices = [slice(start, start + self.batch_size) for start in starts]
@@ -109,6 +116,17 @@ class Data:
             UnavailableError: If scipy is not installed.
         """
         return replace(self, x=import_peer("scipy.sparse", "scipy").csr_array(self.x))
+
+    def to_bytes(self) -> "Data":
+        """Return the same with images as bytes, 0 to 255."""
+        return replace(self, x=np.rint(self.x * 255).astype(np.uint8))
+
+
+def _images(rng: np.random.Generator, rows: int, pixels: int) -> Array:
+    """Return random images, four fifths of which are 0 as in MNIST."""
+    x = rng.integers(0, 256, (rows, pixels)).astype(np.float32)
+    x[rng.random((rows, pixels), np.float32) < 0.8] = 0
+    return x / np.float32(255)
 
 
 def _multi_hot(rng: np.random.Generator, rows: int, columns: int, words: int) -> Array:

@@ -7,6 +7,7 @@ from fastdnn.layers.dropout import Dropout
 from fastdnn.layers.flatten import Flatten
 from fastdnn.layers.input import Input
 from fastdnn.layers.layer import Layer
+from fastdnn.layers.rescaling import Rescaling
 from fastdnn.layers.weight import Weight
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Layer",
     "LeakyReLU",
     "ReLU",
+    "Rescaling",
     "Softmax",
     "Weight",
 ]
@@ -35,6 +37,7 @@ CLASSES: dict[str, type[Layer]] = {
         Flatten,
         LeakyReLU,
         ReLU,
+        Rescaling,
         Softmax,
     )
 }

@@ -84,8 +84,10 @@ class NativeTrainer:
 
 
 def _as_users_have(workload: Workload, data: Data) -> Data:
-    """Return texts as sparse rows."""
-    return data.to_sparse() if workload.words else data
+    """Return texts as sparse rows, and images as bytes."""
+    if workload.words:
+        return data.to_sparse()
+    return data.to_bytes() if workload.images else data
 
 
 def _compiled(workload: Workload, data: Data) -> fd.Sequential:

@@ -1,0 +1,55 @@
+"""Scaling of inputs."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from fastdnn.configuration import is_number
+from fastdnn.layers.layer import Layer
+
+if TYPE_CHECKING:
+    from fastdnn.models.lowering import Lowering
+
+
+class Rescaling(Layer):
+    """Computes `inputs * scale + offset`, in training and prediction alike.
+
+    As the first layer (after a `Flatten`, if any) it sees the numbers of uint8 rows as they
+    are, 0 to 255; other layers see them divided by 255. In front of `Dense` and without an
+    offset it takes no time: the products are scaled.
+
+    Args:
+        scale: what inputs are multiplied by, a finite float32 number.
+        offset: what is added, a finite float32 number.
+        name: unique in the model.
+
+    Raises:
+        ValueError: if `scale` or `offset` is not such a number.
+
+    >>> import numpy as np
+    >>> import fastdnn as fd
+    >>> model = fd.Sequential([fd.Input(shape=(3,)), fd.layers.Rescaling(1 / 128, offset=-1)])
+    >>> model.predict(np.array([[0, 64, 128]], np.uint8), verbose=0)
+    array([[-1. , -0.5,  0. ]], dtype=float32)
+    """
+
+    def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
+        super().__init__(name)
+        for argument, value in (("scale", scale), ("offset", offset)):
+            if not is_number(value) or not math.isfinite(_float32(value)):
+                raise ValueError(
+                    f"[Rescaling] {argument}: received {value!r}; expected a finite number, also "
+                    "in float32"
+                )
+        self.scale = float(scale)
+        self.offset = float(offset)
+
+    def lower(self, lowering: "Lowering", x: int) -> int:
+        """Add the scaling."""
+        return lowering.graph.add_rescaling(x, self.scale, self.offset)
+
+
+def _float32(value: float) -> float:
+    with np.errstate(over="ignore"):
+        return float(np.float32(value))
