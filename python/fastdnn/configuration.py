@@ -113,6 +113,15 @@ def is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def at_least(where: str, name: str, value: Any, least: int) -> int:
+    """Return `value` as an int, or raise a ValueError unless it is one of at least `least`."""
+    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
+        raise ValueError(
+            f"[{where}] {name}: received {value!r}; expected an integer of at least {least}"
+        )
+    return int(value)
+
+
 def unknown_name(where: str, what: str, name: object, known: Iterable[str]) -> str:
     """Return the message for a name nobody knows: the valid ones, and the nearest."""
     names = _user_names(known)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from fastdnn import _core
+from fastdnn.configuration import at_least
 
 
 def show_config() -> dict[str, Any]:
@@ -43,11 +44,7 @@ def set_num_threads(count: int) -> None:
     Raises:
         ValueError: if it is not.
     """
-    if isinstance(count, bool) or not hasattr(count, "__index__") or count < 1:
-        raise ValueError(
-            f"[set_num_threads] count: received {count!r}; expected an integer of at least 1"
-        )
-    _core.set_num_threads(int(count))
+    _core.set_num_threads(at_least("set_num_threads", "count", count, 1))
 
 
 def get_num_threads() -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from fastdnn.configuration import at_least
 from fastdnn.datasets.folders import cache_folder, data_folder
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def load_imdb(num_words: int = 10_000) -> tuple[_Split, _Split]:
         (N, num_words), 1 where the review has the word, labels uint8 of shape (N,).
 
     Raises:
-        ValueError: `num_words` is no whole number of at least 1, or the file is not what its name
+        ValueError: `num_words` is no integer of at least 1, or the file is not what its name
             says.
         FileNotFoundError: The file is nowhere; says where to put it.
         ImportError: scipy is not installed.
@@ -52,10 +53,7 @@ def load_imdb(num_words: int = 10_000) -> tuple[_Split, _Split]:
         raise ImportError(
             "[load_imdb] sparse rows need scipy, which is not installed; run pip install scipy"
         ) from None
-    if not isinstance(num_words, int | np.integer) or isinstance(num_words, bool) or num_words < 1:
-        raise ValueError(
-            f"[load_imdb] received num_words={num_words!r}; expected a whole number of at least 1"
-        )
+    num_words = at_least("load_imdb", "num_words", num_words, 1)
     path = _find()
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:

@@ -6,16 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.configuration import is_number
-
-
-def at_least(where: str, name: str, value: Any, least: int) -> int:
-    """Return `value` as an int, or raise a ValueError unless it is one of at least `least`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-        raise ValueError(
-            f"[{where}] {name}: received {value!r}; expected an integer of at least {least}"
-        )
-    return int(value)
+from fastdnn.configuration import at_least, is_number
 
 
 def splits_at(share: Any, rows: int) -> int:

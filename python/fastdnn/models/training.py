@@ -18,10 +18,11 @@ from fastdnn.callbacks import (
     format_logs,
     progress_bar,
 )
+from fastdnn.configuration import at_least
 from fastdnn.layers.layer import Layer, Shape
 from fastdnn.models import data as datasets
 from fastdnn.models import loops
-from fastdnn.models.arguments import at_least, splits_at, time_limit, validates
+from fastdnn.models.arguments import splits_at, time_limit, validates
 from fastdnn.models.compiling import Compiled, MetricPlan
 from fastdnn.models.data import Dataset
 from fastdnn.models.lowering import Binding
