@@ -77,6 +77,20 @@ def test_training_is_that_on_float32(isa, rng, half, threads, width):
     assert_alike(x, y, x.astype(np.float32), validation_split=0.2)
 
 
+def test_wide_layers(product_isa, rng, half):
+    """Wide enough for tiles, which multiply bfloat16 as it is."""
+    x, y = draw(rng, half, rows=130, width=400)
+    found = []
+    for rows in (x, x.astype(np.float32)):
+        fd.set_seed(1)
+        net = fd.Sequential([Dense(300, activation="tanh"), Dense(CLASSES, activation="softmax")])
+        net.compile("adam", "sparse_categorical_crossentropy")
+        net.fit(rows, y, batch_size=50, epochs=2, verbose=0)
+        found.append([*net.get_weights(), net.predict(rows, verbose=0)])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.mark.parametrize("options", [{"shuffle": False}, {"batch_size": 1000}, {"epochs": 1}])
 def test_ways_of_training(rng, half, options):
     x, y = draw(rng, half)

@@ -128,6 +128,7 @@ def test_names_of_activations():
         (lambda: layers.Dense(3, kernel_initializer="x"), r"\[Dense\] initializer: received 'x'"),
         (lambda: layers.Rescaling("x"), r"\[Rescaling\] scale: received 'x'; expected a finite"),
         (lambda: layers.Rescaling(1, np.nan), r"\[Rescaling\] offset: received nan"),
+        (lambda: layers.Rescaling(10**400), r"\[Rescaling\] scale: received 1000"),
         (lambda: layers.Rescaling(1e39), r"\[Rescaling\] scale: received 1e\+39; .*float32"),
         (lambda: layers.Dropout(1.0), r"\[Dropout\] rate: received 1.0; expected a number"),
         (

@@ -292,6 +292,92 @@ def test_a_layer_used_twice_shares_its_weights(rng):
     _train_alike(rng, describe, "sgd", SGD)
 
 
+def _bytes(rng, rows):
+    x = rng.integers(0, 256, (rows, WIDTH), dtype=np.uint8)
+    return [x], [rng.standard_normal((rows, OUTPUTS)).astype(np.float32)]
+
+
+def _compare_training(ours, theirs, parameters, data, optimizer, options):
+    """Gradients before the first update, and weights after some."""
+    start = [theirs.parameter(i).copy() for i in range(parameters)]
+    for network in (ours, theirs):
+        network.compile("mean_squared_error", {}, [], optimizer, options)
+    (x,), (y,) = data
+    ours.train([x[:16]], [y[:16]], None, None, 0, 1, 16, 1.0, update=False)
+    before = theirs.parameter(0).copy()
+    theirs.step(x[:16], y[:16], None)
+    for index, expected in theirs.gradients.items():
+        tolerance = 1e-4 * abs(expected).max()
+        np.testing.assert_allclose(ours.gradient(index), expected, rtol=0, atol=tolerance)
+    assert (theirs.parameter(0) != before).any()
+    ours.train([x[:16]], [y[:16]], None, None, 0, 1, 16, 1.0)
+    for network in (ours, theirs):
+        _train(network, [*data, None], None, len(x), 2)
+    _assert_trained_alike(ours, theirs, parameters, start)
+
+
+# In front of everything: scaled products, except with an offset, or far from 1, or twice.
+FRONTS = [[], [(1 / 64, 0.0)], [(-1 / 64, 0.5)], [(2.0**-8, 0.0), (3.0, 0.0)], [(2.0**-21, 0.25)]]
+
+
+@pytest.mark.parametrize(
+    "optimizer, options", [("sgd", SGD | {"learning_rate": 0.01}), ("rmsprop", RMSPROP)]
+)
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+@pytest.mark.parametrize("front", FRONTS)
+def test_rescaling_and_bytes(isa, rng, front, dtype, optimizer, options):
+    def describe(graph):
+        x = graph.add_input(WIDTH)
+        for scale, offset in front:
+            x = graph.add_rescaling(x, scale, offset)
+        x = graph.add_activation(_dense(graph, x, "a", WIDTH, 19), "tanh", 0.0)
+        x = graph.add_rescaling(x, 3.0, 0.25)
+        x = _dense(graph, graph.add_rescaling(x, 0.5, 0.0), "b", 19, OUTPUTS)
+        graph.add_output(graph.add_rescaling(x, 2.0, 0.0))
+
+    data = _bytes(rng, 40)
+    if dtype is np.float32:
+        data[0][0] = rng.standard_normal((40, WIDTH)).astype(np.float32)
+    _compare_training(*_pair(rng, describe), data, optimizer, options)
+
+
+def test_bytes_into_a_layer_used_twice(isa, rng):
+    def describe(graph):
+        x = graph.add_input(WIDTH)
+        kernel = graph.add_parameter("a/kernel", (WIDTH, WIDTH), True)
+        for _ in range(2):
+            x = graph.add_activation(graph.add_dense(x, kernel, None), "tanh", 0.0)
+        graph.add_output(_dense(graph, x, "c", WIDTH, OUTPUTS))
+
+    _compare_training(*_pair(rng, describe), _bytes(rng, 40), "sgd", SGD)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_rescaling_alone(isa, rng, dtype):
+    x = rng.integers(0, 256, (21, 37)).astype(dtype)
+    for scales in ([2.0], [2.0, 0.25]):
+        graph = _core.Graph()
+        tensor = graph.add_input(37)
+        for scale in scales:
+            tensor = graph.add_rescaling(tensor, scale, 0.0)
+        graph.add_output(tensor)
+        y = np.empty(x.shape, np.float32)
+        assert _core.Network(graph).predict([x], [y], 0, 3, 7, 1.0) == 3
+        np.testing.assert_array_equal(y, x * np.float32(np.prod(scales)))
+
+
+def test_bytes_are_whole_or_fractions_for_all_who_read_them():
+    graph = _core.Graph()
+    x = graph.add_input(4)
+    graph.add_output(graph.add_rescaling(x, 1.0, 0.0))
+    graph.add_output(graph.add_activation(x, "relu", 0.0))
+    network = _core.Network(graph)
+    floats, outputs = np.ones((2, 4), np.float32), [np.empty((2, 4), np.float32) for _ in range(2)]
+    assert network.predict([floats], outputs, 0, 1, 2, 1.0) == 1
+    with pytest.raises(ValueError, match=r"\[network\] received bytes for .* Rescaling layer"):
+        network.predict([floats.astype(np.uint8)], outputs, 0, 1, 2, 1.0)
+
+
 @pytest.mark.parametrize("threads", [1, 2], indirect=True)
 def test_what_decays_ends_at_zero(isa, rng, threads):
     """Rounded to the nearest, 0.9 times the smallest subnormal number is that number again."""

@@ -16,6 +16,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   register_optimizer(m);
   register_random(m);
   register_reduction(m);
+  register_rescaling(m);
   register_softmax(m);
   register_sparse(m);
   register_program(m);

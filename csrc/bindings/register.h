@@ -16,6 +16,7 @@ void register_metric(pybind11::module_& m);
 void register_optimizer(pybind11::module_& m);
 void register_random(pybind11::module_& m);
 void register_reduction(pybind11::module_& m);
+void register_rescaling(pybind11::module_& m);
 void register_softmax(pybind11::module_& m);
 void register_sparse(pybind11::module_& m);
 void register_program(pybind11::module_& m);

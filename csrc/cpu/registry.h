@@ -18,6 +18,7 @@
 #include "csrc/cpu/optimizer/optimizer.h"
 #include "csrc/cpu/random/random.h"
 #include "csrc/cpu/reduction/reduction.h"
+#include "csrc/cpu/rescaling/rescaling.h"
 #include "csrc/cpu/softmax/softmax.h"
 #include "csrc/cpu/sparse/sparse.h"
 

@@ -12,7 +12,7 @@
 
 namespace fastdnn::program {
 
-// Elements stand for their values, but bytes for value / 255.
+// Elements stand for their values. What bytes stand for depends on what reads them: Bytes.
 enum class ElementType { kFloat32, kFloat16, kBfloat16, kUint8 };
 
 // What a program is made for, of an input's rows.

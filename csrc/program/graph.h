@@ -64,8 +64,8 @@ class Graph {
   TensorId add_activation(TensorId x, const std::string& name, float alpha);
   TensorId add_batch_normalization(TensorId x, const BatchNormalization& operation);
   TensorId add_dropout(TensorId x, float rate, std::uint32_t stream);
-  // scale * x + offset. Bytes that come straight from an input are whole numbers here, else
-  // fractions of 255.
+  // scale * x + offset. Takes the bytes of an input as whole numbers; what else reads them takes
+  // them divided by 255, and an input's bytes cannot go into both.
   TensorId add_rescaling(TensorId x, float scale, float offset);
   void add_output(TensorId x);
 

@@ -20,7 +20,7 @@ Lowering::Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage
   needs_gradient_.resize(tensors);
   fused_activation_.resize(tensors, nullptr);
   sparse_inputs_.resize(tensors);
-  numbers_.resize(tensors);
+  representations_.resize(tensors);
   for (std::size_t i = 0; i < graph.parameters().size(); ++i) {
     weight_resources_.push_back(program().new_resource());
     gradient_resources_.push_back(program().new_resource());
@@ -30,13 +30,10 @@ Lowering::Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage
   scratch_ = program().new_resource();
   totals_ = program().new_resource();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
-    const TensorId input = graph.inputs()[i];
-    Numbers& numbers = numbers_[static_cast<std::size_t>(input)];
+    Representation& x = representations_[static_cast<std::size_t>(graph.inputs()[i])];
     if (inputs[i] == RowKind::kSparse) plan_sparse_input(i);
-    if (inputs[i] == RowKind::kBfloat16) numbers.bfloat16 = true;
-    if (inputs[i] != RowKind::kBytes) continue;
-    if (only_read_by<Rescaling>(input)) numbers = {true, 1.0f, Bytes::kWhole};
-    if (only_read_by<Dense>(input)) numbers = {true, 1.0f / 255.0f, Bytes::kWhole};
+    if (inputs[i] == RowKind::kBfloat16) x.bfloat16 = true;
+    if (inputs[i] == RowKind::kBytes) x = representation_of_bytes(graph.inputs()[i]);
   }
 }
 
@@ -87,12 +84,24 @@ void Lowering::gather_input(std::size_t i) {
   if (sparse_input(input) != nullptr) return gather_row_numbers(input);
   const Buffer to = value(input) = new_buffer(graph_.width(input));
   add_cost(graph_.width(input));
-  const Bytes bytes = numbers(input).bytes;
+  const Bytes bytes = representation(input).bytes;
   LoweredProgram* out = &out_;
   program().append({}, {gathered(to)}, [=](const StepState& state, Context& context) {
     gather_rows(*out->feed, out->feed->inputs[i], state.begin, bytes, to.of(state.rows),
                 *context.team);
   });
+}
+
+Lowering::Representation Lowering::representation_of_bytes(TensorId input) const {
+  if (only_read_by<Dense>(input)) return {true, 1.0f / 255.0f, Bytes::kWhole};
+  if (only_read_by<Rescaling>(input)) return {true, 1.0f, Bytes::kWhole};
+  for (const Node* node : live_) {
+    check(node->input != input || !as<Rescaling>(node->operation), "network",
+          "received bytes for an input that goes into a Rescaling layer, which takes them as they "
+          "are, and into another one, which takes them divided by 255; expected one or the other, "
+          "or float32 rows");
+  }
+  return {};
 }
 
 void Lowering::plan_sparse_input(std::size_t i) {

@@ -204,12 +204,12 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
   const bool updates = mode_ == Mode::kTrain && uses(dense.kernel) == 1;
   const bool straight = updates && optimizer.kind == Optimizer::kSgd && optimizer.momentum == 0.0;
   GemmArgs args;
-  const float scale = numbers(node.input).scale;
+  const float scale = representation(node.input).scale;
   args.a = x.view;
   args.transpose_a = true;
   args.b = dz.view;
   args.alpha = scale;
-  args.a_is_bfloat16 = numbers(node.input).bfloat16;
+  args.a_is_bfloat16 = representation(node.input).bfloat16;
   if (straight) {
     args.c = storage_.weights->view(dense.kernel);
     args.beta = 1.0f;

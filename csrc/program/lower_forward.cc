@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Forward: which activations join the product before them, and what each node computes.
 #include <algorithm>
+#include <cmath>
 
-#include "csrc/cpu/registry.h"
 #include "csrc/ops/activation.h"
 #include "csrc/ops/batch_norm.h"
 #include "csrc/ops/dropout.h"
+#include "csrc/ops/rescaling.h"
 #include "csrc/ops/softmax.h"
 #include "csrc/ops/sparse.h"
 #include "csrc/program/lowering.h"
@@ -78,8 +79,8 @@ void Lowering::forward(const Node& node, const Dense& dense) {
   args.a = x.view;
   args.b = storage_.weights->view(dense.kernel);
   args.c = y.view;
-  args.alpha = numbers(node.input).scale;
-  args.a_is_bfloat16 = numbers(node.input).bfloat16;
+  args.alpha = representation(node.input).scale;
+  args.a_is_bfloat16 = representation(node.input).bfloat16;
   std::vector<Use> reads{x.own_rows(), weight(dense.kernel)};
   if (dense.bias != kNone) {
     args.bias = storage_.weights->flat(dense.bias);
@@ -214,12 +215,15 @@ void Lowering::forward(const Node& node, const Dropout& dropout) {
 
 void Lowering::forward(const Node& node, const Rescaling& rescaling) {
   const Buffer x = value(node.input);
-  if (rescaling.offset == 0.0f && only_read_by<Dense>(node.output)) {
-    // Their products are scaled.
+  // Whole numbers times the products' other factors stay as far from the ends of float32 as these
+  // are, and so do sums that are scaled by no more than that.
+  constexpr float kMost = 0x1p20f, kLeast = 0x1p-20f;
+  const float size = std::abs(rescaling.scale);
+  if (representation(node.input).bytes == Bytes::kWhole && rescaling.offset == 0.0f &&
+      size >= kLeast && size <= kMost && only_read_by<Dense>(node.output)) {
     value(node.output) = x;
-    Numbers& numbers = numbers_[static_cast<std::size_t>(node.output)];
-    numbers = numbers_[static_cast<std::size_t>(node.input)];
-    numbers.scale = rescaling.scale;
+    representations_[static_cast<std::size_t>(node.output)] = {true, rescaling.scale,
+                                                               Bytes::kWhole};
     return;
   }
   value(node.output) = new_buffer(x.view.cols);
@@ -227,12 +231,9 @@ void Lowering::forward(const Node& node, const Rescaling& rescaling) {
 }
 
 void Lowering::append_rescaling(Buffer from, Buffer to, float scale, float offset) {
-  add_cost(to.view.cols);
+  add_cost(to.view.cols, 0.1);
   append_by_rows({from.own_rows()}, {to.own_rows()}, [=](const StepState&, const Own& own) {
-    for (index_t row = own.rows.begin; row < own.rows.end; ++row) {
-      cpu::kernels().rescale_f32(from.view.row(row), from.view.cols, scale, offset,
-                                 to.view.row(row));
-    }
+    fastdnn::rescaling({from.of(own.rows), to.of(own.rows), scale, offset}, own.context);
   });
 }
 

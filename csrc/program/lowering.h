@@ -99,12 +99,15 @@ class Lowering {
   bool only_read_by(TensorId tensor) const;
   // What a tensor's buffer holds: the tensor is it times `scale`, which is 1 unless only dense
   // layers read the tensor.
-  struct Numbers {
-    bool bfloat16 = false;  // whether that holds them all
+  struct Representation {
+    bool bfloat16 = false;  // whether that holds all numbers of the buffer
     float scale = 1.0f;
     Bytes bytes = Bytes::kUnit;  // how they were gathered
   };
-  Numbers numbers(TensorId t) const { return numbers_[static_cast<std::size_t>(t)]; }
+  Representation representation(TensorId t) const {
+    return representations_[static_cast<std::size_t>(t)];
+  }
+  Representation representation_of_bytes(TensorId input) const;
   // An input whose rows stay where they are: a step knows their numbers.
   struct SparseInput {
     std::size_t place;  // among the feed's inputs
@@ -197,7 +200,7 @@ class Lowering {
   std::vector<bool> through_activation_;       // the gradient is already that before the activation
   std::vector<const Node*> fused_activation_;  // of the product that made the tensor
   std::vector<std::shared_ptr<SparseInput>> sparse_inputs_;
-  std::vector<Numbers> numbers_;
+  std::vector<Representation> representations_;
   std::vector<std::pair<TensorId, Buffer>> statistics_;  // of batch normalization, by output
   // By parameter.
   std::vector<Resource> weight_resources_, gradient_resources_;

@@ -157,6 +157,17 @@ class Dropout:
         return dy * self.factors
 
 
+class Rescaling:
+    def __init__(self, x, scale, offset):
+        self.x, self.scale, self.offset = x, scale, offset
+
+    def forward(self, net, x, training):
+        return self.scale * x + self.offset
+
+    def backward(self, net, dy):
+        return self.scale * dy
+
+
 class Graph:
     """Tensor 0 is the input, tensor i the output of operation i - 1: chains only."""
 
@@ -186,6 +197,9 @@ class Graph:
 
     def add_dropout(self, x, rate, stream):
         return self._add(Dropout(x, rate, stream))
+
+    def add_rescaling(self, x, scale, offset):
+        return self._add(Rescaling(x, scale, offset))
 
     def add_output(self, x):
         self.output = x
@@ -228,7 +242,9 @@ class Network:
 
     def forward(self, x, training=False):
         self.values = [array.copy() for array in self.arrays]
-        x = x.astype(np.float64) / 255.0 if x.dtype == np.uint8 else x.astype(np.float64)
+        if x.dtype == np.uint8 and not isinstance(self.graph.operations[0], Rescaling):
+            x = x / 255.0
+        x = x.astype(np.float64)
         for operation in self.graph.operations:
             x = operation.forward(self, x, training)
         return x

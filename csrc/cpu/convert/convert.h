@@ -9,5 +9,4 @@
 // f16_to_f32, bf16_to_f32: y[i] = x[i], exactly, where x is the bits of float16 or bfloat16. Also
 // where arithmetic takes subnormal numbers for zero: those of float16 are normal in float32, those
 // of bfloat16 come out as they are, for the arithmetic that follows. NaN stays NaN.
-// rescale_f32: y[i] = scale * x[i] + offset; y may be x.
-// x and y begin at any multiple of the size of their elements, and do not overlap otherwise.
+// x and y begin at any multiple of the size of their elements, and do not overlap.

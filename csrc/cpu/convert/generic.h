@@ -23,13 +23,6 @@ void bytes_to_unit_f32(const std::uint8_t* x, index_t count, float* y) {
   }
 }
 
-void rescale_f32(const float* x, index_t count, float scale, float offset, float* y) {
-  const F32 factor = set1(scale), shift = set1(offset);
-  for (index_t i = 0; i < count; i += kLanes) {
-    store(y + i, fma(factor, load(x + i, count - i), shift), count - i);
-  }
-}
-
 void f16_to_f32(const std::uint16_t* x, index_t count, float* y) {
   for (index_t i = 0; i < count; i += kLanes) {
     store(y + i, load_f16(x + i, count - i), count - i);

@@ -126,8 +126,8 @@ using OptimizerKernel = void (*)(const OptimizerStep& step, float* w, float* con
 //   C = max(floor, alpha * A B + beta * C + bias)
 //
 // of some blocks along k: the sums of pieces may wait in memory for more. Each element is a chain
-// over all blocks, in each of which the products of parts are added from the smallest to the
-// largest. C is written after the last blocks only, and not read when beta is 0; with no blocks at
+// over all blocks, in each of which the products of parts are added one by one, the largest last.
+// C is written after the last blocks only, and not read when beta is 0; with no blocks at
 // all, sums that wait are written to C.
 //
 // While the tiles work, gemm_tiles_f32 splits another panel, `next`, unless it is null: in as many
@@ -147,7 +147,8 @@ struct GemmTiles {
   float alpha, beta;
   const float* bias;  // n values, or null
   float floor;        // 0 for ReLU, -infinity for none
-  // If not null, c holds weights that it updates by A B as their gradient, instead of the above.
+  // If not null, c holds weights that it updates by alpha * A B as their gradient, instead of the
+  // above.
   OptimizerKernel update;
   const OptimizerStep* step;
   float* slots[kMaxOptimizerSlots];  // with the rows of c

@@ -325,7 +325,8 @@ std::atomic<bool> by_model{false};
 }  // namespace
 
 bool tiles_pay(const GemmArgs& args) {
-  // In cycles, fitted to measured times: what tiles save by a multiply-add; what a number costs to
+  // Whatever is known of A: bits must not depend on it. In cycles, fitted to measured times of all
+  // six products: what tiles save by a multiply-add; what a number costs to
   // split, to transpose and split, and to write; and what any start does.
   constexpr double kSaved = 0.021, kSplit = 0.42, kTransposed = 0.95, kWritten = 0.26,
                    kStart = 15000;

@@ -234,8 +234,11 @@ class Finisher {
   [[gnu::always_inline]] void update_rows(index_t rows) {
     if (rows <= 0) return;
     if (t_.alpha != 1.0f) {
-      for (index_t i = 0; i < rows * kPieceSide; i += kLanes) {
-        store(from_ + i, alpha_ * load(from_ + i));
+      for (index_t i = 0; i < rows; ++i) {
+        for (index_t j = 0; j < columns_; j += kLanes) {
+          float* const sums = from_ + i * kPieceSide + j;
+          store(sums, alpha_ * load(sums));
+        }
       }
     }
     float* slots[kMaxOptimizerSlots];
@@ -257,7 +260,7 @@ class Finisher {
 
 // Adds the products of all blocks to the sums of a piece. Meanwhile another panel is split, as far
 // as its tiles are whole and lie as they are wanted, and the piece before is finished.
-template <int kPartsA, int kPartsB, int kHigh, int kWide, int kPartsNext>
+template <int kPartsA, int kPartsB, int kPartsNext, int kHigh, int kWide>
 [[gnu::always_inline]] inline void sum_tiles(const GemmTiles& t, const Piece& piece,
                                              Splitter<kPartsNext>& splitter, Finisher& finisher) {
   Tiles tiles(t.tile_rows);
@@ -368,7 +371,7 @@ void multiply_panels(const GemmTiles& t, const GemmSplit* next) {
       piece.columns = t.n - piece.column < kPieceSide ? t.n - piece.column : kPieceSide;
       piece.sums = all ? these_sums[turn] : sums;
       const auto sum = [&]<int kHigh, int kWide>() __attribute__((always_inline)) {
-        sum_tiles<kPartsA, kPartsB, kHigh, kWide>(t, piece, splitter, finisher);
+        sum_tiles<kPartsA, kPartsB, kPartsNext, kHigh, kWide>(t, piece, splitter, finisher);
       };
       const bool wide = piece.columns > kTileSide;
       if (piece.rows > t.tile_rows) {
@@ -403,9 +406,9 @@ void gemm_split_f32(const GemmSplit& split) {
 void gemm_tiles_f32(const GemmTiles& t, const GemmSplit* next) {
   if (t.b_parts == 1) return multiply_panels<1, 1, 1>(t, next);
   if (t.b_parts == 2) return multiply_panels<2, 2, 2>(t, next);
-  if (t.a_parts == 3) return multiply_panels<3, 3, 3>(t, next);
-  next != nullptr && next->of_a ? multiply_panels<1, 3, 1>(t, next)
-                                : multiply_panels<1, 3, 3>(t, next);
+  if (t.a_parts > 1) return multiply_panels<3, 3, 3>(t, next);
+  const bool splits_a = next != nullptr && next->of_a;
+  splits_a ? multiply_panels<1, 3, 1>(t, next) : multiply_panels<1, 3, 3>(t, next);
 }
 
 }  // namespace FASTDNN_LEVEL

@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 from . import testing
-__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'activation', 'activation_backward', 'activation_default_alpha', 'activation_needs_input', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'cpu_features', 'csr_dense', 'csr_dense_backward', 'dense_backward', 'dropout', 'dropout_backward', 'first_nonfinite', 'gemm', 'isa_level', 'log_softmax', 'loss', 'matmul_precision', 'max_abs', 'mean', 'metric_rows', 'num_threads', 'optimizer_update', 'random_bits', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'row_sums', 'set_matmul_precision', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_of_squares', 'supported_isa_levels', 'testing']
+__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'activation', 'activation_backward', 'activation_default_alpha', 'activation_needs_input', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'cpu_features', 'csr_dense', 'csr_dense_backward', 'dense_backward', 'dropout', 'dropout_backward', 'first_nonfinite', 'gemm', 'isa_level', 'log_softmax', 'loss', 'matmul_precision', 'max_abs', 'mean', 'metric_rows', 'num_threads', 'optimizer_update', 'random_bits', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'rescaling', 'row_sums', 'set_matmul_precision', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_of_squares', 'supported_isa_levels', 'testing']
 class Graph:
     """
     What a network computes; see csrc/program/graph.h.
@@ -147,6 +147,8 @@ def random_permutation(n: typing.SupportsInt | typing.SupportsIndex, seed: typin
 def random_truncated_normal(shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], mean: typing.SupportsFloat | typing.SupportsIndex, stddev: typing.SupportsFloat | typing.SupportsIndex, seed: typing.Any, stream: typing.Any, step: typing.Any, out: typing.Any = None) -> numpy.ndarray:
     ...
 def random_uniform(shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], low: typing.SupportsFloat | typing.SupportsIndex, high: typing.SupportsFloat | typing.SupportsIndex, seed: typing.Any, stream: typing.Any, step: typing.Any, out: typing.Any = None) -> numpy.ndarray:
+    ...
+def rescaling(x: numpy.ndarray, scale: typing.SupportsFloat | typing.SupportsIndex, offset: typing.SupportsFloat | typing.SupportsIndex, out: typing.Any = None) -> numpy.ndarray:
     ...
 def row_sums(x: numpy.ndarray, out: typing.Any = None) -> numpy.ndarray:
     ...

@@ -17,6 +17,8 @@ from fastdnn.datasets.mnist import FASHION_MNIST, MNIST
 _OPTIONAL_PACKAGES = {
     "matplotlib": "curves: plot and train --plot",
     "pandas": "data frames as inputs",
+    "scipy": "sparse rows",
+    "ml_dtypes": "rows of bfloat16",
     "scikit-learn": "a peer of bench",
     "torch": "a peer of bench",
     "jax": "a peer of bench",

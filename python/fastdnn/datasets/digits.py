@@ -12,7 +12,7 @@ def load_digits(test_size: int = 360) -> tuple[_Split, _Split]:
     """Load 1,797 handwritten digits of 8x8 pixels; needs neither a network nor files.
 
     The pixels, 0 to 16 at the source, are `value * 255 // 16`: 0 is paper and 255 ink, as in
-    MNIST, so that a network, which divides uint8 by 255, sees 0 to 1.
+    MNIST: uint8 counts as divided by 255, so that a network sees 0 to 1.
 
     Args:
         test_size: Number of test images. They are spread evenly over each class, in the order

@@ -1,6 +1,5 @@
 """Scaling of inputs."""
 
-import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,16 +11,22 @@ if TYPE_CHECKING:
     from fastdnn.models.lowering import Lowering
 
 
+_LARGEST = float(np.finfo(np.float32).max)
+
+
 class Rescaling(Layer):
     """Computes `inputs * scale + offset`, in training and prediction alike.
 
-    As the first layer (after a `Flatten`, if any) it sees the numbers of uint8 rows as they
-    are, 0 to 255; other layers see them divided by 255. In front of `Dense` and without an
-    offset it takes no time: the products are scaled.
+    As the first layer that changes anything (a `Flatten` may come before it) it gets uint8
+    rows as they are, 0 to 255; anywhere else they have been divided by 255 already. With
+    bytes, in front of `Dense` and without an offset it takes no time: the products are
+    scaled.
+
+    `Rescaling(1 / deviation, offset=-mean / deviation)` standardizes.
 
     Args:
-        scale: what inputs are multiplied by, a finite float32 number.
-        offset: what is added, a finite float32 number.
+        scale: what all inputs are multiplied by, a finite float32 number.
+        offset: what is added to all, a finite float32 number.
         name: unique in the model.
 
     Raises:
@@ -37,7 +42,7 @@ class Rescaling(Layer):
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
         for argument, value in (("scale", scale), ("offset", offset)):
-            if not is_number(value) or not math.isfinite(_float32(value)):
+            if not is_number(value) or not abs(value) <= _LARGEST:
                 raise ValueError(
                     f"[Rescaling] {argument}: received {value!r}; expected a finite number, also "
                     "in float32"
@@ -48,8 +53,3 @@ class Rescaling(Layer):
     def lower(self, lowering: "Lowering", x: int) -> int:
         """Add the scaling."""
         return lowering.graph.add_rescaling(x, self.scale, self.offset)
-
-
-def _float32(value: float) -> float:
-    with np.errstate(over="ignore"):
-        return float(np.float32(value))

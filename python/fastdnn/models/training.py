@@ -145,8 +145,8 @@ class Trainer(ABC):
             x: the inputs, (rows, ...): an array, a list, a data frame, or a sparse matrix of
                 scipy's, which stays sparse and needs `Dense` as the first layer. float32, float16,
                 bfloat16 (of ml_dtypes) and uint8 are read batch by batch, from a `np.memmap` too,
-                and stay as they are; uint8 is divided by 255 on the way in. Other types become
-                float32 once.
+                and stay as they are; uint8 counts as divided by 255, unless a `Rescaling` layer
+                comes first, which gets 0 to 255. Other types become float32 once.
             y: the targets: integer labels (rows,) for the sparse loss, else (rows, outputs).
             batch_size: the rows of a step.
             epochs: the epoch to stop at; how many there are if `initial_epoch` is 0.

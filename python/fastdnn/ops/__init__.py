@@ -37,6 +37,7 @@ from fastdnn.ops.reduction import (
     sum,
     sum_of_squares,
 )
+from fastdnn.ops.rescaling import rescaling
 from fastdnn.ops.softmax import log_softmax, softmax, softmax_backward
 from fastdnn.ops.sparse import csr_dense, csr_dense_backward
 
@@ -73,6 +74,7 @@ __all__ = [
     "random_permutation",
     "random_truncated_normal",
     "random_uniform",
+    "rescaling",
     "rmsprop_update",
     "row_sums",
     "sgd_update",

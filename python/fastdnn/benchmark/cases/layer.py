@@ -1,4 +1,4 @@
-"""What layers do besides products: activations, softmax, batch normalization, dropout."""
+"""What layers do besides products: activations, softmax, batch normalization, and so on."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -24,6 +24,7 @@ def variants() -> Iterator[Variant]:
     yield "batch_normalization_backward", "", _batch_norm_backward
     yield "dropout", "", _dropout
     yield "dropout_backward", "", _dropout_backward
+    yield "rescaling", "", _rescaling
 
 
 def _activation(name: str, shape: Shape) -> tuple[Run, Run]:
@@ -112,3 +113,14 @@ def _dropout_backward(shape: Shape) -> tuple[Run, Run]:
         partial(ops.dropout_backward, dy, 0.5, seed=1, out=ours),
         partial(numpy_kernels.dropout_backward, dy, kept, 0.5, theirs),
     )
+
+
+def _rescaling(shape: Shape) -> tuple[Run, Run]:
+    x = normal(shape)
+    ours, theirs = np.empty((2, *shape), np.float32)
+
+    def in_numpy() -> Array:
+        np.multiply(x, np.float32(2), out=theirs)
+        return np.add(theirs, np.float32(-1), out=theirs)
+
+    return partial(ops.rescaling, x, 2.0, -1.0, out=ours), in_numpy
