@@ -281,15 +281,17 @@ def test_frozen_batch_normalization_uses_the_moving_statistics(rng):
         np.testing.assert_array_equal(ours.parameter(index), start[index])
 
 
-def test_a_layer_used_twice_shares_its_weights(rng):
-    def describe(graph):
-        x = graph.add_input(WIDTH)
-        kernel = graph.add_parameter("a/kernel", (WIDTH, WIDTH), True)
-        for _ in range(3):
-            x = graph.add_activation(graph.add_dense(x, kernel, None), "tanh", 0.0)
-        graph.add_output(_dense(graph, x, "c", WIDTH, OUTPUTS))
+def _shared(graph, times):
+    """The same weights so many times."""
+    x = graph.add_input(WIDTH)
+    kernel = graph.add_parameter("a/kernel", (WIDTH, WIDTH), True)
+    for _ in range(times):
+        x = graph.add_activation(graph.add_dense(x, kernel, None), "tanh", 0.0)
+    graph.add_output(_dense(graph, x, "c", WIDTH, OUTPUTS))
 
-    _train_alike(rng, describe, "sgd", SGD)
+
+def test_a_layer_used_several_times_shares_its_weights(rng):
+    _train_alike(rng, lambda graph: _shared(graph, 3), "sgd", SGD)
 
 
 def _bytes(rng, rows):
@@ -342,14 +344,7 @@ def test_rescaling_and_bytes(isa, rng, front, dtype, optimizer, options):
 
 
 def test_bytes_into_a_layer_used_twice(isa, rng):
-    def describe(graph):
-        x = graph.add_input(WIDTH)
-        kernel = graph.add_parameter("a/kernel", (WIDTH, WIDTH), True)
-        for _ in range(2):
-            x = graph.add_activation(graph.add_dense(x, kernel, None), "tanh", 0.0)
-        graph.add_output(_dense(graph, x, "c", WIDTH, OUTPUTS))
-
-    _compare_training(*_pair(rng, describe), _bytes(rng, 40), "sgd", SGD)
+    _compare_training(*_pair(rng, _shared, 2), _bytes(rng, 40), "sgd", SGD)
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
