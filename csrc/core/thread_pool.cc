@@ -32,9 +32,11 @@ constexpr int kMaxThreads = 256;
 constexpr auto kSpin = std::chrono::microseconds(4);
 constexpr auto kPatienceBetweenJobs = std::chrono::microseconds(100);
 constexpr auto kPatienceInJob = std::chrono::microseconds(10'000);
-// A job from this long on shows whether the CPUs are crowded; if so, callers are advised to work
-// alone for a while.
+// A job from this long on shows whether the CPUs are crowded. After so many in a row that do,
+// callers are advised to work alone for a while: one of them may have met a thread that had just
+// started, which can take tens of milliseconds to get its CPU.
 constexpr auto kTellingJob = std::chrono::milliseconds(2);
+constexpr int kCrowdedJobs = 2;
 constexpr auto kAloneWhenCrowded = std::chrono::milliseconds(500);
 
 using Clock = std::chrono::steady_clock;
@@ -164,6 +166,7 @@ struct ThreadPool::Crew {
   Barrier* barrier = nullptr;
   alignas(kAlignment) std::atomic<int> unfinished{0};
   Signal done;
+  int crowded_jobs = 0;  // telling ones in a row
 
   const int cpu_count = available_cpus();
 #if defined(__linux__)
@@ -223,9 +226,9 @@ struct ThreadPool::Crew {
 #endif
   }
 
-  // Returns whether the caller would have been faster alone: what it did not wait is its share of
-  // the work, and all of the work is not more than team_size times that. Whoever asks for more
-  // threads than CPUs gets them.
+  // Returns whether callers had better work alone for a while. A job shows it whose caller would
+  // have been faster alone: what it did not wait is its share of the work, and all of the work is
+  // not more than team_size times that. Whoever asks for more threads than CPUs gets them.
   bool run(int team_size, Function job, void* job_context) {
     Barrier meeting(team_size);
     function = job;
@@ -243,7 +246,9 @@ struct ThreadPool::Crew {
     done.wait_past(before, kPatienceInJob);
     const auto elapsed = Clock::now() - start;
     const auto worked = elapsed - (long_waits - waits_before);
-    return elapsed >= kTellingJob && team_size <= cpu_count && worked * team_size < elapsed;
+    if (elapsed < kTellingJob || team_size > cpu_count) return false;
+    crowded_jobs = worked * team_size < elapsed ? crowded_jobs + 1 : 0;
+    return crowded_jobs >= kCrowdedJobs;
   }
 };
 

@@ -259,23 +259,33 @@ void exit_with_parked_and_busy_threads() {
   CHECK(leave(true) == 0);
 }
 
-// A member that sleeps stands for one that others keep from its CPU.
+// A member that sleeps stands for one that works, or that others keep from its CPU.
 void callers_work_alone_where_cpus_are_crowded() {
-  const auto slow_member = [](std::chrono::milliseconds late) {
+  using std::chrono::milliseconds;
+  const auto job = [](milliseconds caller, milliseconds other) {
     pool().run(2, [&](Team& team) {
-      if (team.rank() == 1) std::this_thread::sleep_for(late);
+      std::this_thread::sleep_for(team.rank() == 0 ? caller : other);
       team.barrier();
     });
   };
+  const auto crowded_job = [&] { job(milliseconds(0), milliseconds(20)); };
+  const auto works_alone = [] { return pool().threads_for(1e6) == 1; };
   if (fastdnn::available_cpus() < 2) {
     std::printf("skip  one CPU: a team of two is more than it has\n");
     return;
   }
   const int status = in_child([&] {
-    slow_member(std::chrono::milliseconds(20));
-    CHECK(pool().threads_for(1e6) == 1);
-    std::this_thread::sleep_for(std::chrono::milliseconds(600));
-    CHECK(pool().threads_for(1e6) == kMost);
+    crowded_job();
+    CHECK(!works_alone());  // one proves nothing
+    job(milliseconds(20), milliseconds(20));
+    crowded_job();
+    CHECK(!works_alone());  // not in a row
+    crowded_job();
+    CHECK(works_alone());
+    std::this_thread::sleep_for(milliseconds(600));
+    CHECK(!works_alone());
+    crowded_job();
+    CHECK(works_alone());  // still crowded
   });
   CHECK(status == 0);
 }
