@@ -20,9 +20,9 @@
 namespace fastdnn::cpu {
 namespace {
 
-// What is packed at a time: columns of B, rows of A (168 x 1056 floats are a third of a second
-// cache), and of both this many steps of at most kMaxDepth along k.
-constexpr index_t kPackedCols = 2016, kPackedRows = 168, kPackedSteps = 6;
+// What is packed at a time, besides kBlockDepth steps along k: columns of B, and rows of A, which
+// fill a third of a second cache.
+constexpr index_t kPackedCols = 2016, kPackedRows = 168;
 // B is read in place up to 2 MiB, and while no more rows than this would share the cost of packing
 // it, or while a panel of it stays in half of the first cache anyway.
 constexpr index_t kDirectFloats = index_t{1} << 19, kDirectRows = 512, kDirectDepth = 192;
@@ -90,17 +90,9 @@ index_t part_scratch_size(const GemmArgs& args) {
   return may_have_parts(args) ? std::min(args.m(), kPartRows) * round_up(args.n(), kRowPad) : 0;
 }
 
-// k is cut into equal steps whose panel of B stays in the first cache, and those into blocks that
-// are packed at once: C stays in the second cache while it is summed over the steps of a block.
-struct Steps {
-  index_t depth;      // of every step but the last
-  index_t per_block;  // steps
-};
-
-Steps cut_depth(index_t k, index_t most) {
-  const index_t steps = std::max<index_t>(1, ceil_div(k, most));
-  const index_t blocks = ceil_div(steps, kPackedSteps);
-  return {ceil_div(k, steps), ceil_div(steps, blocks)};
+// The size of equal parts of at most `most`; the last one may be smaller.
+index_t equal_parts(index_t size, index_t most) {
+  return ceil_div(size, std::max<index_t>(1, ceil_div(size, most)));
 }
 
 // Spreads what a tile asks for, `ahead_lines` and a tile of C, over its steps along k: no more at a
@@ -127,7 +119,7 @@ void multiply_direct(const GemmArgs& args, const Plan& plan, index_t panel, Rang
   strip.n = std::min(plan.geometry.cols, args.n() - column);
   strip.b = args.b.data + column;
   strip.c += column;
-  const index_t depth = cut_depth(args.k(), plan.geometry.depth).depth;
+  const index_t depth = equal_parts(args.k(), plan.geometry.depth);
   index_t p = 0;
   do {
     strip.k = std::min(depth, args.k() - p);
@@ -234,9 +226,7 @@ void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
 }
 
 // Bounds at any level on the scratch for packed B, and for the packed A of one member.
-index_t block_depth_bound(const GemmArgs& args) {
-  return std::min(args.k() + kPackedSteps, kMaxDepth * kPackedSteps);
-}
+index_t block_depth_bound(const GemmArgs& args) { return std::min(args.k(), kBlockDepth); }
 
 index_t shared_scratch_size(const GemmArgs& args) {
   return block_depth_bound(args) * round_up(std::min(args.n(), kPackedCols), kMaxTileCols);
@@ -269,7 +259,8 @@ void pack_b(const GemmArgs& args, const Block& block, Range panels, const GemmPa
 
 // A short A is soon read again from the first cache, where its rows do not evict each other.
 bool packs_a(const GemmArgs& args, const Plan& plan) {
-  return args.transpose_a || args.k() > plan.geometry.depth || args.a.stride % kAliasingFloats == 0;
+  const bool far_apart = args.k() > plan.geometry.depth || args.a.stride % kAliasingFloats == 0;
+  return args.transpose_a || (plan.geometry.packs_rows && far_apart);
 }
 
 // Packs a block of op(A) and lets the strip read it there.
@@ -319,8 +310,9 @@ void multiply_panel(const GemmArgs& args, const Plan& plan, const Block& block, 
 }
 
 void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
-  const Steps steps = cut_depth(args.k(), plan.geometry.depth);
-  const index_t block_depth = steps.depth * steps.per_block;
+  // C stays in the second cache while it is summed over the steps of a block.
+  const index_t block_depth = equal_parts(args.k(), kBlockDepth);
+  const index_t depth = equal_parts(block_depth, plan.geometry.depth);
   GemmPack packed_b{};
   packed_b.width = plan.geometry.cols;
   packed_b.panel_size = block_depth * packed_b.width;
@@ -355,7 +347,7 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
           strip.a += p * strip.a_k;
         }
         for (index_t panel = panels.begin; panel < panels.end; ++panel) {
-          multiply_panel(args, plan, block, rows, panel, steps.depth, packed_b, strip);
+          multiply_panel(args, plan, block, rows, panel, depth, packed_b, strip);
         }
       }
     }

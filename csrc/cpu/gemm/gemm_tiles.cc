@@ -25,8 +25,9 @@ constexpr index_t kFewPanels = 2, kFewSteps = 64;
 constexpr index_t kSharedFloats = index_t{1} << 18;
 // Most pieces whose sums wait.
 constexpr index_t kMostWaiting = 512;
-// Floats into which a piece of op(B) is copied when it is multiplied without tiles.
-constexpr index_t kPieceFloats = kMaxDepth * kMaxTileCols;
+// Steps along k at a time where panels are multiplied without tiles, and floats into which a piece
+// of op(B) is copied there.
+constexpr index_t kPieceDepth = 192, kPieceFloats = kPieceDepth * kMaxTileCols;
 
 struct PanelPlan {
   index_t tile_rows;  // of op(A) in a tile
@@ -142,7 +143,7 @@ void add_by_chains(const GemmArgs& args, Range k, float* packed) {
     strip.alpha = 1.0f;
     strip.floor = -std::numeric_limits<float>::infinity();
     for (index_t p = k.begin; p < k.end; p += strip.k) {
-      strip.k = strip.pace = std::min(geometry.depth, k.end - p);
+      strip.k = strip.pace = std::min(kPieceDepth, k.end - p);
       strip.a = in_place.a + p * strip.a_k;
       strip.beta = p == 0 ? 0.0f : 1.0f;
       if (args.transpose_b) {
