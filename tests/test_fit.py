@@ -144,7 +144,6 @@ def test_bytes_are_multiplied_as_whole_numbers(product_isa, rng, optimizer):
 
     def trained(x, *front):
         fd.set_seed(1)
-        # Neither the activation nor the loss turns a small difference into a large one.
         model = fd.Sequential([*front, layers.Dense(300, activation="tanh"), layers.Dense(2)])
         loss = fd.losses.SparseCategoricalCrossentropy(from_logits=True)
         model.compile(optimizer.from_config(optimizer.get_config()), loss)
@@ -158,10 +157,6 @@ def test_bytes_are_multiplied_as_whole_numbers(product_isa, rng, optimizer):
     expected = trained(pixels)
     for one, other in zip(trained(pixels, layers.Rescaling(1 / 255)), expected, strict=True):
         np.testing.assert_array_equal(one, other)
-    if isinstance(optimizer, fd.optimizers.SGD):  # others divide gradients by their size
-        fractions = (pixels / 255).astype(np.float32)
-        for one, other in zip(trained(fractions), expected, strict=True):
-            np.testing.assert_allclose(one, other, atol=1e-4)
 
 
 @pytest.mark.parametrize("factor", [2.0**100, 2.0**-60])
