@@ -41,6 +41,10 @@ PRODUCTS = [
     (530, 40, 513),
     (90, 200, 1057),
     (33, 4200, 9),
+    (513, 20, 1024),
+    (513, 49, 1057),
+    (549, 49, 265),
+    (520, 20, 2113),
 ]
 
 
@@ -96,6 +100,8 @@ def test_activation_is_that_of_the_product(product_isa, threads, rng, k, transpo
         (50, 300, 100, True),
         (30, 1024, 64, False),  # columns of B fall into the same sets of a cache
         (600, 10, 300, False),  # packed, where fewer rows are not
+        (600, 16, 1057, False),
+        (600, 16, 1500, False),
     ],
 )
 def test_rows_do_not_depend_on_what_comes_with_them(product_isa, rng, m, n, k, transpose_b):
@@ -136,7 +142,7 @@ def test_beta_zero_does_not_read_out(product_isa):
     assert (out == 4).all()
 
 
-_HASHED = [(50, 300, 784), (784, 300, 50), (200, 130, 1100), (600, 70, 520), (3, 900, 300)]
+_HASHED = [(50, 300, 784), (784, 300, 50), (200, 130, 1100), (600, 20, 2113), (3, 900, 300)]
 
 
 def _digest(rng_seed):

@@ -32,9 +32,9 @@ constexpr int kMaxThreads = 256;
 constexpr auto kSpin = std::chrono::microseconds(4);
 constexpr auto kPatienceBetweenJobs = std::chrono::microseconds(100);
 constexpr auto kPatienceInJob = std::chrono::microseconds(10'000);
-// A job from this long on shows whether the CPUs are crowded. After so many in a row that do,
-// callers are advised to work alone for a while: one of them may have met a thread that had just
-// started, which can take tens of milliseconds to get its CPU.
+// Jobs from this long on tell whether the CPUs are crowded. After so many in a row that say so, and
+// after each that says so still, callers are advised to work alone for a while. One alone proves
+// nothing: threads that have just started can take tens of milliseconds to get their CPUs.
 constexpr auto kTellingJob = std::chrono::milliseconds(2);
 constexpr int kCrowdedJobs = 2;
 constexpr auto kAloneWhenCrowded = std::chrono::milliseconds(500);
@@ -166,7 +166,7 @@ struct ThreadPool::Crew {
   Barrier* barrier = nullptr;
   alignas(kAlignment) std::atomic<int> unfinished{0};
   Signal done;
-  int crowded_jobs = 0;  // telling ones in a row
+  int crowded_jobs = 0;  // in a row, of those that tell
 
   const int cpu_count = available_cpus();
 #if defined(__linux__)
@@ -226,7 +226,7 @@ struct ThreadPool::Crew {
 #endif
   }
 
-  // Returns whether callers had better work alone for a while. A job shows it whose caller would
+  // Returns whether callers had better work alone for a while. In a crowded job the caller would
   // have been faster alone: what it did not wait is its share of the work, and all of the work is
   // not more than team_size times that. Whoever asks for more threads than CPUs gets them.
   bool run(int team_size, Function job, void* job_context) {

@@ -112,8 +112,8 @@ class ThreadPool {
   }
 
   // Threads worth using for work that takes about `microseconds` on one: each gets at least 10 us.
-  // One for a while after two jobs in a row in which others had the CPUs, so that the members
-  // mostly waited for each other to be scheduled.
+  // One for a while after two long jobs in a row in which others had the CPUs, so that the members
+  // mostly waited for each other to be scheduled, and after every further one.
   int threads_for(double microseconds) const;
   // Tests set 0, which uses all threads for the smallest work.
   void set_least_microseconds(double value) {

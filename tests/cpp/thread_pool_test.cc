@@ -277,7 +277,7 @@ void callers_work_alone_where_cpus_are_crowded() {
   const int status = in_child([&] {
     crowded_job();
     CHECK(!works_alone());  // one proves nothing
-    job(milliseconds(20), milliseconds(20));
+    job(milliseconds(200), milliseconds(200));
     crowded_job();
     CHECK(!works_alone());  // not in a row
     crowded_job();

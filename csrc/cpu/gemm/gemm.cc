@@ -20,8 +20,8 @@
 namespace fastdnn::cpu {
 namespace {
 
-// What is packed at a time, besides kBlockDepth steps along k: columns of B, and rows of A, which
-// fill a third of a second cache.
+// What is packed at a time, kBlockDepth steps along k: columns of B, and rows of A (168 x 1056
+// floats are a third of a second cache of 2 MiB).
 constexpr index_t kPackedCols = 2016, kPackedRows = 168;
 // B is read in place up to 2 MiB, and while no more rows than this would share the cost of packing
 // it, or while a panel of it stays in half of the first cache anyway.
@@ -91,7 +91,7 @@ index_t part_scratch_size(const GemmArgs& args) {
 }
 
 // The size of equal parts of at most `most`; the last one may be smaller.
-index_t equal_parts(index_t size, index_t most) {
+index_t equal_part_size(index_t size, index_t most) {
   return ceil_div(size, std::max<index_t>(1, ceil_div(size, most)));
 }
 
@@ -119,7 +119,7 @@ void multiply_direct(const GemmArgs& args, const Plan& plan, index_t panel, Rang
   strip.n = std::min(plan.geometry.cols, args.n() - column);
   strip.b = args.b.data + column;
   strip.c += column;
-  const index_t depth = equal_parts(args.k(), plan.geometry.depth);
+  const index_t depth = equal_part_size(args.k(), plan.geometry.depth);
   index_t p = 0;
   do {
     strip.k = std::min(depth, args.k() - p);
@@ -259,8 +259,7 @@ void pack_b(const GemmArgs& args, const Block& block, Range panels, const GemmPa
 
 // A short A is soon read again from the first cache, where its rows do not evict each other.
 bool packs_a(const GemmArgs& args, const Plan& plan) {
-  const bool far_apart = args.k() > plan.geometry.depth || args.a.stride % kAliasingFloats == 0;
-  return args.transpose_a || (plan.geometry.packs_rows && far_apart);
+  return args.transpose_a || args.k() > plan.geometry.depth || args.a.stride % kAliasingFloats == 0;
 }
 
 // Packs a block of op(A) and lets the strip read it there.
@@ -296,7 +295,7 @@ void multiply_panel(const GemmArgs& args, const Plan& plan, const Block& block, 
   strip.c += column;
   for (index_t p = block.k.begin; p < block.k.end; p += strip.k) {
     strip.k = std::min(depth, block.k.end - p);
-    // All groups together ask for the panel of the next step.
+    // All groups together ask for what the next step reads, or the next panel.
     strip.ahead = strip.b + strip.k * packed_b.width;
     strip.ahead_group = ceil_div(strip.k * packed_b.width, groups);
     set_pace(plan, ceil_div(strip.ahead_group, kRowPad), &strip);
@@ -310,9 +309,11 @@ void multiply_panel(const GemmArgs& args, const Plan& plan, const Block& block, 
 }
 
 void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
-  // C stays in the second cache while it is summed over the steps of a block.
-  const index_t block_depth = equal_parts(args.k(), kBlockDepth);
-  const index_t depth = equal_parts(block_depth, plan.geometry.depth);
+  // Steps are those of multiply_direct: bits do not depend on which way a product goes.
+  const index_t depth = equal_part_size(args.k(), plan.geometry.depth);
+  const index_t steps = ceil_div(args.k(), depth);
+  const index_t block_depth =
+      std::min(args.k(), depth * equal_part_size(steps, kBlockDepth / plan.geometry.depth));
   GemmPack packed_b{};
   packed_b.width = plan.geometry.cols;
   packed_b.panel_size = block_depth * packed_b.width;

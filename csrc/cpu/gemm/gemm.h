@@ -7,17 +7,16 @@
 
 namespace fastdnn::cpu {
 
-// The register tile of a level, and how far a tile goes along k.
+// The register tile of a level, and how far it goes along k.
 struct GemmGeometry {
   index_t rows;      // most rows of C in one tile
   index_t cols;      // columns of C in one tile = width of a panel of B
   index_t row_cols;  // the same for a C of one row, which leaves registers for more
-  index_t depth;     // steps along k before C is written
-  bool packs_rows;   // whether rows of A that lie far apart are better packed
+  index_t depth;     // most steps along k before C is written, at most kBlockDepth
 };
 
-// Bounds on rows, cols and depth that hold at every level, so that scratch does not depend on the
-// level. A block of packed operands has at most kBlockDepth steps along k.
+// Bounds on rows and cols that hold at every level, so that scratch does not depend on the level.
+// Packed operands are cut into blocks of at most kBlockDepth steps along k.
 inline constexpr index_t kMaxTileRows = 9, kMaxTileCols = 48, kBlockDepth = 1056;
 
 // A strip of C at most geometry.cols wide and any number of rows high, or geometry.row_cols wide

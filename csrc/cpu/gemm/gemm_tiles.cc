@@ -25,9 +25,10 @@ constexpr index_t kFewPanels = 2, kFewSteps = 64;
 constexpr index_t kSharedFloats = index_t{1} << 18;
 // Most pieces whose sums wait.
 constexpr index_t kMostWaiting = 512;
-// Steps along k at a time where panels are multiplied without tiles, and floats into which a piece
-// of op(B) is copied there.
-constexpr index_t kPieceDepth = 192, kPieceFloats = kPieceDepth * kMaxTileCols;
+// Panels are multiplied without tiles so many steps along k at a time: a piece of op(B) then fits
+// into these floats, and into a second cache beside the panels.
+constexpr index_t kPieceDepth = 192;
+constexpr index_t kPieceFloats = kPieceDepth * kMaxTileCols;
 
 struct PanelPlan {
   index_t tile_rows;  // of op(A) in a tile

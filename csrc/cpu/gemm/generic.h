@@ -9,24 +9,18 @@ namespace {
 // read more per multiply-add, which costs power and so lowers the clock.
 //
 // The tiles of AVX-512 are large enough for rows of B from the second cache to keep up, if they are
-// asked for kAheadB steps before. They go through a whole block, so that C is written once, and
-// rows of A may lie far apart. For AVX2 kDepth rows of a panel of B stay in the first cache.
+// asked for kAheadB steps before: such a tile goes through a whole block along k. Otherwise kDepth
+// rows of a panel of B stay in the first cache, which may have 32 KiB.
 #if defined(__AVX512F__)
 inline constexpr int kTileRows = 9, kTileVectors = 3;
 inline constexpr index_t kDepth = kBlockDepth, kAheadB = 4;
-inline constexpr bool kMaskedLoadsAreFree = false;
-#elif defined(__AVX2__)
-inline constexpr int kTileRows = 4, kTileVectors = 3;
-inline constexpr index_t kDepth = 352, kAheadB = 0;
-inline constexpr bool kMaskedLoadsAreFree = false;
 #else
-inline constexpr int kTileRows = 4, kTileVectors = 4;
-inline constexpr index_t kDepth = 352, kAheadB = 0;
-inline constexpr bool kMaskedLoadsAreFree = true;
+inline constexpr int kTileRows = 4, kTileVectors = kLanes > 1 ? 3 : 4;
+inline constexpr index_t kDepth = 264, kAheadB = 0;
 #endif
+inline constexpr bool kMaskedLoadsAreFree = kLanes == 1;
 // A tile of one row: its chains of multiply-adds are as many as keep the units busy.
 inline constexpr int kRowVectors = 10;
-inline constexpr bool kReadsBAhead = kAheadB > 0;
 static_assert(kTileRows <= kMaxTileRows && kTileVectors * kLanes <= kMaxTileCols &&
               kDepth <= kBlockDepth);
 
@@ -71,9 +65,11 @@ inline void gemm_tile(const GemmStrip& s, const float* a, const float* ahead, fl
   for (int i = 0; i < kPointers; ++i) rows[i] = a + 4 * i * a_row;
   const index_t a_row3 = 3 * a_row;
   const auto multiply_add = [&] {
+    // An A read across k is that of a gradient, with few steps: B stays in the first cache. A tile
+    // of one row does little else than load.
     if constexpr (kWalk == Walk::kAcrossK) {
       prefetch(rows[0] + kAheadA * a_k);
-    } else if constexpr (kReadsBAhead && kRows > 1) {
+    } else if constexpr (kAheadB > 0 && kRows > 1) {
 #pragma GCC unroll 10
       for (int v = 0; v < kVectors; ++v) prefetch(b + kAheadB * b_k + v * kLanes);
     }
@@ -203,7 +199,7 @@ void gemm_of_width(const GemmStrip& s) {
 namespace FASTDNN_LEVEL {
 
 void gemm_geometry_f32(GemmGeometry* geometry) {
-  *geometry = {kTileRows, kTileVectors * kLanes, kRowVectors * kLanes, kDepth, !kReadsBAhead};
+  *geometry = {kTileRows, kTileVectors * kLanes, kRowVectors * kLanes, kDepth};
 }
 
 void gemm_strip_f32(const GemmStrip& strip) {
