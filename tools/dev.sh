@@ -119,7 +119,7 @@ wheel() {
 
 # On the objects that the wheel was linked from.
 isa() {
-  if [ ! -d build/dist ]; then wheel; fi
+  wheel
   local tag
   tag=$(basename build/dist/*.whl .whl)
   python tools/check_isa_objects.py "build/${tag#fastdnn-*-}"

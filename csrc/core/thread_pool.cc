@@ -307,6 +307,7 @@ void ThreadPool::forget_threads() {
   // The threads exist in the parent only. Nothing is allocated or freed here: the forking process
   // may have had several threads.
   crew_ = nullptr;
+  crowded_until_.store(0, std::memory_order_relaxed);
   busy_.store(false, std::memory_order_relaxed);
 }
 

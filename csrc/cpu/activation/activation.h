@@ -31,8 +31,8 @@ namespace fastdnn::cpu {
 //   mish         x tanh(softplus(x))                       t + x (1 - t^2) sigmoid(x)
 //
 // y is within 2 units in the last place of f(x) for every float32 x (gelu_tanh: relative error
-// below 2^-22 (1 + |u|)). At +-Inf y is the limit of f; NaN gives NaN, in y and in dx of those that
-// read x.
+// below 2^-22 (1 + |u|)). dx is off by at most 2^-20 |dy| (1 + |f'|). At +-Inf y and dx are limits;
+// NaN gives NaN, but in dx of those that are made of straight pieces.
 struct ActivationShape {
   Activation kind;
   float alpha;  // of leaky_relu and elu, at least 0

@@ -9,6 +9,13 @@
 namespace fastdnn::cpu {
 namespace {
 
+// a + b and what its rounding left out, whichever is larger.
+inline Pair add(F32 a, F32 b) {
+  const F32 sum = a + b;
+  const F32 part = sum - a;
+  return {sum, (a - (sum - part)) + (b - part)};
+}
+
 struct Linear {
   F32 forward(F32 x) const { return x; }
   F32 backward(F32, F32 dy) const { return dy; }
@@ -109,13 +116,6 @@ struct Exponential {
 // The functions below read x in backward. They are 0 or x, to float32, beyond this bound, which
 // keeps products such as Inf * 0 away.
 inline F32 clamp_to(F32 x, float bound) { return max(set1(-bound), min(set1(bound), x)); }
-
-// a + b and what its rounding left out, whichever is larger.
-inline Pair add(F32 a, F32 b) {
-  const F32 sum = a + b;
-  const F32 part = sum - a;
-  return {sum, (a - (sum - part)) + (b - part)};
-}
 
 // x sigmoid(u), scaled last so that it stays accurate where sigmoid(u) alone is a denormal.
 inline F32 times_sigmoid(F32 x, F32 u) {
