@@ -10,10 +10,11 @@ import sysconfig
 from importlib import resources
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import fastdnn
-from fastdnn import _core
+from fastdnn import _core, ops
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_SETTINGS = {"FASTDNN_ISA": "", "FASTDNN_NUM_THREADS": "", "OMP_NUM_THREADS": ""}
@@ -138,7 +139,7 @@ def test_affinity_limits_the_threads():
     code = """
 import json, os
 os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-from fastdnn import _core
+from fastdnn import _core, ops
 print(json.dumps(_core.num_threads()))
 """
     run = python(code)
@@ -171,3 +172,20 @@ def test_declared_safe_without_the_gil():
     assert "PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used())" in module
     if sysconfig.get_config_var("Py_GIL_DISABLED"):
         assert answer("import sys\nprint(json.dumps(sys._is_gil_enabled()))") is False
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: ops.activation([1.0, 2.0], "relu"),
+        lambda: ops.gemm([[1.0]], np.ones((1, 1), np.float32)),
+        lambda: ops.softmax([[1.0, 2.0]]),
+        lambda: ops.sum([1.0, 2.0]),
+        lambda: ops.rescaling(None, 2.0),
+    ],
+)
+def test_what_is_no_array_is_refused_in_words(call):
+    with pytest.raises(
+        ValueError, match=r"\[array\] received \w+; expected a NumPy array, as numpy.as"
+    ):
+        call()

@@ -3,6 +3,12 @@
 
 namespace fastdnn::bindings {
 
+bool require_array(PyObject* object) {
+  check(py::isinstance<py::array>(object), "array", "received ", Py_TYPE(object)->tp_name,
+        "; expected a NumPy array, as numpy.asarray(..., dtype=numpy.float32) makes");
+  return true;
+}
+
 std::ostream& operator<<(std::ostream& stream, const Description& description) {
   const std::string dtype = py::str(description.array.dtype());
   const std::string shape = py::str(py::tuple(py::cast(shape_of(description.array))));

@@ -18,6 +18,15 @@ namespace fastdnn::bindings {
 
 namespace py = pybind11;
 
+// True; throws if `object` is no NumPy array, in clearer words than pybind11 has for arguments of a
+// wrong type.
+bool require_array(PyObject* object);
+
+// An argument that has to be an array: of which type and layout is checked where it is viewed.
+class Array : public py::array {
+  PYBIND11_OBJECT_DEFAULT(Array, py::array, require_array)
+};
+
 // Streams as "float64 array of shape (3, 4)". The text is made only when an error is written: a
 // check that passes costs nothing.
 struct Description {
@@ -114,3 +123,9 @@ inline std::vector<py::ssize_t> shape_of(const py::array& array) {
 }
 
 }  // namespace fastdnn::bindings
+
+// What stubs and help() say of such an argument.
+template <>
+struct pybind11::detail::handle_type_name<fastdnn::bindings::Array> {
+  static constexpr auto name = const_name("numpy.ndarray");
+};

@@ -12,7 +12,7 @@ namespace {
 // Rough cost on one thread, for choosing the number of threads.
 constexpr double kNanosecondsPerElement = 0.5;
 
-py::array activation_array(const py::array& x, const std::string& name, std::optional<float> alpha,
+py::array activation_array(const Array& x, const std::string& name, std::optional<float> alpha,
                            const py::object& out) {
   const char* op = "activation";
   const Activation kind = parse_activation(name);
@@ -28,9 +28,8 @@ py::array activation_array(const py::array& x, const std::string& name, std::opt
   return y;
 }
 
-py::array activation_backward_array(const py::array& saved, const py::array& dy,
-                                    const std::string& name, std::optional<float> alpha,
-                                    const py::object& out) {
+py::array activation_backward_array(const Array& saved, const Array& dy, const std::string& name,
+                                    std::optional<float> alpha, const py::object& out) {
   const char* op = "activation_backward";
   const Activation kind = parse_activation(name);
   ActivationBackwardArgs args{
@@ -52,10 +51,10 @@ py::array activation_backward_array(const py::array& saved, const py::array& dy,
 
 void register_activation(py::module_& m) {
   using py::arg;
-  m.def("activation", &activation_array, arg("x").noconvert(), arg("name"),
+  m.def("activation", &activation_array, arg("x"), arg("name"), arg("alpha") = py::none(),
+        arg("out") = py::none());
+  m.def("activation_backward", &activation_backward_array, arg("y_or_x"), arg("dy"), arg("name"),
         arg("alpha") = py::none(), arg("out") = py::none());
-  m.def("activation_backward", &activation_backward_array, arg("y_or_x").noconvert(),
-        arg("dy").noconvert(), arg("name"), arg("alpha") = py::none(), arg("out") = py::none());
   m.def(
       "activation_default_alpha",
       [](const std::string& name) { return activation_default_alpha(parse_activation(name)); },

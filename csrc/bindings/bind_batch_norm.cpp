@@ -17,7 +17,7 @@ constexpr double kInferenceNanosecondsPerElement = 0.2;
 
 using Optional = std::optional<py::array>;
 
-ConstMatrixView batch(const char* op, const char* name, const py::array& array) {
+ConstMatrixView batch(const char* op, const char* name, const Array& array) {
   const ConstMatrixView view = rows_of(op, name, array);
   check(array.ndim() >= 2, op, name, ": received a ", describe(array),
         "; expected at least two dimensions (..., columns)");
@@ -40,7 +40,7 @@ void check_epsilon(const char* op, float epsilon) {
 }
 
 // What is written while these are still read.
-void check_no_overlap_with(const char* op, const py::array& out,
+void check_no_overlap_with(const char* op, const Array& out,
                            std::initializer_list<const Optional*> inputs) {
   for (const Optional* input : inputs) {
     if (*input) check_no_overlap(op, out, {&**input});
@@ -56,7 +56,7 @@ void check_apart(const char* op, const char* name, ConstMatrixView x, ConstMatri
         "expected an array of its own");
 }
 
-py::tuple batch_norm_arrays(const py::array& x, const Optional& gamma, const Optional& beta,
+py::tuple batch_norm_arrays(const Array& x, const Optional& gamma, const Optional& beta,
                             Optional moving_mean, Optional moving_variance, double momentum,
                             float epsilon, const py::object& out) {
   const char* op = "batch_normalization";
@@ -94,10 +94,9 @@ py::tuple batch_norm_arrays(const py::array& x, const Optional& gamma, const Opt
   return py::make_tuple(y, mean, inv_std);
 }
 
-py::tuple batch_norm_inference_arrays(const py::array& x, const Optional& gamma,
-                                      const Optional& beta, const py::array& moving_mean,
-                                      const py::array& moving_variance, float epsilon,
-                                      const py::object& out) {
+py::tuple batch_norm_inference_arrays(const Array& x, const Optional& gamma, const Optional& beta,
+                                      const Array& moving_mean, const Array& moving_variance,
+                                      float epsilon, const py::object& out) {
   const char* op = "batch_normalization";
   BatchNormInferenceArgs args;
   args.x = batch(op, "x", x);
@@ -123,8 +122,8 @@ py::tuple batch_norm_inference_arrays(const py::array& x, const Optional& gamma,
   return py::make_tuple(y, inv_std);
 }
 
-py::tuple batch_norm_backward_arrays(const py::array& dy, const py::array& x, const Optional& gamma,
-                                     const py::array& mean, const py::array& inv_std, bool training,
+py::tuple batch_norm_backward_arrays(const Array& dy, const Array& x, const Optional& gamma,
+                                     const Array& mean, const Array& inv_std, bool training,
                                      const py::object& out, const py::object& out_gamma,
                                      const py::object& out_beta, bool accumulate) {
   const char* op = "batch_normalization_backward";
@@ -167,15 +166,12 @@ py::tuple batch_norm_backward_arrays(const py::array& dy, const py::array& x, co
 
 void register_batch_norm(py::module_& m) {
   using py::arg;
-  m.def("batch_norm", &batch_norm_arrays, arg("x").noconvert(), arg("gamma").noconvert(),
-        arg("beta").noconvert(), arg("moving_mean").noconvert(), arg("moving_var").noconvert(),
-        arg("momentum"), arg("epsilon"), arg("out") = py::none());
-  m.def("batch_norm_inference", &batch_norm_inference_arrays, arg("x").noconvert(),
-        arg("gamma").noconvert(), arg("beta").noconvert(), arg("moving_mean").noconvert(),
-        arg("moving_var").noconvert(), arg("epsilon"), arg("out") = py::none());
-  m.def("batch_norm_backward", &batch_norm_backward_arrays, arg("dy").noconvert(),
-        arg("x").noconvert(), arg("gamma").noconvert(), arg("mean").noconvert(),
-        arg("inv_std").noconvert(), arg("training"), arg("out") = py::none(),
+  m.def("batch_norm", &batch_norm_arrays, arg("x"), arg("gamma"), arg("beta"), arg("moving_mean"),
+        arg("moving_var"), arg("momentum"), arg("epsilon"), arg("out") = py::none());
+  m.def("batch_norm_inference", &batch_norm_inference_arrays, arg("x"), arg("gamma"), arg("beta"),
+        arg("moving_mean"), arg("moving_var"), arg("epsilon"), arg("out") = py::none());
+  m.def("batch_norm_backward", &batch_norm_backward_arrays, arg("dy"), arg("x"), arg("gamma"),
+        arg("mean"), arg("inv_std"), arg("training"), arg("out") = py::none(),
         arg("dgamma") = py::none(), arg("dbeta") = py::none(), arg("accumulate") = false);
 }
 

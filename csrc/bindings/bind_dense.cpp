@@ -14,8 +14,8 @@ namespace fastdnn::bindings {
 namespace {
 
 // dz, dx, dkernel and dbias of a dense layer; see csrc/ops/dense.h.
-py::tuple dense_backward_arrays(const py::array& x, const py::array& kernel, const py::array& saved,
-                                const py::array& dy, const std::string& activation,
+py::tuple dense_backward_arrays(const Array& x, const Array& kernel, const Array& saved,
+                                const Array& dy, const std::string& activation,
                                 std::optional<float> alpha) {
   const char* op = "dense_backward";
   DenseBackwardArgs args;
@@ -51,8 +51,8 @@ py::tuple dense_backward_arrays(const py::array& x, const py::array& kernel, con
 
 void register_dense(py::module_& m) {
   using py::arg;
-  m.def("dense_backward", &dense_backward_arrays, arg("x").noconvert(), arg("kernel").noconvert(),
-        arg("y_or_z").noconvert(), arg("dy").noconvert(), arg("activation"), arg("alpha"));
+  m.def("dense_backward", &dense_backward_arrays, arg("x"), arg("kernel"), arg("y_or_z"), arg("dy"),
+        arg("activation"), arg("alpha"));
 }
 
 }  // namespace fastdnn::bindings

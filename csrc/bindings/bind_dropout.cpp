@@ -13,7 +13,7 @@ constexpr double kNanosecondsPerElement = 0.4;
 
 // The checks of both directions; `name` is the argument's.
 template <typename Args>
-py::array dropout_with(const char* op, const char* name, const py::array& x, float rate,
+py::array dropout_with(const char* op, const char* name, const Array& x, float rate,
                        const RandomKey& key, const py::object& out,
                        void (*apply)(const Args&, Context&)) {
   check(rate >= 0.0f && rate < 1.0f, op, "rate: received ", rate,
@@ -29,14 +29,14 @@ py::array dropout_with(const char* op, const char* name, const py::array& x, flo
   return y;
 }
 
-py::array dropout_array(const py::array& x, float rate, const py::object& seed,
+py::array dropout_array(const Array& x, float rate, const py::object& seed,
                         const py::object& stream, const py::object& step, const py::object& out) {
   const char* op = "dropout";
   return dropout_with<DropoutArgs>(op, "x", x, rate, random_key(op, seed, stream, step), out,
                                    &dropout);
 }
 
-py::array dropout_backward_array(const py::array& dy, float rate, const py::object& seed,
+py::array dropout_backward_array(const Array& dy, float rate, const py::object& seed,
                                  const py::object& stream, const py::object& step,
                                  const py::object& out) {
   const char* op = "dropout_backward";
@@ -48,10 +48,10 @@ py::array dropout_backward_array(const py::array& dy, float rate, const py::obje
 
 void register_dropout(py::module_& m) {
   using py::arg;
-  m.def("dropout", &dropout_array, arg("x").noconvert(), arg("rate"), arg("seed"), arg("stream"),
-        arg("step"), arg("out") = py::none());
-  m.def("dropout_backward", &dropout_backward_array, arg("dy").noconvert(), arg("rate"),
-        arg("seed"), arg("stream"), arg("step"), arg("out") = py::none());
+  m.def("dropout", &dropout_array, arg("x"), arg("rate"), arg("seed"), arg("stream"), arg("step"),
+        arg("out") = py::none());
+  m.def("dropout_backward", &dropout_backward_array, arg("dy"), arg("rate"), arg("seed"),
+        arg("stream"), arg("step"), arg("out") = py::none());
 }
 
 }  // namespace fastdnn::bindings

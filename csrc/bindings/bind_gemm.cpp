@@ -23,7 +23,7 @@ void run(GemmArgs& args) {
   run_on_threads(threads, [&](Context& context) { gemm(args, context); });
 }
 
-py::array gemm_array(const py::array& a, const py::array& b, bool transpose_a, bool transpose_b,
+py::array gemm_array(const Array& a, const Array& b, bool transpose_a, bool transpose_b,
                      float alpha, float beta, const py::object& bias, const std::string& activation,
                      std::optional<float> activation_alpha,
                      const std::optional<std::string>& precision, const py::object& out) {
@@ -65,9 +65,9 @@ py::array gemm_array(const py::array& a, const py::array& b, bool transpose_a, b
 
 void register_gemm(py::module_& m) {
   using py::arg;
-  m.def("gemm", &gemm_array, arg("a").noconvert(), arg("b").noconvert(), arg("transpose_a"),
-        arg("transpose_b"), arg("alpha"), arg("beta"), arg("bias"), arg("activation"),
-        arg("activation_alpha"), arg("precision"), arg("out"));
+  m.def("gemm", &gemm_array, arg("a"), arg("b"), arg("transpose_a"), arg("transpose_b"),
+        arg("alpha"), arg("beta"), arg("bias"), arg("activation"), arg("activation_alpha"),
+        arg("precision"), arg("out"));
 }
 
 }  // namespace fastdnn::bindings

@@ -28,7 +28,7 @@ void check_options(const char* op, const LossArgs& args) {
 }
 
 // Labels for the sparse loss, else targets of the outputs' shape.
-void set_truth(const char* op, const py::array& y_true, LossArgs& args) {
+void set_truth(const char* op, const Array& y_true, LossArgs& args) {
   const auto [rows, cols] = std::pair(args.outputs.rows, args.outputs.cols);
   if (args.kind == Loss::kSparseCategoricalCrossentropy) {
     args.labels = vector<std::int32_t>(op, "labels", y_true, rows).data;
@@ -40,8 +40,8 @@ void set_truth(const char* op, const py::array& y_true, LossArgs& args) {
 }
 
 // Loss and gradient arrays: new ones, or those in the tuple `out`.
-py::tuple loss_arrays(const std::string& op_name, const std::string& name, const py::array& y_true,
-                      const py::array& y_pred, const LossOptions& options,
+py::tuple loss_arrays(const std::string& op_name, const std::string& name, const Array& y_true,
+                      const Array& y_pred, const LossOptions& options,
                       const py::object& sample_weight, const py::object& out) {
   const char* op = op_name.c_str();
   LossArgs args;
@@ -83,7 +83,7 @@ py::tuple loss_arrays(const std::string& op_name, const std::string& name, const
 }
 
 // The op as a program calls it: on the first `cols` columns of padded rows, in place.
-void loss_padded(const std::string& name, const py::array& y_true, py::array_t<float>& outputs,
+void loss_padded(const std::string& name, const Array& y_true, py::array_t<float>& outputs,
                  index_t cols, bool from_logits) {
   LossArgs args;
   args.kind = parse_loss(name);
@@ -106,15 +106,15 @@ void register_loss(py::module_& m) {
   using py::arg;
   m.def(
       "loss",
-      [](const std::string& op, const std::string& name, const py::array& y_true,
-         const py::array& y_pred, bool from_logits, float label_smoothing,
-         const py::object& sample_weight, float scale, const py::object& out) {
+      [](const std::string& op, const std::string& name, const Array& y_true, const Array& y_pred,
+         bool from_logits, float label_smoothing, const py::object& sample_weight, float scale,
+         const py::object& out) {
         const LossOptions options{from_logits, label_smoothing, scale};
         return loss_arrays(op, name, y_true, y_pred, options, sample_weight, out);
       },
-      arg("op"), arg("name"), arg("y_true").noconvert(), arg("y_pred").noconvert(),
-      arg("from_logits") = false, arg("label_smoothing") = 0.0f, arg("sample_weight") = py::none(),
-      arg("scale") = 1.0f, arg("out") = py::none());
+      arg("op"), arg("name"), arg("y_true"), arg("y_pred"), arg("from_logits") = false,
+      arg("label_smoothing") = 0.0f, arg("sample_weight") = py::none(), arg("scale") = 1.0f,
+      arg("out") = py::none());
   m.def_submodule("testing").def("loss_padded", &loss_padded, arg("name"), arg("y_true"),
                                  arg("outputs").noconvert(), arg("cols"), arg("from_logits"));
 }

@@ -11,8 +11,8 @@ namespace {
 // Rough cost on one thread, for choosing the number of threads.
 constexpr double kNanosecondsPerElement = 0.5;
 
-py::array metric_rows(const std::string& op_name, const std::string& name, const py::array& y_true,
-                      const py::array& y_pred, float threshold, index_t k, const py::object& out) {
+py::array metric_rows(const std::string& op_name, const std::string& name, const Array& y_true,
+                      const Array& y_pred, float threshold, index_t k, const py::object& out) {
   const char* op = op_name.c_str();
   MetricArgs args;
   args.kind = parse_metric(name);
@@ -42,7 +42,7 @@ py::array metric_rows(const std::string& op_name, const std::string& name, const
 }
 
 // The op as a program calls it: on the first `cols` columns of padded rows.
-py::array metric_padded(const std::string& name, const py::array& y_true, const py::array& y_pred,
+py::array metric_padded(const std::string& name, const Array& y_true, const Array& y_pred,
                         index_t cols) {
   MetricArgs args;
   args.kind = parse_metric(name);
@@ -64,8 +64,8 @@ py::array metric_padded(const std::string& name, const py::array& y_true, const 
 
 void register_metric(py::module_& m) {
   using py::arg;
-  m.def("metric_rows", &metric_rows, arg("op"), arg("name"), arg("y_true").noconvert(),
-        arg("y_pred").noconvert(), arg("threshold") = 0.5f, arg("k") = 5, arg("out") = py::none());
+  m.def("metric_rows", &metric_rows, arg("op"), arg("name"), arg("y_true"), arg("y_pred"),
+        arg("threshold") = 0.5f, arg("k") = 5, arg("out") = py::none());
   m.def_submodule("testing").def("metric_padded", &metric_padded, arg("name"), arg("y_true"),
                                  arg("y_pred"), arg("cols"));
 }

@@ -39,8 +39,8 @@ void check_apart(const std::string& op, const NamedArray& a, const NamedArray& b
 
 // Checks everything before anything is changed. `slots` maps argument names to arrays, in the order
 // of slot_names().
-void optimizer_update_arrays(const OptimizerConfig& config, const py::array& weights,
-                             const py::array& gradient, const py::dict& slots, double learning_rate,
+void optimizer_update_arrays(const OptimizerConfig& config, const Array& weights,
+                             const Array& gradient, const py::dict& slots, double learning_rate,
                              std::int64_t iteration) {
   const std::string op = std::string(optimizer_name(config.kind)) + "_update";
   const std::vector<std::string> wanted = slot_names(config);
@@ -151,7 +151,7 @@ void optimizer_update_block(const OptimizerConfig& config, py::array_t<float>& w
 }
 
 // A product a^T b that is used up by an update of `weights`, as a step program does it.
-void optimizer_update_product(const OptimizerConfig& config, const py::array& a, const py::array& b,
+void optimizer_update_product(const OptimizerConfig& config, const Array& a, const Array& b,
                               py::array_t<float>& weights, std::vector<py::array_t<float>> slots,
                               double learning_rate, std::int64_t iteration) {
   GemmArgs args;
@@ -219,15 +219,14 @@ void register_optimizer(py::module_& m) {
       .def("options", &options_of)
       .def("slot_names", &slot_names)
       .def("slot_initial_value", &checked_slot_initial_value, arg("slot"));
-  m.def("optimizer_update", &optimizer_update_arrays, arg("config"), arg("weights").noconvert(),
-        arg("gradient").noconvert(), arg("slots"), arg("learning_rate"), arg("iteration"));
+  m.def("optimizer_update", &optimizer_update_arrays, arg("config"), arg("weights"),
+        arg("gradient"), arg("slots"), arg("learning_rate"), arg("iteration"));
   m.def_submodule("testing")
       .def("optimizer_update_block", &optimizer_update_block, arg("config"),
            arg("weights").noconvert(), arg("gradient").noconvert(), arg("slots"), arg("cols"),
            arg("learning_rate"), arg("iteration"))
-      .def("optimizer_update_product", &optimizer_update_product, arg("config"),
-           arg("a").noconvert(), arg("b").noconvert(), arg("weights").noconvert(), arg("slots"),
-           arg("learning_rate"), arg("iteration"));
+      .def("optimizer_update_product", &optimizer_update_product, arg("config"), arg("a"), arg("b"),
+           arg("weights").noconvert(), arg("slots"), arg("learning_rate"), arg("iteration"));
 }
 
 }  // namespace fastdnn::bindings

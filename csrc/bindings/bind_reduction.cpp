@@ -16,7 +16,7 @@ double microseconds(index_t size) {
   return static_cast<double>(size) * kNanosecondsPerElement * 1e-3;
 }
 
-py::array column_sums_array(const py::array& x, const py::object& out) {
+py::array column_sums_array(const Array& x, const py::object& out) {
   const char* op = "column_sums";
   ColumnSumsArgs args;
   args.x = matrix(op, "x", x);
@@ -28,7 +28,7 @@ py::array column_sums_array(const py::array& x, const py::object& out) {
   return sums;
 }
 
-py::array row_sums_array(const py::array& x, const py::object& out) {
+py::array row_sums_array(const Array& x, const py::object& out) {
   const char* op = "row_sums";
   RowSumsArgs args;
   args.x = matrix(op, "x", x);
@@ -40,7 +40,7 @@ py::array row_sums_array(const py::array& x, const py::object& out) {
   return sums;
 }
 
-double reduced(const char* op, Reduction kind, const py::array& x) {
+double reduced(const char* op, Reduction kind, const Array& x) {
   check_layout<float>(op, "x", x);
   const index_t size = x.size();
   double result = 0.0;
@@ -55,32 +55,30 @@ double reduced(const char* op, Reduction kind, const py::array& x) {
 
 void register_reduction(py::module_& m) {
   using py::arg;
-  m.def("column_sums", &column_sums_array, arg("x").noconvert(), arg("out") = py::none());
-  m.def("row_sums", &row_sums_array, arg("x").noconvert(), arg("out") = py::none());
-  m.def(
-      "sum", [](const py::array& x) { return reduced("sum", Reduction::kSum, x); },
-      arg("x").noconvert());
+  m.def("column_sums", &column_sums_array, arg("x"), arg("out") = py::none());
+  m.def("row_sums", &row_sums_array, arg("x"), arg("out") = py::none());
+  m.def("sum", [](const Array& x) { return reduced("sum", Reduction::kSum, x); }, arg("x"));
   m.def(
       "mean",
-      [](const py::array& x) {
+      [](const Array& x) {
         check(x.size() > 0, "mean", "x: received a ", describe(x),
               "; expected at least one element");
         return reduced("mean", Reduction::kSum, x) / static_cast<double>(x.size());
       },
-      arg("x").noconvert());
+      arg("x"));
   m.def(
       "sum_of_squares",
-      [](const py::array& x) { return reduced("sum_of_squares", Reduction::kSumOfSquares, x); },
-      arg("x").noconvert());
+      [](const Array& x) { return reduced("sum_of_squares", Reduction::kSumOfSquares, x); },
+      arg("x"));
   m.def(
-      "max_abs", [](const py::array& x) { return reduced("max_abs", Reduction::kMaxAbs, x); },
-      arg("x").noconvert());
+      "max_abs", [](const Array& x) { return reduced("max_abs", Reduction::kMaxAbs, x); },
+      arg("x"));
   m.def(
       "first_nonfinite",
-      [](const py::array& x) {
+      [](const Array& x) {
         return static_cast<index_t>(reduced("first_nonfinite", Reduction::kFirstNonfinite, x));
       },
-      arg("x").noconvert());
+      arg("x"));
 }
 
 }  // namespace fastdnn::bindings

@@ -12,7 +12,7 @@ namespace {
 // Rough cost on one thread, for choosing the number of threads.
 constexpr double kNanosecondsPerElement = 0.1;
 
-py::array rescaling_array(const py::array& x, float scale, float offset, const py::object& out) {
+py::array rescaling_array(const Array& x, float scale, float offset, const py::object& out) {
   const char* op = "rescaling";
   check(std::isfinite(scale) && std::isfinite(offset), op, "received scale ", scale, " and offset ",
         offset, "; expected finite numbers");
@@ -32,7 +32,7 @@ py::array rescaling_array(const py::array& x, float scale, float offset, const p
 
 void register_rescaling(py::module_& m) {
   using py::arg;
-  m.def("rescaling", &rescaling_array, arg("x").noconvert(), arg("scale"), arg("offset"),
+  m.def("rescaling", &rescaling_array, arg("x"), arg("scale"), arg("offset"),
         arg("out") = py::none());
 }
 

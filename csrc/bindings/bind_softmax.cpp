@@ -12,7 +12,7 @@ constexpr double kNanosecondsPerElement = 1.0;
 
 using SoftmaxOp = void (*)(const SoftmaxArgs&, Context&);
 
-py::array apply(const char* op, SoftmaxOp run, const py::array& x, const py::object& out) {
+py::array apply(const char* op, SoftmaxOp run, const Array& x, const py::object& out) {
   check(x.ndim() >= 1, op, "x: received a ", describe(x), "; expected at least one dimension");
   SoftmaxArgs args{rows_of(op, "x", x), {}};
   py::array y = output(op, out, shape_of(x));
@@ -26,15 +26,15 @@ py::array apply(const char* op, SoftmaxOp run, const py::array& x, const py::obj
   return y;
 }
 
-py::array softmax_array(const py::array& x, const py::object& out) {
+py::array softmax_array(const Array& x, const py::object& out) {
   return apply("softmax", &softmax, x, out);
 }
 
-py::array log_softmax_array(const py::array& x, const py::object& out) {
+py::array log_softmax_array(const Array& x, const py::object& out) {
   return apply("log_softmax", &log_softmax, x, out);
 }
 
-py::array softmax_backward_array(const py::array& y, const py::array& dy, const py::object& out) {
+py::array softmax_backward_array(const Array& y, const Array& dy, const py::object& out) {
   const char* op = "softmax_backward";
   SoftmaxBackwardArgs args{rows_of(op, "y", y), rows_of(op, "dy", dy), {}};
   check(y.ndim() >= 1, op, "y: received a ", describe(y), "; expected at least one dimension");
@@ -55,10 +55,9 @@ py::array softmax_backward_array(const py::array& y, const py::array& dy, const 
 
 void register_softmax(py::module_& m) {
   using py::arg;
-  m.def("softmax", &softmax_array, arg("x").noconvert(), arg("out") = py::none());
-  m.def("log_softmax", &log_softmax_array, arg("x").noconvert(), arg("out") = py::none());
-  m.def("softmax_backward", &softmax_backward_array, arg("y").noconvert(), arg("dy").noconvert(),
-        arg("out") = py::none());
+  m.def("softmax", &softmax_array, arg("x"), arg("out") = py::none());
+  m.def("log_softmax", &log_softmax_array, arg("x"), arg("out") = py::none());
+  m.def("softmax_backward", &softmax_backward_array, arg("y"), arg("dy"), arg("out") = py::none());
 }
 
 }  // namespace fastdnn::bindings

@@ -18,8 +18,8 @@ std::vector<std::int64_t> all_rows(const CsrView& x) {
   return rows;
 }
 
-py::array csr_dense_array(const py::array& indptr, const py::array& indices, const py::array& data,
-                          const py::array& kernel, const py::object& bias,
+py::array csr_dense_array(const Array& indptr, const Array& indices, const Array& data,
+                          const Array& kernel, const py::object& bias,
                           const std::string& activation, std::optional<float> alpha,
                           const py::object& out) {
   const char* op = "csr_dense";
@@ -47,9 +47,8 @@ py::array csr_dense_array(const py::array& indptr, const py::array& indices, con
   return y;
 }
 
-py::array csr_dense_backward_array(const py::array& indptr, const py::array& indices,
-                                   const py::array& data, index_t columns, const py::array& dz,
-                                   const py::object& out) {
+py::array csr_dense_backward_array(const Array& indptr, const Array& indices, const Array& data,
+                                   index_t columns, const Array& dz, const py::object& out) {
   const char* op = "csr_dense_backward";
   check(columns >= 1 && columns < (index_t{1} << 31), op, "received columns=", columns,
         "; expected 1 to 2^31 - 1");
@@ -75,12 +74,10 @@ py::array csr_dense_backward_array(const py::array& indptr, const py::array& ind
 
 void register_sparse(py::module_& m) {
   using py::arg;
-  m.def("csr_dense", &csr_dense_array, arg("indptr").noconvert(), arg("indices").noconvert(),
-        arg("data").noconvert(), arg("kernel").noconvert(), arg("bias"), arg("activation"),
-        arg("alpha"), arg("out"));
-  m.def("csr_dense_backward", &csr_dense_backward_array, arg("indptr").noconvert(),
-        arg("indices").noconvert(), arg("data").noconvert(), arg("columns"), arg("dz").noconvert(),
-        arg("out"));
+  m.def("csr_dense", &csr_dense_array, arg("indptr"), arg("indices"), arg("data"), arg("kernel"),
+        arg("bias"), arg("activation"), arg("alpha"), arg("out"));
+  m.def("csr_dense_backward", &csr_dense_backward_array, arg("indptr"), arg("indices"), arg("data"),
+        arg("columns"), arg("dz"), arg("out"));
 }
 
 }  // namespace fastdnn::bindings
