@@ -86,6 +86,10 @@ class TableEncoder:
     What `fastdnn train table.csv` leaves predicts for another table with the same columns like
     this::
 
+        import json
+        from fastdnn import load_model
+        from fastdnn.datasets import TableEncoder, read_csv
+
         encoder = TableEncoder.from_config(json.load(open("table.columns.json")))
         features = encoder.transform(read_csv("new.csv"))
         outputs = load_model("table.safetensors").predict(features)
