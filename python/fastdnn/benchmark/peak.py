@@ -66,7 +66,8 @@ def _measure_case(
     a, b = (rng.standard_normal((n, n), np.float32) for _ in range(2))
     out = np.empty((n, n), np.float32)
     flops = 2.0 * n**3
-    least = options.effort.least_seconds
+    # A turn comes after a pause: its first product finds cold caches and a thread that sleeps.
+    least = 5 * options.effort.least_seconds
     own = _Alternating(
         lambda: ops.gemm(a, b, precision=precision, out=out),
         lambda: _peak(flops, threads, 1e-3),
