@@ -268,7 +268,7 @@ void callers_work_alone_where_cpus_are_crowded() {
       team.barrier();
     });
   };
-  const auto crowded_job = [&] { job(milliseconds(0), milliseconds(20)); };
+  const auto crowded_job = [&] { job(milliseconds(0), milliseconds(200)); };
   const auto works_alone = [] { return pool().threads_for(1e6) == 1; };
   if (fastdnn::available_cpus() < 2) {
     std::printf("skip  one CPU: a team of two is more than it has\n");
