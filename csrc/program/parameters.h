@@ -9,11 +9,11 @@
 
 namespace fastdnn::program {
 
-// Floats from one row of a planned matrix to the next: whole cache lines, and never a multiple of 4
-// KiB, which would put all rows of a tile into one set of the first cache.
+// Floats from one row of a planned matrix to the next: whole cache lines, and never a multiple of 1
+// KiB, which would put the rows of a panel into four sets of the first cache or fewer.
 constexpr index_t row_stride(index_t cols) {
   const index_t stride = round_up(cols, kRowPad);
-  return stride % 1024 == 0 ? stride + kRowPad : stride;
+  return stride % 256 == 0 ? stride + kRowPad : stride;
 }
 
 // One value per element of every parameter in one flat array: the weights themselves, their

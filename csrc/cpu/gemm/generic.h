@@ -245,22 +245,29 @@ void gemm_pack_copy_f32(const GemmPack& pack) {
   }
 }
 
+// Rows of the source are far apart: those of the next panel are asked for while this one is written.
 void gemm_pack_transpose_f32(const GemmPack& pack) {
   float* panel = pack.panels;
   for (index_t first = 0; first < pack.count; first += pack.width, panel += pack.panel_size) {
     const index_t count = pack.count - first < pack.width ? pack.count - first : pack.width;
     for (index_t j = 0; j < count; j += kLanes) {
       const index_t rows = count - j < kLanes ? count - j : kLanes;
+      const index_t left = pack.count - first - pack.width - j;
+      const index_t ahead = left < rows ? left : rows;
+      const float* const source = pack.source + (first + j) * pack.stride;
+      const float* const next = source + pack.width * pack.stride;
       for (index_t p = 0; p < pack.k; p += kLanes) {
+        for (index_t i = 0; i < ahead; ++i) prefetch_second_cache(next + i * pack.stride + p);
         const index_t depth = pack.k - p < kLanes ? pack.k - p : kLanes;
         F32 block[kLanes];
+#pragma GCC unroll 16
         for (index_t i = 0; i < kLanes; ++i) {
-          block[i] =
-              i < rows ? load(pack.source + (first + j + i) * pack.stride + p, depth) : zero();
+          block[i] = load(source + (i < rows ? i : 0) * pack.stride + p, depth);
         }
         transpose(block);
-        for (index_t i = 0; i < depth; ++i) {
-          store(panel + (p + i) * pack.width + j, block[i], rows);
+#pragma GCC unroll 16
+        for (index_t i = 0; i < kLanes; ++i) {
+          if (i < depth) store(panel + (p + i) * pack.width + j, block[i], rows);
         }
       }
     }

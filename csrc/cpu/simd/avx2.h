@@ -173,11 +173,13 @@ inline std::int32_t reduce_max(I32 a) {
 }
 inline void transpose(F32 (&r)[kLanes]) {
   __m256 a[8];
+#pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
     a[2 * i] = _mm256_unpacklo_ps(r[2 * i].v, r[2 * i + 1].v);
     a[2 * i + 1] = _mm256_unpackhi_ps(r[2 * i].v, r[2 * i + 1].v);
   }
   __m256 b[8];
+#pragma GCC unroll 2
   for (int h = 0; h < 2; ++h) {
     const __m256* q = a + 4 * h;
     b[4 * h + 0] = _mm256_shuffle_ps(q[0], q[2], 0x44);
@@ -185,6 +187,7 @@ inline void transpose(F32 (&r)[kLanes]) {
     b[4 * h + 2] = _mm256_shuffle_ps(q[1], q[3], 0x44);
     b[4 * h + 3] = _mm256_shuffle_ps(q[1], q[3], 0xEE);
   }
+#pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
     r[i].v = _mm256_permute2f128_ps(b[i], b[i + 4], 0x20);
     r[i + 4].v = _mm256_permute2f128_ps(b[i], b[i + 4], 0x31);

@@ -179,10 +179,12 @@ inline std::int32_t reduce_max(I32 a) {
 inline void transpose(F32 (&r)[kLanes]) {
   __m512 a[16], b[16];
   // Within 128-bit quarters: 4x4 squares.
+#pragma GCC unroll 8
   for (int i = 0; i < 8; ++i) {
     a[2 * i] = _mm512_unpacklo_ps(r[2 * i].v, r[2 * i + 1].v);
     a[2 * i + 1] = _mm512_unpackhi_ps(r[2 * i].v, r[2 * i + 1].v);
   }
+#pragma GCC unroll 4
   for (int h = 0; h < 4; ++h) {
     const __m512* q = a + 4 * h;
     b[4 * h + 0] = _mm512_shuffle_ps(q[0], q[2], 0x44);
@@ -191,6 +193,7 @@ inline void transpose(F32 (&r)[kLanes]) {
     b[4 * h + 3] = _mm512_shuffle_ps(q[1], q[3], 0xEE);
   }
   // b[4h + i] holds columns i, i + 4, i + 8, i + 12 of rows 4h .. 4h + 3: transpose the quarters.
+#pragma GCC unroll 4
   for (int i = 0; i < 4; ++i) {
     const __m512 t0 = _mm512_shuffle_f32x4(b[i], b[i + 4], 0x44);
     const __m512 t1 = _mm512_shuffle_f32x4(b[i], b[i + 4], 0xEE);
