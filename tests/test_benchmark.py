@@ -290,10 +290,33 @@ def test_quick_training(capsys, tmp_path):
     assert_schema(result)
     (measurement,) = result["measurements"]
     skipped = {item["contender"] for item in result["skipped"]}
-    assert set(measurement["seconds"]) | skipped == set(training.TRAINERS)
-    for name in training.TRAINERS:
+    contenders = {*training.TRAINERS, "the peak by itself"}
+    assert set(measurement["seconds"]) | skipped == contenders
+    for name in contenders:
         assert name in text
+    assert "best with at most 1 of 1 threads: " in text
     assert result["machine"]["threads"] == 1
+
+
+def test_training_with_fewer_threads(capsys, monkeypatch):
+    monkeypatch.setattr(training, "TRAINERS", {"fastdnn": FitTrainer})
+    text = run(capsys, "training", "--quick", "--only", "4-16-16-3", "--threads", "3")
+    for name in ("fastdnn, 1 thread", "fastdnn, 2 threads"):
+        assert re.search(rf"{name} +[\d.]+ us/step .* GFLOP/s\n", text)
+    assert re.search(r"best with at most [123] of 3 threads: \d+ steps/s", text)
+
+
+@pytest.mark.parametrize(
+    ("workload", "flops"),
+    [
+        # Forward and gradient of 6 x 5 by 5 x 4; these, and the gradient of the inputs, by 4 x 3.
+        (Workload((5, 4, 3), 2, "sgd"), 2 * (2 * 6 * 5 * 4 + 3 * 6 * 4 * 3)),
+        # One word a text is one product for every unit.
+        (Workload((5, 4, 3), 2, "sgd", words=1), 2 * (2 * 6 * 4 + 3 * 6 * 4 * 3)),
+    ],
+)
+def test_operations_of_a_pass(workload, flops):
+    assert workload.flops(Data.draw(workload, steps=3)) == flops
 
 
 def test_everything_is_put_back(capsys):
@@ -363,7 +386,7 @@ def assert_schema(result):
     assert {"fastdnn", "python", "numpy"} <= set(result["machine"]["versions"])
     assert result["measurements"]
     for item in result["measurements"]:
-        assert set(item) == {"suite", "case", "unit", "amount", "seconds", "ratios"}
+        assert set(item) == {"suite", "case", "unit", "amount", "flops", "seconds", "ratios"}
         assert item["unit"] in timing.UNITS
         peers = {name for name in item["seconds"] if not name.startswith("fastdnn")}
         assert set(item["ratios"]) == peers
@@ -443,6 +466,15 @@ def test_lines_for_people():
     text = format_measurement(Measurement("training", "net", "us/step", 1, seconds))
     words = text.splitlines()[2].split()
     assert words == ["torch", "800", "us/step", "(800-800)", "8.00", "x", "torch", "(8.00-8.00)"]
+
+
+def test_operations_a_second_of_fastdnn_alone():
+    seconds = {"fastdnn": [1e-4], "torch": [8e-4], "jax": [4e-4]}
+    measurement = Measurement("training", "net", "us/step", 1, seconds, flops=2e7)
+    ours, *theirs = format_measurement(measurement).splitlines()
+    assert ours.endswith(" 200 GFLOP/s")
+    assert not any("GFLOP/s" in line for line in theirs)
+    assert Measurement.from_json(measurement.to_json()) == measurement
 
 
 TRAINING = [

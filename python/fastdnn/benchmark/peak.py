@@ -14,6 +14,9 @@ from fastdnn.benchmark.suite import Options
 from fastdnn.benchmark.timing import OURS, Measurement, Turn, in_turns, repeated
 from fastdnn.benchmark.workloads import Array
 
+# The contender that multiplies and adds in registers, and nothing else.
+BY_ITSELF = "the peak by itself"
+
 
 def measure(report: Report, options: Options) -> None:
     """Measure GEMM in turns with the peak, per instruction set, on one thread and on all.
@@ -70,12 +73,12 @@ def _measure_case(
     least = 5 * options.effort.least_seconds
     own = _Alternating(
         lambda: ops.gemm(a, b, precision=precision, out=out),
-        lambda: _peak(flops, threads, 1e-3),
+        lambda: seconds_at_peak(flops, threads, 1e-3),
         least,
     )
     turns: dict[str, Turn] = {
         OURS: own.run,
-        "the peak by itself": lambda: _peak(flops, threads, least),
+        BY_ITSELF: lambda: seconds_at_peak(flops, threads, least),
     }
     peers: dict[str, Callable[[], Callable[[], object]]] = {
         "numpy": lambda: _numpy_product(a, b, threads, remarks),
@@ -108,7 +111,7 @@ def _torch_product(a: Array, b: Array, product: _Product) -> Callable[[], object
     return lambda: torch.matmul(left, right, out=out)
 
 
-def _peak(flops: float, threads: int, seconds: float) -> float:
+def seconds_at_peak(flops: float, threads: int, seconds: float) -> float:
     """Return the seconds that so many operations take at the peak, measured for some time."""
     return flops * 1e-9 / float(_core.testing.fma_peak(threads, seconds * 1e3))
 

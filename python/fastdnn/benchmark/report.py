@@ -118,8 +118,11 @@ def format_measurement(measurement: Measurement) -> str:
         line = (
             f"  {name:<24} {three_digits(speed.median):>8} {measurement.unit} {_range(speed):<16}"
         )
+        rate = measurement.flops_rate(name)
         if name in measurement.peers:
             line += f" {_format_ratio(measurement, name)}"
+        elif rate is not None:
+            line += f" {three_digits(rate.median):>6} GFLOP/s"
         lines.append(line.rstrip())
     return "\n".join(lines)
 

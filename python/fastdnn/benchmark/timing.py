@@ -65,6 +65,7 @@ class Measurement:
         unit: How speed is shown, a key of `UNITS`.
         amount: The work of one run: floating-point operations, elements or steps.
         seconds: For every contender the seconds of one run, round by round.
+        flops: The floating-point operations of one run, if they are worth telling beside `unit`.
     """
 
     suite: str
@@ -72,11 +73,19 @@ class Measurement:
     unit: str
     amount: float
     seconds: Mapping[str, Sequence[float]]
+    flops: float | None = None
 
     def speed(self, contender: str) -> Quartiles:
         """Return what a contender reaches, in `unit`."""
-        show = UNITS[self.unit]
-        return Quartiles.of([show(self.amount, s) for s in self.seconds[contender]])
+        return self._quartiles(contender, self.unit, self.amount)
+
+    def flops_rate(self, contender: str) -> Quartiles | None:
+        """Return what a contender reaches in GFLOP/s, if `flops` are known."""
+        return None if self.flops is None else self._quartiles(contender, "GFLOP/s", self.flops)
+
+    def _quartiles(self, contender: str, unit: str, amount: float) -> Quartiles:
+        show = UNITS[unit]
+        return Quartiles.of([show(amount, s) for s in self.seconds[contender]])
 
     def ratio(self, contender: str) -> Quartiles:
         """Return how many times as fast as a contender fastdnn is, each round on its own."""
@@ -95,6 +104,7 @@ class Measurement:
             "case": self.case,
             "unit": self.unit,
             "amount": self.amount,
+            "flops": self.flops,
             "seconds": {name: list(values) for name, values in self.seconds.items()},
             "ratios": {name: self.ratio(name)._asdict() for name in self.peers},
         }
@@ -103,7 +113,7 @@ class Measurement:
     def from_json(cls, values: Mapping[str, Any]) -> "Measurement":
         """Return what `to_json` described."""
         fields = ("suite", "case", "unit", "amount", "seconds")
-        return cls(**{name: values[name] for name in fields})
+        return cls(**{name: values[name] for name in fields}, flops=values.get("flops"))
 
 
 def repeated(

@@ -4,9 +4,10 @@ from collections.abc import Callable
 
 from fastdnn import _core
 from fastdnn.benchmark.machine import UnavailableError
-from fastdnn.benchmark.report import Report
+from fastdnn.benchmark.peak import BY_ITSELF, seconds_at_peak
+from fastdnn.benchmark.report import Report, three_digits
 from fastdnn.benchmark.suite import Options
-from fastdnn.benchmark.timing import OURS, Measurement, in_turns, repeated
+from fastdnn.benchmark.timing import OURS, Measurement, Turn, in_turns, repeated
 from fastdnn.benchmark.trainers.fastdnn_trainers import BatchTrainer, FitTrainer, NativeTrainer
 from fastdnn.benchmark.trainers.jax_trainer import JaxTrainer
 from fastdnn.benchmark.trainers.numpy_trainer import NumpyTrainer
@@ -37,7 +38,12 @@ TRAINERS: dict[str, Callable[[Workload, Data, int], Trainer]] = {
 
 
 def measure(report: Report, options: Options) -> None:
-    """Measure a step of every workload in turns with the peers that can do it."""
+    """Measure a step of every workload in turns with the peers that can do it.
+
+    fastdnn is also held to fewer threads, to see which number is best, and compared with
+    multiply-adds in registers on all of its threads: the ratio is the share of that peak that a
+    whole step reaches.
+    """
     print("\ntraining")
     for workload in WORKLOADS:
         if options.wants(workload.name) and (options.huge or not workload.huge):
@@ -57,9 +63,51 @@ def _measure_workload(report: Report, options: Options, workload: Workload, step
             report.skip("training", workload.name, name, str(error))
             continue
         turns[name] = _per_pass(trainer, options.effort.least_seconds)
-    if OURS in turns:  # It is missing where sparse rows lack scipy.
-        seconds = in_turns(turns, options.effort)
-        report.add(Measurement("training", workload.name, "us/step", steps, seconds))
+    if OURS not in turns:  # sparse rows lack scipy
+        return
+    flops, most = workload.flops(data), int(_core.num_threads())
+    for threads in _fewer_threads(most):
+        turns[with_threads(threads)] = _limited(turns[OURS], threads)
+    least = options.effort.least_seconds
+    turns[BY_ITSELF] = lambda: seconds_at_peak(flops, most, least)
+    seconds = in_turns(turns, options.effort)
+    measurement = Measurement("training", workload.name, "us/step", steps, seconds, flops)
+    report.add(measurement)
+    print(f"  {_best_threads(measurement, most)}")
+
+
+def with_threads(threads: int) -> str:
+    """Return the name of fastdnn as a contender that uses at most so many threads."""
+    return f"{OURS}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+def _fewer_threads(most: int) -> list[int]:
+    """Return the powers of two below a number of threads.
+
+    >>> _fewer_threads(6)
+    [1, 2, 4]
+    """
+    return [2**power for power in range(most.bit_length()) if 2**power < most]
+
+
+def _limited(turn: Turn, threads: int) -> Turn:
+    def run() -> float:
+        before = _core.num_threads()
+        _core.set_num_threads(threads)
+        try:
+            return turn()
+        finally:
+            _core.set_num_threads(before)
+
+    return run
+
+
+def _best_threads(measurement: Measurement, most: int) -> str:
+    """Return a line that names the best number of threads, and the steps a second with it."""
+    names = {with_threads(threads): threads for threads in _fewer_threads(most)} | {OURS: most}
+    best = min(names, key=lambda name: measurement.speed(name).median)
+    rate = 1e6 / measurement.speed(best).median
+    return f"best with at most {names[best]} of {most} threads: {three_digits(rate)} steps/s"
 
 
 def _per_pass(trainer: Trainer, least_seconds: float) -> Callable[[], float]:

@@ -56,6 +56,17 @@ class Workload:
             words.append("images")
         return f"{' '.join(words)}, batch {self.batch_size}, {self.optimizer}"
 
+    def flops(self, data: "Data") -> float:
+        """Return the floating-point operations that a pass over some drawn data needs.
+
+        Those of products alone: forward, gradients of kernels, and gradients of the inputs of all
+        layers but the first. Of texts, only the words that are there count.
+        """
+        pairs = list(itertools.pairwise(self.widths))
+        inputs = np.count_nonzero(data.x) if self.words else data.x.size
+        others = len(data.labels) * sum(fan_in * fan_out for fan_in, fan_out in pairs[1:])
+        return 2.0 * (2 * inputs * pairs[0][1] + 3 * others)
+
     @property
     def learning_rate(self) -> float:
         """The same for everybody."""
