@@ -94,10 +94,13 @@ inline index_t add_gradient(const CsrDenseGradient& a, const SparseRow& row, ind
   for (int v = 0; v < kVectors; ++v) {
     slope[v] = v == kVectors - 1 ? load(dz + j + v * kLanes, last) : load(dz + j + v * kLanes);
   }
+  // Read before the first store, which might alias anything.
+  const index_t first = a.first, end = a.last, dkernel_row = a.dkernel_row;
+  float* const dkernel = a.dkernel + j;
   for (; k < row.size; ++k) {
     const index_t column = row.columns[k];
-    if (column >= a.last) break;
-    float* to = a.dkernel + (column < a.first ? 0 : column - a.first) * a.dkernel_row + j;
+    if (column >= end) break;
+    float* to = dkernel + (column < first ? 0 : column - first) * dkernel_row;
     const F32 value = value_of<kOnes>(row, k);
 #pragma GCC unroll 4
     for (int v = 0; v < kVectors; ++v, to += kLanes) {

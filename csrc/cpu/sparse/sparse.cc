@@ -15,8 +15,8 @@ namespace {
 // many numbers: it is updated.
 constexpr index_t kAsked = 16, kPlaces = 256;
 constexpr double kColumnCost = 10.0;
-// Floats of a gradient that exist at a time: they stay in the second cache.
-constexpr index_t kPieceFloats = index_t{1} << 16;
+// Floats of a gradient that exist at a time: they stay in a second cache of 1 MiB.
+constexpr index_t kPieceFloats = index_t{1} << 17;
 
 // The column where part `part` of `parts` begins. Whoever computes it gets the same one.
 index_t part_begin(const CsrView& x, const std::int64_t* rows, index_t count, int part, int parts) {
