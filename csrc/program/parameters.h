@@ -9,11 +9,12 @@
 
 namespace fastdnn::program {
 
-// Floats from one row of a planned matrix to the next: whole cache lines, and never a multiple of 1
-// KiB, which would put the rows of a panel into four sets of the first cache or fewer.
+// Floats from one row of a planned matrix to the next: whole cache lines, and of wide rows an odd
+// number of them, so that a panel's rows fall into all sets of the first cache alike.
 constexpr index_t row_stride(index_t cols) {
-  const index_t stride = round_up(cols, kRowPad);
-  return stride % 256 == 0 ? stride + kRowPad : stride;
+  constexpr index_t kWide = 256;
+  const index_t lines = ceil_div(cols, kRowPad);
+  return (cols >= kWide ? lines | 1 : lines) * kRowPad;
 }
 
 // One value per element of every parameter in one flat array: the weights themselves, their

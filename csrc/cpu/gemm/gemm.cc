@@ -24,8 +24,10 @@ namespace {
 // floats are a third of a second cache of 2 MiB).
 constexpr index_t kPackedCols = 2016, kPackedRows = 168;
 // B is read in place up to 2 MiB, and while no more rows than this would share the cost of packing
-// it, or while a panel of it stays in half of the first cache anyway.
-constexpr index_t kDirectFloats = index_t{1} << 19, kDirectRows = 512, kDirectDepth = 192;
+// it, or while a panel of it stays in the first cache anyway. Packing an A read across k costs
+// more: a piece of each row at a time, of up to 4 MiB it is read in place, too.
+constexpr index_t kDirectFloats = index_t{1} << 19, kDirectRows = 512, kDirectDepth = 256;
+constexpr index_t kDirectAcross = index_t{1} << 20;
 // Rows this many floats apart fall into the same set of a first cache; half as many, into two. From
 // so many rows of A on it pays to pack such a B, too: AVX2 gains 8 to 11 %, AVX-512 loses 2.
 constexpr index_t kAliasingFloats = 1024, kAliasingRows = 256;
@@ -63,7 +65,8 @@ bool reads_in_place(const GemmArgs& args) {
   if (args.k() == 0) return true;
   if (args.m() == 1) return !args.transpose_b;
   if (args.transpose_b || args.k() * args.b.stride > kDirectFloats) return false;
-  if (args.m() > kDirectRows && args.k() > kDirectDepth) return false;
+  const bool across = args.transpose_a && args.m() * args.k() <= kDirectAcross;
+  if (args.m() > kDirectRows && args.k() > kDirectDepth && !across) return false;
   const index_t aliasing = args.m() < kAliasingRows ? kAliasingFloats : kAliasingFloats / 2;
   const bool aliasing_b = args.b.stride % aliasing == 0 && args.k() > 8;
   const bool aliasing_a = args.transpose_a && args.a.stride % kAliasingFloats == 0 && args.k() > 8;

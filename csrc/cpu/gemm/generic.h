@@ -245,7 +245,8 @@ void gemm_pack_copy_f32(const GemmPack& pack) {
   }
 }
 
-// Rows of the source are far apart: those of the next panel are asked for while this one is written.
+// Rows of the source are far apart: those of the next panel are asked for while this one is
+// written.
 void gemm_pack_transpose_f32(const GemmPack& pack) {
   float* panel = pack.panels;
   for (index_t first = 0; first < pack.count; first += pack.width, panel += pack.panel_size) {
