@@ -5,7 +5,10 @@ import inspect
 import itertools
 import json
 import re
+import shutil
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -426,17 +429,22 @@ def script(name):
     spec = importlib.util.spec_from_file_location(f"bench_{name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.main
+    return module
 
 
 @pytest.fixture(scope="module")
-def compare():
+def compare_script():
     return script("compare")
 
 
 @pytest.fixture(scope="module")
+def compare(compare_script):
+    return compare_script.main
+
+
+@pytest.fixture(scope="module")
 def publish():
-    return script("publish")
+    return script("publish").main
 
 
 @pytest.mark.parametrize(
@@ -458,7 +466,173 @@ def test_compare_needs_something_to_compare(compare, tmp_path, capsys):
     before = result_of(tmp_path / "before.json", [1.0, 1.0])
     after = result_of(tmp_path / "after.json", [1.0, 1.0], case="softmax")
     assert compare([before, after]) == 2
-    assert "no case in common" in capsys.readouterr().err
+    assert capsys.readouterr().err == (
+        "[compare] the two sides have no case in common; expected a case with the same peer on "
+        "both; measure the same suite\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "verdict"),
+    [
+        ([2.0, 2.1, 2.2], [1.7, 1.8, 1.9], "slower"),
+        ([1.7, 1.8, 1.9], [2.0, 2.1, 2.2], "faster"),
+        # Within each run turns hardly vary, but runs do: no more than luck.
+        ([2.0, 2.1, 2.2], [1.7, 1.8, 2.05], ""),
+        ([1.9, 2.1, 2.2], [1.7, 1.8, 1.95], ""),
+    ],
+)
+def test_compare_asks_every_run(before, after, verdict, compare_script, tmp_path):
+    def runs(ratios):
+        turns = ([ratio - 0.001, ratio, ratio + 0.001] for ratio in ratios)
+        return [Report.read(Path(result_of(tmp_path / "a.json", turn))) for turn in turns]
+
+    (change,) = compare_script.changes(runs(before), runs(after))
+    assert change.verdict == verdict
+    assert change.before.median == pytest.approx(np.median(before))
+
+
+# The `fastdnn bench` of a commit that takes no time: its result lies in the package.
+FAKE_MAIN = """
+import pathlib, shutil, sys
+
+print(*sys.argv[1:-1], file=sys.stderr)
+if "--broken" in sys.argv:
+    sys.exit(2)
+shutil.copy(pathlib.Path(__file__).with_name("result.json"), sys.argv[-1])
+"""
+
+
+def git(folder, *words):
+    done = subprocess.run(
+        ["git", "-C", folder, *words], check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout
+
+
+@pytest.fixture
+def repository(compare_script, monkeypatch, tmp_path):
+    if shutil.which("git") is None:
+        pytest.skip("needs git")
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    for role in ("AUTHOR", "COMMITTER"):
+        monkeypatch.setenv(f"GIT_{role}_NAME", "a")
+        monkeypatch.setenv(f"GIT_{role}_EMAIL", "a@example.org")
+    folder = tmp_path / "repository"
+    (folder / "fastdnn").mkdir(parents=True)
+    git(folder, "init", "--quiet")
+    (folder / "fastdnn" / "__main__.py").write_text(FAKE_MAIN)
+    for tag, ratio in (("old", 2.0), ("same", 2.0), ("slow", 1.0)):
+        result_of(folder / "fastdnn" / "result.json", [ratio] * 3)
+        git(folder, "add", ".")
+        git(folder, "commit", "--quiet", "--allow-empty", "--message", tag)
+        git(folder, "tag", tag)
+    (folder / "unfinished").write_text("work of the caller")
+    (tmp_path / "temporary").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    monkeypatch.setattr(compare_script, "_REPOSITORY", folder)
+    before = state(folder)
+    yield folder
+    assert state(folder) == before
+    assert list((tmp_path / "temporary").iterdir()) == []
+
+
+def state(repository):
+    status = git(repository, "status", "--branch", "--porcelain")
+    return status, git(repository, "rev-parse", "HEAD"), git(repository, "worktree", "list")
+
+
+@pytest.fixture
+def builds(compare_script, repository, monkeypatch):
+    def install(build, source):
+        shutil.copytree(source / "fastdnn", build.folder / "fastdnn")
+
+    monkeypatch.setattr(compare_script, "install", install)
+
+
+@pytest.mark.usefixtures("builds")
+def test_compare_runs_two_commits_in_turns(compare, repository, capfd):
+    assert compare(["--rounds", "2", "same~1", "same", "--", "kernels", "--only", "gemm"]) == 0
+    out, err = capfd.readouterr()
+    old, same = (git(repository, "rev-parse", "--short", tag).strip() for tag in ("old", "same"))
+    assert out.splitlines()[:8] == [
+        f"Building same~1 ({old})",
+        f"Building same ({same})",
+        "Round 1 of 2",
+        "  same~1: fastdnn bench kernels --only gemm",
+        "  same: fastdnn bench kernels --only gemm",
+        "Round 2 of 2",
+        "  same~1: fastdnn bench kernels --only gemm",
+        "  same: fastdnn bench kernels --only gemm",
+    ]
+    assert "+0.0%\n\n0 of 1 cases slower" in out
+    assert err == "bench kernels --only gemm --json\n" * 4
+
+
+@pytest.mark.usefixtures("builds")
+def test_compare_finds_a_slower_commit(compare, capfd):
+    assert compare(["same", "slow"]) == 1
+    out, err = capfd.readouterr()
+    assert "2.00 (2.00-2.00)   1.00 (1.00-1.00)   -50.0% slower" in out
+    assert err == "bench training --json\n" * 6
+
+
+@pytest.mark.usefixtures("builds")
+def test_compare_says_which_commit_cannot_be_measured(compare, capfd):
+    assert compare(["old", "same", "--", "peak", "--broken"]) == 2
+    assert capfd.readouterr().err.splitlines()[1:] == [
+        "[compare] old cannot run fastdnn bench peak --broken; expected a suite and options that "
+        "both commits have; see above what it says"
+    ]
+
+
+@pytest.mark.usefixtures("repository")
+def test_compare_says_which_commit_does_not_build(compare, capfd):
+    assert compare(["old", "same"]) == 2  # no commit of this repository has a pyproject.toml
+    assert capfd.readouterr().err.splitlines()[-1] == (
+        "[compare] old does not build; expected a commit that pip can install; see above what "
+        "went wrong, or name another"
+    )
+
+
+@pytest.mark.usefixtures("repository")
+def test_compare_refuses_what_is_no_commit(compare, capfd):
+    assert compare(["old", "absent.json"]) == 2
+    assert capfd.readouterr() == (
+        "",
+        "[compare] 'absent.json' is neither a file nor a commit; expected two results of "
+        "`fastdnn bench --json` or two commits; see `git log --oneline`\n",
+    )
+
+
+def test_compare_refuses_a_file_and_a_commit(compare, tmp_path, capsys):
+    path = result_of(tmp_path / "before.json", [1.0])
+    for words in ([path, "main"], ["main", path]):
+        assert compare(words) == 2
+        assert capsys.readouterr().err == (
+            f"[compare] {path} is a file and 'main' is not; expected two results of "
+            "`fastdnn bench --json` or two commits; name two of a kind\n"
+        )
+
+
+def test_compare_refuses_other_files(compare, tmp_path, capsys):
+    path = tmp_path / "before.json"
+    path.write_text("[]")
+    assert compare([str(path), str(path)]) == 2
+    assert capsys.readouterr().err == (
+        f"[bench] {path}: expected a result of `fastdnn bench --json`\n"
+    )
+
+
+@pytest.mark.usefixtures("builds")
+@pytest.mark.parametrize("step", ["install", "measure"])
+def test_compare_cleans_up_when_interrupted(step, compare, compare_script, monkeypatch):
+    def interrupted(build, *rest):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(compare_script, step, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        compare(["old", "same"])  # `repository` looks at what is left
 
 
 def test_lines_for_people():
