@@ -29,7 +29,7 @@ def measure(report: Report, options: Options) -> None:
     NumPy and PyTorch multiply by the instructions that their libraries choose, at every level.
     PyTorch is asked for the same precision; NumPy knows float32 alone.
     """
-    sizes = [256] if options.quick else [1024, 4096] if options.huge else [1024]
+    sizes = [256] if options.quick else [512, 1024, 2048, 4096] if options.huge else [1024]
     most = int(_core.num_threads())
     levels = _levels() if options.isa_level is None else [options.isa_level]
     print("\npeak: gemm beside independent multiply-adds in registers, GFLOP/s")
