@@ -4,13 +4,14 @@ Compares what fastdnn did in turns with a peer, relative to that peer: a slower 
 machine slows both. Commits are built into folders of their own and measured alternately, before,
 after, before, after, each by its own `fastdnn bench`; what only one of them has does not count.
 
-A case is slower where the middle halves of the turns lie apart. Of commits that is asked of every
+A case is slower where the middle halves of the rounds lie apart. Of commits that is asked of every
 run: all of one side have to lie below all of the other. The middle half of all turns together would
 say too little: turns of one process share its luck, as where memory lies, so that it is runs that
 have to agree. Three runs of the same code all fall below three others in one of 20 cases if turns
-within a run never vary, and hardly ever if they vary as much as runs do.
+within a run never vary, and hardly ever if they vary as much as runs do. With many cases more runs
+(`--runs 5`) are surer.
 
-Exits with 1 if any case is slower, with 2 if there was nothing to compare.
+Exits with 1 if any case is slower, with 2 if that cannot be told.
 """
 
 import argparse
@@ -77,7 +78,7 @@ class Build(NamedTuple):
 
 
 def measure_commits(
-    names: Sequence[str], words: Sequence[str], rounds: int
+    names: Sequence[str], words: Sequence[str], runs: int
 ) -> list[tuple[Report, ...]]:
     """Build commits, run `fastdnn bench` of each in turn, and return the results of each.
 
@@ -91,9 +92,10 @@ def measure_commits(
             _say(f"Building {build.name} ({commit})")
             with worktree(commit, Path(folder, "source")) as source:
                 install(build, source)
+            expect_import(build)
         reports = []
-        for number in range(1, rounds + 1):
-            _say(f"Round {number} of {rounds}")
+        for number in range(1, runs + 1):
+            _say(f"Run {number} of {runs}")
             reports.append([measure(build, words) for build in builds])
     return list(zip(*reports, strict=True))
 
@@ -143,6 +145,24 @@ def install(build: Build, source: Path) -> None:
         )
 
 
+def expect_import(build: Build) -> None:
+    """Check that Python finds the package of a build.
+
+    Raises:
+        ValueError: If it finds another one, as if that is installed in editable mode.
+    """
+    command = [sys.executable, "-c", "import fastdnn; print(fastdnn.__file__)"]
+    done = subprocess.run(
+        command, cwd=build.folder, env=_environment(build), stdout=subprocess.PIPE, text=True
+    )
+    found = done.stdout.strip()
+    if not found.startswith(str(build.folder)):
+        raise ValueError(
+            f"[compare] Python imports fastdnn from {found or 'nowhere'}; expected {build.folder}; "
+            "uninstall what is installed in editable mode"
+        )
+
+
 def measure(build: Build, words: Sequence[str]) -> Report:
     """Return the result of `fastdnn bench` of a build.
 
@@ -152,11 +172,10 @@ def measure(build: Build, words: Sequence[str]) -> Report:
     command = ["fastdnn", "bench", *words]
     _say(f"  {build.name}: {' '.join(command)}")
     result = build.folder.with_suffix(".json")
-    environment = {**os.environ, "PYTHONPATH": str(build.folder)}
     done = subprocess.run(
         [sys.executable, "-m", *command, "--json", str(result)],
         cwd=build.folder,  # where `python -m` looks first
-        env=environment,
+        env=_environment(build),
         stdout=subprocess.DEVNULL,
     )
     if done.returncode != 0:
@@ -174,6 +193,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(words[:cut])
     try:
         before, after = _results(arguments, words[cut + 1 :] or ["training"])
+        for key in ("cpu", "threads", "isa_level"):
+            was, now = before[0].machine[key], after[0].machine[key]
+            if was != now:
+                print(f"CAUTION: {key} was {was}, now {now}")
         found = changes(before, after)
         if not found:
             raise ValueError(
@@ -183,10 +206,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 2
-    for key in ("cpu", "threads", "isa_level"):
-        was, now = before[0].machine[key], after[0].machine[key]
-        if was != now:
-            print(f"CAUTION: {key} was {was}, now {now}")
+    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
+        print(
+            f"[compare] one of the two is damaged or not a result ({error!r}); expected what "
+            "fastdnn bench --json FILE writes",
+            file=sys.stderr,
+        )
+        return 2
     print(f"{'case':<60} {'before':>18} {'after':>18} {'change':>8}")
     for change in found:
         sides = " ".join(f"{_spread(side):>18}" for side in (change.before, change.after))
@@ -199,7 +225,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        usage="%(prog)s [-h] [--rounds N] before after [-- WORDS]",
+        usage="%(prog)s [-h] [--runs N] before after [-- WORDS]",
         description=__doc__,
         epilog="WORDS go to `fastdnn bench` of commits; without them that is `training`.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -207,7 +233,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("before", help="a result of `fastdnn bench --json`, or a commit")
     parser.add_argument("after", help="another of the same, on the same machine and settings")
     parser.add_argument(
-        "--rounds", type=positive_int, default=3, metavar="N", help="runs of each commit (3)"
+        "--runs", type=positive_int, default=3, metavar="N", help="runs of each commit (3)"
     )
     return parser
 
@@ -224,7 +250,17 @@ def _results(arguments: argparse.Namespace, words: Sequence[str]) -> Sequence[Se
         )
     if files:
         return [[Report.read(Path(name))] for name in names]
-    return measure_commits(names, words, arguments.rounds)
+    for word in words:
+        if word.split("=")[0] in ("--json", "--help", "-h"):
+            raise ValueError(
+                f"[compare] received {word} for fastdnn bench; expected what it measures, as the "
+                "result goes into a file of this script's; leave it out"
+            )
+    return measure_commits(names, words, arguments.runs)
+
+
+def _environment(build: Build) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(build.folder)}
 
 
 def _by_case(reports: Sequence[Report]) -> dict[tuple[str, str], list[Measurement]]:
@@ -236,7 +272,12 @@ def _by_case(reports: Sequence[Report]) -> dict[tuple[str, str], list[Measuremen
 
 
 def _git(*words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(["git", *words], cwd=_REPOSITORY, capture_output=True, text=True)
+    # Of a hook, which may have been called for another one.
+    foreign = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE")
+    environment = {name: value for name, value in os.environ.items() if name not in foreign}
+    return subprocess.run(
+        ["git", *words], cwd=_REPOSITORY, env=environment, capture_output=True, text=True
+    )
 
 
 def _say(line: str) -> None:

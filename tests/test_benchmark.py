@@ -1,9 +1,11 @@
 """The benchmarks run, compare like with like, and count correctly. Nothing here checks a speed."""
 
+import contextlib
 import importlib.util
 import inspect
 import itertools
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -306,7 +308,34 @@ def test_training_with_fewer_threads(capsys, monkeypatch):
     text = run(capsys, "training", "--quick", "--only", "4-16-16-3", "--threads", "3")
     for name in ("fastdnn, 1 thread", "fastdnn, 2 threads"):
         assert re.search(rf"{name} +[\d.]+ us/step .* GFLOP/s\n", text)
-    assert re.search(r"best with at most [123] of 3 threads: \d+ steps/s", text)
+    assert re.search(r"best with at most [123] of 3 threads: [\d.]+ steps/s", text)
+
+
+@pytest.mark.parametrize("error", [None, KeyboardInterrupt])
+def test_a_turn_on_fewer_threads_puts_them_back(error):
+    seen = []
+
+    def turn():
+        seen.append(_core.num_threads())
+        if error is not None:
+            raise error
+        return 1.0
+
+    before = _core.num_threads()
+    _core.set_num_threads(3)
+    try:
+        with contextlib.suppress(KeyboardInterrupt):
+            training._limited(turn, 1)()
+        assert (seen, _core.num_threads()) == ([1], 3)
+    finally:
+        _core.set_num_threads(before)
+
+
+def test_best_number_of_threads():
+    seconds = {"fastdnn": [3e-6], "fastdnn, 1 thread": [4e-6], "fastdnn, 2 threads": [2e-6]}
+    measurement = Measurement("training", "net", "us/step", 1, seconds)
+    line = training._best_threads(measurement, 3)
+    assert line == "best with at most 2 of 3 threads: 500000 steps/s"
 
 
 @pytest.mark.parametrize(
@@ -462,6 +491,13 @@ def test_compare_fails_where_fastdnn_got_slower(after, code, verdict, compare, t
     assert verdict in capsys.readouterr().out
 
 
+def test_compare_refuses_half_a_result(compare, tmp_path, capsys):
+    half = tmp_path / "half.json"
+    half.write_text('{"format": 1}')
+    assert compare([str(half), str(half)]) == 2
+    assert "[compare] one of the two is damaged or not a result" in capsys.readouterr().err
+
+
 def test_compare_needs_something_to_compare(compare, tmp_path, capsys):
     before = result_of(tmp_path / "before.json", [1.0, 1.0])
     after = result_of(tmp_path / "after.json", [1.0, 1.0], case="softmax")
@@ -514,13 +550,18 @@ def git(folder, *words):
 def repository(compare_script, monkeypatch, tmp_path):
     if shutil.which("git") is None:
         pytest.skip("needs git")
+    for name in [name for name in os.environ if name.startswith("GIT_")]:
+        monkeypatch.delenv(name)  # a hook's GIT_DIR would name another repository
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
+    monkeypatch.setenv("GIT_CONFIG_NOSYSTEM", "1")  # no signing of commits, no hooks
     for role in ("AUTHOR", "COMMITTER"):
         monkeypatch.setenv(f"GIT_{role}_NAME", "a")
         monkeypatch.setenv(f"GIT_{role}_EMAIL", "a@example.org")
     folder = tmp_path / "repository"
     (folder / "fastdnn").mkdir(parents=True)
     git(folder, "init", "--quiet")
+    # Not a namespace package, which an installed fastdnn would come before.
+    (folder / "fastdnn" / "__init__.py").touch()
     (folder / "fastdnn" / "__main__.py").write_text(FAKE_MAIN)
     for tag, ratio in (("old", 2.0), ("same", 2.0), ("slow", 1.0)):
         result_of(folder / "fastdnn" / "result.json", [ratio] * 3)
@@ -551,17 +592,24 @@ def builds(compare_script, repository, monkeypatch):
 
 
 @pytest.mark.usefixtures("builds")
+@pytest.mark.parametrize("word", ["--json=a.json", "-h"])
+def test_compare_keeps_the_result_to_itself(word, compare, capsys):
+    assert compare(["old", "same", "--", "training", word]) == 2
+    assert f"[compare] received {word} for fastdnn bench; expected" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("builds")
 def test_compare_runs_two_commits_in_turns(compare, repository, capfd):
-    assert compare(["--rounds", "2", "same~1", "same", "--", "kernels", "--only", "gemm"]) == 0
+    assert compare(["--runs", "2", "same~1", "same", "--", "kernels", "--only", "gemm"]) == 0
     out, err = capfd.readouterr()
     old, same = (git(repository, "rev-parse", "--short", tag).strip() for tag in ("old", "same"))
     assert out.splitlines()[:8] == [
         f"Building same~1 ({old})",
         f"Building same ({same})",
-        "Round 1 of 2",
+        "Run 1 of 2",
         "  same~1: fastdnn bench kernels --only gemm",
         "  same: fastdnn bench kernels --only gemm",
-        "Round 2 of 2",
+        "Run 2 of 2",
         "  same~1: fastdnn bench kernels --only gemm",
         "  same: fastdnn bench kernels --only gemm",
     ]

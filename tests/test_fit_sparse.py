@@ -71,7 +71,7 @@ def test_predictions_are_those_for_dense_rows(rng, form, dtype):
 @pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 def test_multi_hot_rows_into_a_wide_layer(isa, rng, threads, optimizer):
     """The gradient of such a kernel exists in pieces only, and all values are 1."""
-    columns, rows = 1500, 64
+    columns, rows = 4000, 64  # several pieces of 1170 columns for up to three members
     x = (rng.random((rows, columns)) < 0.05).astype(np.float32)
     y = rng.standard_normal((rows, 2)).astype(np.float32)
     nets = []

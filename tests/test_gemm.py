@@ -46,7 +46,11 @@ PRODUCTS = [
     (549, 49, 265),
     (520, 20, 2113),
     (1030, 20, 1057),
-    (260, 512, 70),
+    (1024, 20, 1024),
+    (255, 512, 70),
+    (256, 512, 70),
+    (513, 20, 256),
+    (513, 20, 257),
 ]
 
 
@@ -116,6 +120,12 @@ def test_rows_do_not_depend_on_what_comes_with_them(product_isa, rng, m, n, k, t
         np.testing.assert_array_equal(some, whole[begin:end])
 
 
+def test_packing_does_not_change_bits(isa, rng):
+    """Such a B, whose rows fall into two sets of a cache, is packed from 256 rows of A on."""
+    a, b, *_ = _operands(rng, 256, 512, 300, False, False)
+    np.testing.assert_array_equal(ops.gemm(a[:255], b), ops.gemm(a, b)[:255])
+
+
 def test_misaligned_operands(product_isa, rng):
     a, b = Guarded((17, 70), misalign=3), Guarded((70, 33), misalign=5)
     a.array[:] = rng.standard_normal((17, 70))
@@ -144,7 +154,14 @@ def test_beta_zero_does_not_read_out(product_isa):
     assert (out == 4).all()
 
 
-_HASHED = [(50, 300, 784), (784, 300, 50), (200, 130, 1100), (600, 20, 2113), (3, 900, 300)]
+_HASHED = [
+    (50, 300, 784),
+    (784, 300, 50),
+    (784, 300, 512),
+    (200, 130, 1100),
+    (600, 20, 2113),
+    (3, 900, 300),
+]
 
 
 def _digest(rng_seed):

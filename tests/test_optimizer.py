@@ -118,7 +118,15 @@ def test_block_of_padded_rows_is_the_flat_update(isa, rng, name, options):
 
 # Rows of both operands, columns of the first, columns of the second: in place, by tiles, packed,
 # with fewer rows of tiles than threads, and around the edges of those.
-PRODUCTS = [(1, 5, 7), (3, 4, 16), (20, 9, 200), (37, 70, 33), (50, 784, 300), (600, 700, 130)]
+PRODUCTS = [
+    (1, 5, 7),
+    (3, 4, 16),
+    (20, 9, 200),
+    (37, 70, 33),
+    (50, 784, 300),
+    (600, 700, 130),
+    (1500, 700, 130),
+]
 
 
 def check_update_by_product(rng, name, options, a, b):
@@ -153,7 +161,9 @@ def test_product_of_numbers_that_tiles_cannot_multiply(product_isa, rng, value):
     check_update_by_product(rng, "adam", {}, a, b)
 
 
-@pytest.mark.parametrize(("k", "m", "n"), [(20, 9, 200), (50, 784, 300), (600, 700, 130)])
+@pytest.mark.parametrize(
+    ("k", "m", "n"), [(20, 9, 200), (50, 784, 300), (600, 700, 130), (1500, 700, 130)]
+)
 def test_thread_counts_agree_on_products(threads, rng, k, m, n):
     a, b = draw_factors(rng, k, m, n)
     config, (w, _, *slots) = make_state(rng, "rmsprop", {}, (m, n))

@@ -9,8 +9,9 @@
 
 namespace fastdnn::program {
 
-// Floats from one row of a planned matrix to the next: whole cache lines, and of wide rows an odd
-// number of them, so that a panel's rows fall into all sets of the first cache alike.
+// Floats from one row of a planned matrix to the next: whole cache lines, and an odd number of them
+// from kWide columns on, where a line more is at most 6 % of a row: a panel's rows then fall into
+// all sets of the first cache alike, and not into every second one or fewer.
 constexpr index_t row_stride(index_t cols) {
   constexpr index_t kWide = 256;
   const index_t lines = ceil_div(cols, kRowPad);

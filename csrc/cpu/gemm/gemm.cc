@@ -23,13 +23,14 @@ namespace {
 // What is packed at a time, kBlockDepth steps along k: columns of B, and rows of A (168 x 1056
 // floats are a third of a second cache of 2 MiB).
 constexpr index_t kPackedCols = 2016, kPackedRows = 168;
-// B is read in place up to 2 MiB, and while no more rows than this would share the cost of packing
-// it, or while a panel of it stays in the first cache anyway. Packing an A read across k costs
-// more: a piece of each row at a time, of up to 4 MiB it is read in place, too.
+// B is read in place up to 2 MiB, unless more rows than kDirectRows share the cost of packing it
+// and k is longer than kDirectDepth. To pack an A read across k, as that of a gradient, costs more
+// than it saves: up to 4 MiB of it, neither rows nor depth matter. Padding does not count.
 constexpr index_t kDirectFloats = index_t{1} << 19, kDirectRows = 512, kDirectDepth = 256;
-constexpr index_t kDirectAcross = index_t{1} << 20;
-// Rows this many floats apart fall into the same set of a first cache; half as many, into two. From
-// so many rows of A on it pays to pack such a B, too: AVX2 gains 8 to 11 %, AVX-512 loses 2.
+constexpr index_t kDirectAcrossFloats = index_t{1} << 20;
+// Rows this many floats apart fall into the same set of a first cache; half as many, into two. That
+// pays for packing only from kAliasingRows rows of A on. AVX2 gains more than AVX-512 loses, and
+// levels do not differ here, as scratch must not depend on them.
 constexpr index_t kAliasingFloats = 1024, kAliasingRows = 256;
 // A product in parts pays where k is this long, and exchanging C is cheap beside exchanging B.
 constexpr index_t kPartDepth = 256, kPartRows = 512;
@@ -64,8 +65,8 @@ Plan plan_strips(const GemmArgs& args, bool packed, int members) {
 bool reads_in_place(const GemmArgs& args) {
   if (args.k() == 0) return true;
   if (args.m() == 1) return !args.transpose_b;
-  if (args.transpose_b || args.k() * args.b.stride > kDirectFloats) return false;
-  const bool across = args.transpose_a && args.m() * args.k() <= kDirectAcross;
+  if (args.transpose_b || args.k() * args.n() > kDirectFloats) return false;
+  const bool across = args.transpose_a && args.k() * args.m() <= kDirectAcrossFloats;
   if (args.m() > kDirectRows && args.k() > kDirectDepth && !across) return false;
   const index_t aliasing = args.m() < kAliasingRows ? kAliasingFloats : kAliasingFloats / 2;
   const bool aliasing_b = args.b.stride % aliasing == 0 && args.k() > 8;

@@ -65,8 +65,9 @@ inline void gemm_tile(const GemmStrip& s, const float* a, const float* ahead, fl
   for (int i = 0; i < kPointers; ++i) rows[i] = a + 4 * i * a_row;
   const index_t a_row3 = 3 * a_row;
   const auto multiply_add = [&] {
-    // An A read across k is that of a gradient, with few steps: B stays in the first cache. A tile
-    // of one row does little else than load.
+    // An A read across k is in another cache line at every step, which hardware foresees badly: it
+    // is asked for rather than B, of which a gradient over few rows keeps a panel in the first
+    // cache. A tile of one row does little else than load.
     if constexpr (kWalk == Walk::kAcrossK) {
       prefetch(rows[0] + kAheadA * a_k);
     } else if constexpr (kAheadB > 0 && kRows > 1) {
@@ -245,8 +246,8 @@ void gemm_pack_copy_f32(const GemmPack& pack) {
   }
 }
 
-// Rows of the source are far apart: those of the next panel are asked for while this one is
-// written.
+// Rows of the source are far apart: the second cache is asked for those of the next panel while
+// this one is written. All loops over a block are unrolled: it would lie on the stack otherwise.
 void gemm_pack_transpose_f32(const GemmPack& pack) {
   float* panel = pack.panels;
   for (index_t first = 0; first < pack.count; first += pack.width, panel += pack.panel_size) {
@@ -256,13 +257,15 @@ void gemm_pack_transpose_f32(const GemmPack& pack) {
       const index_t left = pack.count - first - pack.width - j;
       const index_t ahead = left < rows ? left : rows;
       const float* const source = pack.source + (first + j) * pack.stride;
-      const float* const next = source + pack.width * pack.stride;
       for (index_t p = 0; p < pack.k; p += kLanes) {
-        for (index_t i = 0; i < ahead; ++i) prefetch_second_cache(next + i * pack.stride + p);
+        for (index_t i = 0; i < ahead && p % kRowPad == 0; ++i) {
+          prefetch_second_cache(source + (pack.width + i) * pack.stride + p);
+        }
         const index_t depth = pack.k - p < kLanes ? pack.k - p : kLanes;
         F32 block[kLanes];
 #pragma GCC unroll 16
         for (index_t i = 0; i < kLanes; ++i) {
+          // Missing rows repeat the first, for want of a branch; nobody stores them.
           block[i] = load(source + (i < rows ? i : 0) * pack.stride + p, depth);
         }
         transpose(block);

@@ -15,7 +15,8 @@ namespace {
 // many numbers: it is updated.
 constexpr index_t kAsked = 16, kPlaces = 256;
 constexpr double kColumnCost = 10.0;
-// Floats of a gradient that exist at a time: they stay in a second cache of 1 MiB.
+// Floats of a gradient that exist at a time: they wait in a second cache of 1 MiB or more until
+// they are used up.
 constexpr index_t kPieceFloats = index_t{1} << 17;
 
 // The column where part `part` of `parts` begins. Whoever computes it gets the same one.

@@ -15,7 +15,7 @@ from fastdnn.benchmark.timing import OURS, Measurement, Turn, in_turns, repeated
 from fastdnn.benchmark.workloads import Array
 
 # The contender that multiplies and adds in registers, and nothing else.
-BY_ITSELF = "the peak by itself"
+PEAK = "the peak by itself"
 
 
 def measure(report: Report, options: Options) -> None:
@@ -78,7 +78,7 @@ def _measure_case(
     )
     turns: dict[str, Turn] = {
         OURS: own.run,
-        BY_ITSELF: lambda: seconds_at_peak(flops, threads, least),
+        PEAK: lambda: seconds_at_peak(flops, threads, least),
     }
     peers: dict[str, Callable[[], Callable[[], object]]] = {
         "numpy": lambda: _numpy_product(a, b, threads, remarks),

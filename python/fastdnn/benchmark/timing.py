@@ -65,7 +65,8 @@ class Measurement:
         unit: How speed is shown, a key of `UNITS`.
         amount: The work of one run: floating-point operations, elements or steps.
         seconds: For every contender the seconds of one run, round by round.
-        flops: The floating-point operations of one run, if they are worth telling beside `unit`.
+        flops: The floating-point operations of the products of one run, shown as GFLOP/s beside
+            `unit`; None where `unit` says it, or there are none.
     """
 
     suite: str
@@ -83,10 +84,6 @@ class Measurement:
         """Return what a contender reaches in GFLOP/s, if `flops` are known."""
         return None if self.flops is None else self._quartiles(contender, "GFLOP/s", self.flops)
 
-    def _quartiles(self, contender: str, unit: str, amount: float) -> Quartiles:
-        show = UNITS[unit]
-        return Quartiles.of([show(amount, s) for s in self.seconds[contender]])
-
     def ratio(self, contender: str) -> Quartiles:
         """Return how many times as fast as a contender fastdnn is, each round on its own."""
         pairs = zip(self.seconds[contender], self.seconds[OURS], strict=True)
@@ -94,7 +91,7 @@ class Measurement:
 
     @property
     def peers(self) -> list[str]:
-        """The contenders that are not fastdnn in one form or another."""
+        """The contenders that are not fastdnn in one form or another; libraries come first."""
         return [name for name in self.seconds if not name.startswith(OURS)]
 
     def to_json(self) -> dict[str, Any]:
@@ -114,6 +111,10 @@ class Measurement:
         """Return what `to_json` described."""
         fields = ("suite", "case", "unit", "amount", "seconds")
         return cls(**{name: values[name] for name in fields}, flops=values.get("flops"))
+
+    def _quartiles(self, contender: str, unit: str, amount: float) -> Quartiles:
+        show = UNITS[unit]
+        return Quartiles.of([show(amount, s) for s in self.seconds[contender]])
 
 
 def repeated(

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from fastdnn import _core
 from fastdnn.benchmark.machine import UnavailableError
-from fastdnn.benchmark.peak import BY_ITSELF, seconds_at_peak
+from fastdnn.benchmark.peak import PEAK, seconds_at_peak
 from fastdnn.benchmark.report import Report, three_digits
 from fastdnn.benchmark.suite import Options
 from fastdnn.benchmark.timing import OURS, Measurement, Turn, in_turns, repeated
@@ -67,16 +67,16 @@ def _measure_workload(report: Report, options: Options, workload: Workload, step
         return
     flops, most = workload.flops(data), int(_core.num_threads())
     for threads in _fewer_threads(most):
-        turns[with_threads(threads)] = _limited(turns[OURS], threads)
+        turns[_with_threads(threads)] = _limited(turns[OURS], threads)
     least = options.effort.least_seconds
-    turns[BY_ITSELF] = lambda: seconds_at_peak(flops, most, least)
+    turns[PEAK] = lambda: seconds_at_peak(flops, most, least)
     seconds = in_turns(turns, options.effort)
     measurement = Measurement("training", workload.name, "us/step", steps, seconds, flops)
     report.add(measurement)
     print(f"  {_best_threads(measurement, most)}")
 
 
-def with_threads(threads: int) -> str:
+def _with_threads(threads: int) -> str:
     """Return the name of fastdnn as a contender that uses at most so many threads."""
     return f"{OURS}, {threads} thread{'s' if threads > 1 else ''}"
 
@@ -91,6 +91,8 @@ def _fewer_threads(most: int) -> list[int]:
 
 
 def _limited(turn: Turn, threads: int) -> Turn:
+    """Return turns of the same on at most so many threads."""
+
     def run() -> float:
         before = _core.num_threads()
         _core.set_num_threads(threads)
@@ -104,7 +106,7 @@ def _limited(turn: Turn, threads: int) -> Turn:
 
 def _best_threads(measurement: Measurement, most: int) -> str:
     """Return a line that names the best number of threads, and the steps a second with it."""
-    names = {with_threads(threads): threads for threads in _fewer_threads(most)} | {OURS: most}
+    names = {_with_threads(threads): threads for threads in _fewer_threads(most)} | {OURS: most}
     best = min(names, key=lambda name: measurement.speed(name).median)
     rate = 1e6 / measurement.speed(best).median
     return f"best with at most {names[best]} of {most} threads: {three_digits(rate)} steps/s"

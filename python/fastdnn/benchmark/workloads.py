@@ -57,15 +57,15 @@ class Workload:
         return f"{' '.join(words)}, batch {self.batch_size}, {self.optimizer}"
 
     def flops(self, data: "Data") -> float:
-        """Return the floating-point operations that a pass over some drawn data needs.
+        """Return the floating-point operations that one pass over `data` needs.
 
         Those of products alone: forward, gradients of kernels, and gradients of the inputs of all
         layers but the first. Of texts, only the words that are there count.
         """
-        pairs = list(itertools.pairwise(self.widths))
+        (_, first_units), *others = itertools.pairwise(self.widths)
         inputs = np.count_nonzero(data.x) if self.words else data.x.size
-        others = len(data.labels) * sum(fan_in * fan_out for fan_in, fan_out in pairs[1:])
-        return 2.0 * (2 * inputs * pairs[0][1] + 3 * others)
+        weights = sum(fan_in * fan_out for fan_in, fan_out in others)
+        return 2.0 * (2 * inputs * first_units + 3 * len(data.labels) * weights)
 
     @property
     def learning_rate(self) -> float:
