@@ -125,7 +125,7 @@ PRODUCTS = [
     (37, 70, 33),
     (50, 784, 300),
     (600, 700, 130),
-    (1500, 700, 130),
+    (1500, 700, 20),
 ]
 
 
@@ -162,7 +162,7 @@ def test_product_of_numbers_that_tiles_cannot_multiply(product_isa, rng, value):
 
 
 @pytest.mark.parametrize(
-    ("k", "m", "n"), [(20, 9, 200), (50, 784, 300), (600, 700, 130), (1500, 700, 130)]
+    ("k", "m", "n"), [(20, 9, 200), (50, 784, 300), (600, 700, 130), (1500, 700, 20)]
 )
 def test_thread_counts_agree_on_products(threads, rng, k, m, n):
     a, b = draw_factors(rng, k, m, n)
