@@ -239,6 +239,7 @@ void gemm_pack_copy_f32(const GemmPack& pack) {
         const float* from = pack.source + row * pack.stride + j;
         float* to = panel + row * pack.width;
         for (index_t i = 0; i < columns; i += kLanes) {
+          prefetch(from + kRows * pack.stride + i);
           store(to + i, load(from + i, columns - i), columns - i);
         }
       }
