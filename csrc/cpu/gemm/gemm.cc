@@ -38,28 +38,48 @@ constexpr index_t kPartDepth = 256, kPartRows = 512;
 // be cut in two.
 constexpr index_t kSmallFloats = index_t{1} << 16;
 
+// Columns in panels as wide as a tile. A panel of one vector would keep the units waiting for its
+// few chains of multiply-adds: it gets another vector from the panel before.
+struct Panels {
+  index_t columns, width, count, lent;
+
+  Panels(index_t columns, const GemmGeometry& geometry)
+      : columns(columns), width(geometry.cols), count(ceil_div(columns, width)) {
+    const index_t rest = columns - (count - 1) * width;
+    lent = count > 1 && rest <= geometry.lanes ? geometry.lanes : 0;
+  }
+  Range operator[](index_t panel) const { return {begin(panel), begin(panel + 1)}; }
+  // The panel that has a column.
+  index_t at(index_t column) const {
+    return column < begin(count - 1) ? column / width : count - 1;
+  }
+
+ private:
+  index_t begin(index_t panel) const {
+    if (panel == count) return columns;
+    return panel * width - (panel == count - 1 ? lent : 0);
+  }
+};
+
 struct Plan {
   GemmGeometry geometry;
-  index_t panels;      // strips of C
+  Panels panels;       // strips of C
   index_t groups;      // tiles in the height of a strip
   index_t group_rows;  // rows of all groups but the last
 };
 
 Plan plan_strips(const GemmArgs& args, bool packed, int members) {
-  Plan plan;
-  kernels().gemm_geometry_f32(&plan.geometry);
+  GemmGeometry geometry;
+  kernels().gemm_geometry_f32(&geometry);
   const bool one_row = args.m() == 1 && !packed && !args.transpose_a;
   // If there is such a strip for everybody.
-  if (one_row && ceil_div(args.n(), plan.geometry.row_cols) >= members) {
-    plan.geometry.cols = plan.geometry.row_cols;
-  }
-  plan.panels = ceil_div(args.n(), plan.geometry.cols);
-  plan.groups = ceil_div(args.m(), plan.geometry.rows);
-  // 10 rows are 5 + 5, not 9 + 1: low tiles waste multiply-adds. Panels have the width that the
+  if (one_row && ceil_div(args.n(), geometry.row_cols) >= members)
+    geometry.cols = geometry.row_cols;
+  const index_t groups = ceil_div(args.m(), geometry.rows);
+  // 10 rows are 5 + 5, not 9 + 1: low tiles waste multiply-adds. Packed A has the height that the
   // kernels know.
-  plan.group_rows = packed ? plan.geometry.rows : ceil_div(args.m(), plan.groups);
-  plan.groups = ceil_div(args.m(), plan.group_rows);
-  return plan;
+  const index_t group_rows = packed ? geometry.rows : ceil_div(args.m(), groups);
+  return {geometry, Panels(args.n(), geometry), ceil_div(args.m(), group_rows), group_rows};
 }
 
 bool reads_in_place(const GemmArgs& args) {
@@ -119,24 +139,23 @@ Range rows_of(const GemmArgs& args, const Plan& plan, Range groups) {
 
 // One panel of C, in some groups of rows.
 void multiply_direct(const GemmArgs& args, const Plan& plan, index_t panel, Range groups) {
-  const Range rows = rows_of(args, plan, groups);
-  const index_t column = panel * plan.geometry.cols;
+  const Range rows = rows_of(args, plan, groups), columns = plan.panels[panel];
   GemmStrip strip = strip_in_place(args, plan.group_rows, rows);
-  strip.n = std::min(plan.geometry.cols, args.n() - column);
-  strip.b = args.b.data + column;
-  strip.c += column;
+  strip.n = columns.size();
+  strip.b = args.b.data + columns.begin;
+  strip.c += columns.begin;
   const index_t depth = equal_part_size(args.k(), plan.geometry.depth);
   index_t p = 0;
   do {
     strip.k = std::min(depth, args.k() - p);
     set_pace(plan, 0, &strip);
-    set_epilogue(args, p == 0, p + strip.k == args.k(), column, &strip);
+    set_epilogue(args, p == 0, p + strip.k == args.k(), columns.begin, &strip);
     kernels().gemm_strip_f32(strip);
     strip.a += strip.k * strip.a_k;
     strip.b += strip.k * strip.b_k;
     p += strip.k;
   } while (p < args.k());
-  finish_activation(args, rows.begin, strip.m, column, strip.n);
+  finish_activation(args, rows.begin, strip.m, columns.begin, strip.n);
 }
 
 // The part `share` of the tiles, panel by panel.
@@ -174,7 +193,7 @@ void gemm_update_direct(const GemmArgs& args, const Plan& plan, Team& team) {
     GemmArgs some = args;
     some.a = {args.a.data + rows.begin, args.k(), rows.size(), args.a.stride};
     some.c = {scratch, rows.size(), args.n(), round_up(args.n(), kRowPad)};
-    for (index_t panel = 0; panel < plan.panels; ++panel) {
+    for (index_t panel = 0; panel < plan.panels.count; ++panel) {
       multiply_direct(some, plan, panel, {0, groups.size()});
     }
     update_rows(args.update, rows, some.c);
@@ -184,20 +203,22 @@ void gemm_update_direct(const GemmArgs& args, const Plan& plan, Team& team) {
 void gemm_direct(const GemmArgs& args, const Plan& plan, Team& team) {
   if (args.m() > args.n()) {
     const Range groups = team.share(plan.groups);
-    for (index_t panel = 0; panel < plan.panels && !groups.empty(); ++panel) {
+    for (index_t panel = 0; panel < plan.panels.count && !groups.empty(); ++panel) {
       multiply_direct(args, plan, panel, groups);
     }
     return;
   }
-  // A last panel of at most half the width counts half.
-  const index_t last_width = args.n() - (plan.panels - 1) * plan.geometry.cols;
-  const index_t last_weight = 2 * last_width <= plan.geometry.cols ? 1 : 2;
-  const index_t full = 2 * (plan.panels - 1) * plan.groups;
-  const Range costs = team.share(full + last_weight * plan.groups);
+  // A tile costs as much as it has vectors.
+  const index_t lanes = plan.geometry.lanes, costs = ceil_div(args.n(), lanes) * plan.groups;
   const auto tile_at = [&](index_t cost) {
-    return cost <= full ? cost / 2 : full / 2 + (cost - full) / last_weight;
+    if (cost == costs) return plan.panels.count * plan.groups;
+    const index_t panel = plan.panels.at(cost / plan.groups * lanes);
+    const Range columns = plan.panels[panel];
+    const index_t in_panel = cost - columns.begin / lanes * plan.groups;
+    return panel * plan.groups + in_panel / ceil_div(columns.size(), lanes);
   };
-  multiply_strips(args, plan, {tile_at(costs.begin), tile_at(costs.end)});
+  const Range mine = team.share(costs);
+  multiply_strips(args, plan, {tile_at(mine.begin), tile_at(mine.end)});
 }
 
 void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
@@ -214,7 +235,7 @@ void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
   second.b = {args.b.row(middle), args.k() - middle, args.b.cols, args.b.stride};
   second.c = {args.scratch, args.m(), args.n(), round_up(args.n(), kRowPad)};
   second.beta = 0.0f;
-  const index_t pieces = by_tiles ? tile_columns(args) : plan.panels * plan.groups;
+  const index_t pieces = by_tiles ? tile_columns(args) : plan.panels.count * plan.groups;
   const Range mine = team.share(2 * pieces);
   const auto multiply = [&](const GemmArgs& part, Range range) {
     if (!by_tiles) return multiply_strips(part, plan, range);
@@ -247,20 +268,31 @@ struct Block {
   Range k, columns;
 };
 
-void pack_b(const GemmArgs& args, const Block& block, Range panels, const GemmPack& layout) {
+// Packs some panels of a block of op(B).
+void pack_b(const GemmArgs& args, const Block& block, const Panels& panels, Range own,
+            const GemmPack& layout) {
+  if (own.empty()) return;
   GemmPack pack = layout;
-  const index_t column = block.columns.begin + panels.begin * pack.width;
-  pack.count = std::min(panels.size() * pack.width, block.columns.end - column);
-  pack.panels += panels.begin * pack.panel_size;
   pack.k = block.k.size();
   pack.stride = args.b.stride;
-  if (args.transpose_b) {
-    pack.source = args.b.row(column) + block.k.begin;
-    kernels().gemm_pack_transpose_f32(pack);
-  } else {
-    pack.source = args.b.row(block.k.begin) + column;
-    kernels().gemm_pack_copy_f32(pack);
-  }
+  const auto pack_columns = [&](index_t panel, Range columns) {
+    const index_t column = block.columns.begin + columns.begin;
+    pack.count = columns.size();
+    pack.panels = layout.panels + panel * pack.panel_size;
+    if (args.transpose_b) {
+      pack.source = args.b.row(column) + block.k.begin;
+      kernels().gemm_pack_transpose_f32(pack);
+    } else {
+      pack.source = args.b.row(block.k.begin) + column;
+      kernels().gemm_pack_copy_f32(pack);
+    }
+  };
+  const index_t last = own.end - 1;
+  const bool apart = panels.lent > 0 && own.end == panels.count;
+  const index_t begin = panels[own.begin].begin;
+  if (!apart) return pack_columns(own.begin, {begin, panels[last].end});
+  if (last > own.begin) pack_columns(own.begin, {begin, panels[last].begin});
+  pack_columns(last, panels[last]);
 }
 
 // A short A is soon read again from the first cache, where its rows do not evict each other.
@@ -292,10 +324,11 @@ void pack_a(const GemmArgs& args, const Block& block, Range rows, float* panels,
 
 // Adds to C the product of a strip's rows and one packed panel, step by step.
 void multiply_panel(const GemmArgs& args, const Plan& plan, const Block& block, Range rows,
-                    index_t panel, index_t depth, const GemmPack& packed_b, GemmStrip strip) {
-  const index_t column = block.columns.begin + panel * packed_b.width;
+                    index_t panel, Range columns, index_t depth, const GemmPack& packed_b,
+                    GemmStrip strip) {
+  const index_t column = block.columns.begin + columns.begin;
   const index_t groups = ceil_div(strip.m, strip.group_rows);
-  strip.n = std::min(packed_b.width, block.columns.end - column);
+  strip.n = columns.size();
   strip.b = packed_b.panels + panel * packed_b.panel_size;
   strip.b_k = packed_b.width;
   strip.c += column;
@@ -328,21 +361,21 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
       args.scratch + shared_scratch_size(args) + team.rank() * member_scratch_size(args);
   // Rows fall to members, unless there are too few of them: then columns do. Each member then packs
   // the panels of its own columns, and nobody waits.
-  const bool by_rows = plan.groups >= 8 * team.size() || plan.panels < team.size();
+  const bool by_rows = plan.groups >= 8 * team.size() || plan.panels.count < team.size();
   const Range groups = by_rows ? team.share(plan.groups) : Range{0, plan.groups};
   const index_t row_blocks = ceil_div(groups.size() * plan.group_rows, kPackedRows);
   for (index_t column = 0; column < args.n(); column += kPackedCols) {
     for (index_t p = 0; p < args.k(); p += block_depth) {
       const Block block{{p, std::min(p + block_depth, args.k())},
                         {column, std::min(column + kPackedCols, args.n())}};
-      const index_t all_panels = ceil_div(block.columns.size(), packed_b.width);
-      const Range own = team.share(all_panels);
+      const Panels panels(block.columns.size(), plan.geometry);
+      const Range own = team.share(panels.count);
       // Everybody is done with the panels before. Those of a member's own columns move only from
       // one block of columns to the next.
       if (by_rows ? column > 0 || p > 0 : column > 0 && p == 0) team.barrier();
-      pack_b(args, block, own, packed_b);
+      pack_b(args, block, panels, own, packed_b);
       if (by_rows) team.barrier();
-      const Range panels = by_rows ? Range{0, all_panels} : own;
+      const Range read = by_rows ? Range{0, panels.count} : own;
       for (index_t i = 0; i < row_blocks; ++i) {
         const Range part = share(groups.size(), i, row_blocks);
         const Range rows =
@@ -353,8 +386,8 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
         } else {
           strip.a += p * strip.a_k;
         }
-        for (index_t panel = panels.begin; panel < panels.end; ++panel) {
-          multiply_panel(args, plan, block, rows, panel, depth, packed_b, strip);
+        for (index_t panel = read.begin; panel < read.end; ++panel) {
+          multiply_panel(args, plan, block, rows, panel, panels[panel], depth, packed_b, strip);
         }
       }
     }

@@ -11,6 +11,7 @@ namespace fastdnn::cpu {
 struct GemmGeometry {
   index_t rows;      // most rows of C in one tile
   index_t cols;      // columns of C in one tile = width of a panel of B
+  index_t lanes;     // columns in one vector, a part of cols
   index_t row_cols;  // the same for a C of one row, which leaves registers for more
   index_t depth;     // most steps along k before C is written, at most kBlockDepth
 };

@@ -200,7 +200,7 @@ void gemm_of_width(const GemmStrip& s) {
 namespace FASTDNN_LEVEL {
 
 void gemm_geometry_f32(GemmGeometry* geometry) {
-  *geometry = {kTileRows, kTileVectors * kLanes, kRowVectors * kLanes, kDepth};
+  *geometry = {kTileRows, kTileVectors * kLanes, kLanes, kRowVectors * kLanes, kDepth};
 }
 
 void gemm_strip_f32(const GemmStrip& strip) {
