@@ -33,11 +33,13 @@ constexpr auto kSpin = std::chrono::microseconds(4);
 constexpr auto kPatienceBetweenJobs = std::chrono::microseconds(100);
 constexpr auto kPatienceInJob = std::chrono::microseconds(10'000);
 // Jobs from this long on tell whether the CPUs are crowded. After so many in a row that say so, and
-// after each that says so still, callers are advised to work alone for a while. One alone proves
-// nothing: threads that have just started can take tens of milliseconds to get their CPUs.
+// after each that says so still, callers are advised to work alone for a while: for so many times
+// as long as the job took, so that asking again costs little, and a short job that only had to wake
+// somebody up decides little. One alone proves nothing: threads that have just started can take
+// tens of milliseconds to get their CPUs.
 constexpr auto kTellingJob = std::chrono::milliseconds(2);
-constexpr int kCrowdedJobs = 2;
-constexpr auto kAloneWhenCrowded = std::chrono::milliseconds(500);
+constexpr int kCrowdedJobs = 2, kTimesAlone = 10;
+constexpr auto kMostAlone = std::chrono::milliseconds(500);
 
 using Clock = std::chrono::steady_clock;
 
@@ -226,10 +228,10 @@ struct ThreadPool::Crew {
 #endif
   }
 
-  // Returns whether callers had better work alone for a while. In a crowded job the caller would
-  // have been faster alone: what it did not wait is its share of the work, and all of the work is
-  // not more than team_size times that. Whoever asks for more threads than CPUs gets them.
-  bool run(int team_size, Function job, void* job_context) {
+  // Returns for how long callers had better work alone. In a crowded job the caller would have been
+  // faster alone: what it did not wait is its share of the work, and all of the work is not more
+  // than team_size times that. Whoever asks for more threads than CPUs gets them.
+  Clock::duration run(int team_size, Function job, void* job_context) {
     Barrier meeting(team_size);
     function = job;
     context = job_context;
@@ -246,9 +248,10 @@ struct ThreadPool::Crew {
     done.wait_past(before, kPatienceInJob);
     const auto elapsed = Clock::now() - start;
     const auto worked = elapsed - (long_waits - waits_before);
-    if (elapsed < kTellingJob || team_size > cpu_count) return false;
+    if (elapsed < kTellingJob || team_size > cpu_count) return {};
     crowded_jobs = worked * team_size < elapsed ? crowded_jobs + 1 : 0;
-    return crowded_jobs >= kCrowdedJobs;
+    if (crowded_jobs < kCrowdedJobs) return {};
+    return std::min<Clock::duration>(kTimesAlone * elapsed, kMostAlone);
   }
 };
 
@@ -296,8 +299,8 @@ void ThreadPool::run_erased(int threads, Function function, void* context) {
   const int size = crew_ != nullptr ? std::min(threads, crew_->grow(threads - 1) + 1) : 1;
   if (size == 1) {
     alone();
-  } else if (crew_->run(size, function, context)) {
-    const auto until = Clock::now() + kAloneWhenCrowded;
+  } else if (const auto span = crew_->run(size, function, context); span > span.zero()) {
+    const auto until = Clock::now() + span;
     crowded_until_.store(until.time_since_epoch().count(), std::memory_order_relaxed);
   }
   busy_.store(false, std::memory_order_release);

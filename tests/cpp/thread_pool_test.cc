@@ -268,7 +268,7 @@ void callers_work_alone_where_cpus_are_crowded() {
       team.barrier();
     });
   };
-  const auto crowded_job = [&] { job(milliseconds(0), milliseconds(200)); };
+  const auto crowded_job = [&](int span = 200) { job(milliseconds(0), milliseconds(span)); };
   const auto works_alone = [] { return pool().threads_for(1e6) == 1; };
   if (fastdnn::available_cpus() < 2) {
     std::printf("skip  one CPU: a team of two is more than it has\n");
@@ -286,6 +286,11 @@ void callers_work_alone_where_cpus_are_crowded() {
     CHECK(!works_alone());
     crowded_job();
     CHECK(works_alone());  // still crowded
+    std::this_thread::sleep_for(milliseconds(600));
+    crowded_job(10);
+    CHECK(works_alone());
+    std::this_thread::sleep_for(milliseconds(400));
+    CHECK(!works_alone());  // a short job decides for a shorter while
   });
   CHECK(status == 0);
 }

@@ -73,8 +73,9 @@ Plan plan_strips(const GemmArgs& args, bool packed, int members) {
   kernels().gemm_geometry_f32(&geometry);
   const bool one_row = args.m() == 1 && !packed && !args.transpose_a;
   // If there is such a strip for everybody.
-  if (one_row && ceil_div(args.n(), geometry.row_cols) >= members)
+  if (one_row && ceil_div(args.n(), geometry.row_cols) >= members) {
     geometry.cols = geometry.row_cols;
+  }
   const index_t groups = ceil_div(args.m(), geometry.rows);
   // 10 rows are 5 + 5, not 9 + 1: low tiles waste multiply-adds. Packed A has the height that the
   // kernels know.
