@@ -10,14 +10,6 @@ namespace {
 constexpr float kLowestProbability = 1e-7f;
 constexpr float kHighestProbability = 1.0f - 1e-7f;
 
-// One row of a batch. `factor` multiplies its gradient.
-struct Row {
-  const float* outputs;
-  float* gradient;
-  index_t cols;
-  float factor;
-};
-
 // Keeps NaN.
 inline F32 clip_probability(F32 p) {
   return max(set1(kLowestProbability), min(set1(kHighestProbability), p));
@@ -27,95 +19,203 @@ inline Mask is_inside(F32 p) {
   return (p >= set1(kLowestProbability)) & (p <= set1(kHighestProbability));
 }
 
-// Targets of a row, smoothed: t * keep + add. Lanes past the row's end are 0.
-struct DenseTargets {
-  const float* t;
-  F32 keep;
-  F32 add;
-  F32 operator()(index_t j, index_t count) const {
-    return keep_first(fma(load(t + j, count), keep, add), count, zero());
-  }
+// Losses are written once, for two layouts of what they read and write. `each(body)` calls
+// body(j, count) for the places j; `output`, `target`, `gradient` and `set_gradient` are about the
+// vector at a place, of which `count` lanes matter, and `first(a, count, other)` fills the others.
+// `sum`, `total` and `highest` have the result in every lane that belongs to the row.
+
+// Targets, smoothed: t * keep + add.
+struct Smoothing {
+  F32 keep, add;
 };
 
-struct LabelTargets {
-  std::int32_t label;
-  F32 keep;
-  F32 add;
-  F32 operator()(index_t j, index_t count) const {
-    const Mask here = lane_index() == set1_i32(label - static_cast<std::int32_t>(j));
-    return keep_first(select(here, keep + add, add), count, zero());
+// One row: a place is a vector of its columns.
+template <bool kLabels>
+class WideRow {
+ public:
+  WideRow(const LossRows& batch, const Smoothing& smoothing, index_t i)
+      : cols(batch.cols),
+        wants_gradient(batch.gradient != nullptr),
+        factor(
+            set1((batch.sample_weight == nullptr ? 1.0f : batch.sample_weight[i]) * batch.scale)),
+        outputs_(batch.outputs + i * batch.output_stride),
+        targets_(kLabels ? nullptr : batch.targets + i * batch.target_stride),
+        gradient_(wants_gradient ? batch.gradient + i * batch.gradient_stride : nullptr),
+        label_(kLabels ? batch.labels[i] : 0),
+        smoothing_(smoothing) {}
+
+  template <typename Body>
+  void each(const Body& body) const {
+    for_each_vector(cols, body);
   }
+  F32 output(index_t j, index_t count) const { return load(outputs_ + j, count); }
+  // 0 past the row's end.
+  F32 target(index_t j, index_t count) const {
+    F32 t;
+    if constexpr (kLabels) {
+      const Mask here = lane_index() == set1_i32(label_ - static_cast<std::int32_t>(j));
+      t = select(here, smoothing_.keep + smoothing_.add, smoothing_.add);
+    } else {
+      t = fma(load(targets_ + j, count), smoothing_.keep, smoothing_.add);
+    }
+    return keep_first(t, count, zero());
+  }
+  F32 gradient(index_t j, index_t count) const { return load(gradient_ + j, count); }
+  void set_gradient(index_t j, index_t count, F32 g) { store(gradient_ + j, g, count); }
+  F32 first(F32 a, index_t count, F32 other) const { return keep_first(a, count, other); }
+  template <typename Term>
+  F32 sum(const Term& term) const {
+    return set1(static_cast<float>(sum_row(cols, term)));
+  }
+  F32 total(F32 a) const { return set1(reduce_add(a)); }
+  F32 highest(F32 a) const { return set1(reduce_max(a)); }
+
+  const index_t cols;
+  const bool wants_gradient;
+  const F32 factor;  // of the gradient
+
+ private:
+  const float* outputs_;
+  const float* targets_;
+  float* gradient_;
+  std::int32_t label_;
+  const Smoothing& smoothing_;
+};
+
+// As many rows as a vector has lanes, or `rows`: a place is a column of them. Few columns would
+// leave most lanes of a WideRow empty.
+template <bool kLabels>
+class NarrowRows {
+ public:
+  NarrowRows(const LossRows& batch, const Smoothing& smoothing, index_t i, index_t rows)
+      : cols(batch.cols),
+        wants_gradient(batch.gradient != nullptr),
+        factor((batch.sample_weight == nullptr ? set1(1.0f) : load(batch.sample_weight + i, rows)) *
+               set1(batch.scale)),
+        rows_(rows),
+        smoothing_(smoothing) {
+    read(batch.outputs + i * batch.output_stride, batch.output_stride, outputs_);
+    if constexpr (kLabels) {
+      std::int32_t labels[kLanes] = {};
+      for (index_t row = 0; row < rows; ++row) labels[row] = batch.labels[i + row];
+      labels_ = load_i32(labels);
+    } else {
+      read(batch.targets + i * batch.target_stride, batch.target_stride, targets_);
+    }
+  }
+
+  template <typename Body>
+  void each(const Body& body) const {
+    for (index_t j = 0; j < cols; ++j) body(j, kLanes);
+  }
+  F32 output(index_t j, index_t) const { return outputs_[j]; }
+  F32 target(index_t j, index_t) const {
+    if constexpr (!kLabels) return fma(targets_[j], smoothing_.keep, smoothing_.add);
+    const Mask here = labels_ == set1_i32(static_cast<std::int32_t>(j));
+    return select(here, smoothing_.keep + smoothing_.add, smoothing_.add);
+  }
+  F32 gradient(index_t j, index_t) const { return gradient_[j]; }
+  void set_gradient(index_t j, index_t, F32 g) { gradient_[j] = g; }
+  F32 first(F32 a, index_t, F32) const { return a; }
+  template <typename Term>
+  F32 sum(const Term& term) const {
+    F32 sum = zero();
+    for (index_t j = 0; j < cols; ++j) sum = sum + term(j, kLanes);
+    return sum;
+  }
+  F32 total(F32 a) const { return a; }
+  F32 highest(F32 a) const { return a; }
+
+  void write_gradient(float* to, index_t stride) {
+    transpose(gradient_);
+    for (index_t row = 0; row < rows_; ++row) store(to + row * stride, gradient_[row], cols);
+  }
+
+  const index_t cols;
+  const bool wants_gradient;
+  const F32 factor;
+
+ private:
+  // Missing rows repeat the first.
+  void read(const float* from, index_t stride, F32 (&columns)[kLanes]) const {
+    for (index_t row = 0; row < kLanes; ++row) {
+      columns[row] = load(from + (row < rows_ ? row : 0) * stride, cols);
+    }
+    transpose(columns);
+  }
+
+  F32 outputs_[kLanes], targets_[kLanes], gradient_[kLanes];
+  I32 labels_;
+  index_t rows_;
+  const Smoothing& smoothing_;
 };
 
 // loss = sum_j t_j (log sum_k e^(o_k - m) - (o_j - m)), m the largest logit.
-template <typename Targets>
-float softmax_crossentropy(const Row& row, const Targets& targets) {
+template <typename Rows>
+F32 softmax_crossentropy(Rows& rows) {
   const F32 lowest = zero() - infinity();
   const F32 one = set1(1.0f);
   F32 highest = lowest;
-  for_each_vector(row.cols, [&](index_t j, index_t count) {
-    highest = max(highest, keep_first(load(row.outputs + j, count), count, lowest));
+  rows.each([&](index_t j, index_t count) {
+    highest = max(highest, rows.first(rows.output(j, count), count, lowest));
   });
-  const F32 m = set1(reduce_max(highest));
+  const F32 m = rows.highest(highest);
 
   // Each maximum is left out of the sum, which then stays exact when it is small, and counted.
   F32 maxima = zero();
   F32 target_sum = zero();
   F32 product = zero();
-  const double others = sum_row(row.cols, [&](index_t j, index_t count) {
-    const F32 t = targets(j, count);
-    const F32 d = keep_first(load(row.outputs + j, count) - m, count, lowest);
+  const F32 others = rows.sum([&](index_t j, index_t count) {
+    const F32 t = rows.target(j, count);
+    const F32 d = rows.first(rows.output(j, count) - m, count, lowest);
     const F32 e = exp(d);
     const F32 is_max = select(d == zero(), one, zero());
     maxima = maxima + is_max;
     target_sum = target_sum + t;
     product = product + select(t == zero(), zero(), t * d);  // 0 times -Inf is 0 here
-    if (row.gradient != nullptr) store(row.gradient + j, e, count);
+    if (rows.wants_gradient) rows.set_gradient(j, count, e);
     return e - is_max;
   });
-  const double rest = others + (static_cast<double>(reduce_add(maxima)) - 1.0);
-  const float targets_total = reduce_add(target_sum);
+  const F32 rest = others + (rows.total(maxima) - one);
+  const F32 targets_total = rows.total(target_sum);
 
-  if (row.gradient != nullptr) {
-    const F32 factor = set1(row.factor);
-    const F32 scale = set1(static_cast<float>(static_cast<double>(targets_total) / (1.0 + rest)));
-    for_each_vector(row.cols, [&](index_t j, index_t count) {
-      const F32 p = load(row.gradient + j, count) * scale;
-      store(row.gradient + j, (p - targets(j, count)) * factor, count);
+  if (rows.wants_gradient) {
+    const F32 scale = targets_total / (one + rest);
+    rows.each([&](index_t j, index_t count) {
+      const F32 p = rows.gradient(j, count) * scale;
+      rows.set_gradient(j, count, (p - rows.target(j, count)) * rows.factor);
     });
   }
-  const float log_sum = reduce_max(log1p(set1(static_cast<float>(rest))));
-  return targets_total * log_sum - reduce_add(product);
+  return targets_total * log1p(rest) - rows.total(product);
 }
 
 // With q = o / sum(o), c = clip(q) and T the sum of t_j over the q_j that clip leaves alone:
 // d loss / d o_j = (T - [q_j left alone] t_j / c_j) / sum(o)
-template <typename Targets>
-float probability_crossentropy(const Row& row, const Targets& targets) {
-  const F32 total = set1(static_cast<float>(
-      sum_row(row.cols, [&](index_t j, index_t count) { return load(row.outputs + j, count); })));
+template <typename Rows>
+F32 probability_crossentropy(Rows& rows) {
+  const F32 total = rows.sum([&](index_t j, index_t count) { return rows.output(j, count); });
   F32 inside = zero();
-  const double gain = sum_row(row.cols, [&](index_t j, index_t count) {
-    const F32 t = targets(j, count);
-    const F32 q = load(row.outputs + j, count) / total;
+  const F32 gain = rows.sum([&](index_t j, index_t count) {
+    const F32 t = rows.target(j, count);
+    const F32 q = rows.output(j, count) / total;
     inside = inside + select(is_inside(q), t, zero());
-    return keep_first(t * log(clip_probability(q)), count, zero());
+    return rows.first(t * log(clip_probability(q)), count, zero());
   });
-  if (row.gradient != nullptr) {
-    const F32 targets_inside = set1(reduce_add(inside));
-    const F32 scale = set1(row.factor) / total;
-    for_each_vector(row.cols, [&](index_t j, index_t count) {
-      const F32 q = load(row.outputs + j, count) / total;
-      const F32 own = select(is_inside(q), targets(j, count) / q, zero());
-      store(row.gradient + j, (targets_inside - own) * scale, count);
+  if (rows.wants_gradient) {
+    const F32 targets_inside = rows.total(inside);
+    const F32 scale = rows.factor / total;
+    rows.each([&](index_t j, index_t count) {
+      const F32 q = rows.output(j, count) / total;
+      const F32 own = select(is_inside(q), rows.target(j, count) / q, zero());
+      rows.set_gradient(j, count, (targets_inside - own) * scale);
     });
   }
-  return static_cast<float>(-gain);
+  return zero() - gain;
 }
 
-template <typename Targets>
-float categorical_crossentropy(const Row& row, bool from_logits, const Targets& targets) {
-  return from_logits ? softmax_crossentropy(row, targets) : probability_crossentropy(row, targets);
+template <typename Rows>
+F32 categorical_crossentropy(Rows& rows, bool from_logits) {
+  return from_logits ? softmax_crossentropy(rows) : probability_crossentropy(rows);
 }
 
 struct LossAndSlope {
@@ -124,15 +224,16 @@ struct LossAndSlope {
 };
 
 // The losses that average what f(o, t) says of each element.
-template <typename F>
-float mean_over_columns(const Row& row, const DenseTargets& targets, const F& f) {
-  const F32 factor = set1(row.factor / static_cast<float>(row.cols));
-  const double sum = sum_row(row.cols, [&](index_t j, index_t count) {
-    const LossAndSlope at = f(load(row.outputs + j, count), targets(j, count));
-    if (row.gradient != nullptr) store(row.gradient + j, at.slope * factor, count);
-    return keep_first(at.loss, count, zero());
+template <typename Rows, typename F>
+F32 mean_over_columns(Rows& rows, const F& f) {
+  const F32 cols = set1(static_cast<float>(rows.cols));
+  const F32 factor = rows.factor / cols;
+  const F32 sum = rows.sum([&](index_t j, index_t count) {
+    const LossAndSlope at = f(rows.output(j, count), rows.target(j, count));
+    if (rows.wants_gradient) rows.set_gradient(j, count, at.slope * factor);
+    return rows.first(at.loss, count, zero());
   });
-  return static_cast<float>(sum / static_cast<double>(row.cols));
+  return sum / cols;
 }
 
 // With e = e^-|o|, and a = 1 and b = e for o >= 0, else the other way round: sigmoid(o) is
@@ -170,43 +271,73 @@ inline LossAndSlope absolute_error(F32 o, F32 t) {
   return {abs(d), select(d > zero(), one, select(d < zero(), zero() - one, d))};
 }
 
-float row_loss(const LossRows& batch, index_t i, const Row& row) {
+Smoothing smoothing_of(const LossRows& batch) {
   const float s = batch.label_smoothing;
-  const F32 keep = set1(1.0f - s);
-  const F32 add_to_class = set1(s / static_cast<float>(row.cols));
-  const float* t = batch.targets + i * batch.target_stride;
   switch (batch.kind) {
     case Loss::kSparseCategoricalCrossentropy:
-      return categorical_crossentropy(row, batch.from_logits,
-                                      LabelTargets{batch.labels[i], keep, add_to_class});
     case Loss::kCategoricalCrossentropy:
-      return categorical_crossentropy(row, batch.from_logits, DenseTargets{t, keep, add_to_class});
-    case Loss::kBinaryCrossentropy: {
-      const DenseTargets targets{t, keep, set1(0.5f * s)};
-      if (batch.from_logits) return mean_over_columns(row, targets, sigmoid_crossentropy);
-      return mean_over_columns(row, targets, probability_binary_crossentropy);
-    }
+      return {set1(1.0f - s), set1(s / static_cast<float>(batch.cols))};
+    case Loss::kBinaryCrossentropy:
+      return {set1(1.0f - s), set1(0.5f * s)};
     case Loss::kMeanSquaredError:
-      return mean_over_columns(row, DenseTargets{t, set1(1.0f), zero()}, squared_error);
     case Loss::kMeanAbsoluteError:
-      return mean_over_columns(row, DenseTargets{t, set1(1.0f), zero()}, absolute_error);
+      break;
   }
-  return 0.0f;
+  return {set1(1.0f), zero()};
+}
+
+template <typename Rows>
+F32 loss_of(const LossRows& batch, Rows& rows) {
+  switch (batch.kind) {
+    case Loss::kSparseCategoricalCrossentropy:
+    case Loss::kCategoricalCrossentropy:
+      return categorical_crossentropy(rows, batch.from_logits);
+    case Loss::kBinaryCrossentropy:
+      return batch.from_logits ? mean_over_columns(rows, sigmoid_crossentropy)
+                               : mean_over_columns(rows, probability_binary_crossentropy);
+    case Loss::kMeanSquaredError:
+      return mean_over_columns(rows, squared_error);
+    case Loss::kMeanAbsoluteError:
+      return mean_over_columns(rows, absolute_error);
+  }
+  return zero();
+}
+
+template <bool kLabels>
+void wide_rows(const LossRows& batch) {
+  const Smoothing smoothing = smoothing_of(batch);
+  for (index_t i = 0; i < batch.rows; ++i) {
+    WideRow<kLabels> row(batch, smoothing, i);
+    const F32 loss = loss_of(batch, row);
+    if (batch.row_losses != nullptr) store(batch.row_losses + i, loss, 1);
+  }
+}
+
+template <bool kLabels>
+void narrow_rows(const LossRows& batch) {
+  const Smoothing smoothing = smoothing_of(batch);
+  for (index_t i = 0; i < batch.rows; i += kLanes) {
+    const index_t count = batch.rows - i < kLanes ? batch.rows - i : kLanes;
+    NarrowRows<kLabels> rows(batch, smoothing, i, count);
+    const F32 loss = loss_of(batch, rows);
+    if (batch.row_losses != nullptr) store(batch.row_losses + i, loss, count);
+    if (rows.wants_gradient) {
+      rows.write_gradient(batch.gradient + i * batch.gradient_stride, batch.gradient_stride);
+    }
+  }
 }
 
 }  // namespace
 
 namespace FASTDNN_LEVEL {
 
+// By columns alone: a row gets the same bits whatever rows come with it.
 void loss_rows_f32(const LossRows& batch) {
-  for (index_t i = 0; i < batch.rows; ++i) {
-    const float weight = batch.sample_weight == nullptr ? 1.0f : batch.sample_weight[i];
-    float* gradient =
-        batch.gradient == nullptr ? nullptr : batch.gradient + i * batch.gradient_stride;
-    const Row row{batch.outputs + i * batch.output_stride, gradient, batch.cols,
-                  weight * batch.scale};
-    const float loss = row_loss(batch, i, row);
-    if (batch.row_losses != nullptr) batch.row_losses[i] = loss;
+  const bool labels = batch.kind == Loss::kSparseCategoricalCrossentropy;
+  if (batch.cols <= kLanes) {
+    labels ? narrow_rows<true>(batch) : narrow_rows<false>(batch);
+  } else {
+    labels ? wide_rows<true>(batch) : wide_rows<false>(batch);
   }
 }
 
