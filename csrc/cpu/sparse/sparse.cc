@@ -12,15 +12,16 @@ namespace {
 // Columns are cut into parts that cost about the same, as far as so many rows of the batch tell, at
 // one of so many places: batches of the same data are then mostly cut in the same place, and
 // members find their part of an optimizer's state where they left it. A column costs as much as so
-// many numbers: it is updated.
+// many numbers for each of the arrays that an update goes through.
 constexpr index_t kAsked = 16, kPlaces = 256;
-constexpr double kColumnCost = 10.0;
+constexpr double kColumnCost = 2.3;
 // Floats of a gradient that exist at a time: they wait in a second cache of 1 MiB or more until
 // they are used up.
 constexpr index_t kPieceFloats = index_t{1} << 17;
 
 // The column where part `part` of `parts` begins. Whoever computes it gets the same one.
-index_t part_begin(const CsrView& x, const std::int64_t* rows, index_t count, int part, int parts) {
+index_t part_begin(const CsrView& x, const std::int64_t* rows, index_t count, int arrays, int part,
+                   int parts) {
   if (part <= 0 || part >= parts) return part <= 0 ? 0 : x.cols;
   const index_t step = std::max<index_t>(1, count / kAsked);
   // Of all rows, as far as those that are asked tell.
@@ -34,7 +35,7 @@ index_t part_begin(const CsrView& x, const std::int64_t* rows, index_t count, in
     return static_cast<double>(below * step);
   };
   const auto cost_below = [&](index_t column) {
-    return numbers_below(column) + kColumnCost * static_cast<double>(column);
+    return numbers_below(column) + kColumnCost * arrays * static_cast<double>(column);
   };
   const double wanted = cost_below(x.cols) * part / parts;
   const auto place = [&](index_t i) { return share(x.cols, i, kPlaces).begin; };
@@ -50,8 +51,11 @@ index_t part_begin(const CsrView& x, const std::int64_t* rows, index_t count, in
   return place(low);
 }
 
-Range columns_of(const CsrView& x, const std::int64_t* rows, index_t count, const Team& team) {
-  const auto begin = [&](int part) { return part_begin(x, rows, count, part, team.size()); };
+Range columns_of(const CsrView& x, const std::int64_t* rows, index_t count, int arrays,
+                 const Team& team) {
+  const auto begin = [&](int part) {
+    return part_begin(x, rows, count, arrays, part, team.size());
+  };
   return {begin(team.rank()), begin(team.rank() + 1)};
 }
 
@@ -87,7 +91,7 @@ void csr_dense(const CsrDenseArgs& args, Team& team) {
 }
 
 void csr_dense_backward(const CsrDenseBackwardArgs& args, Team& team) {
-  const Range columns = columns_of(args.x, args.rows, args.dz.rows, team);
+  const Range columns = columns_of(args.x, args.rows, args.dz.rows, 1, team);
   if (columns.empty() || args.dz.cols == 0) return;
   for (index_t k = columns.begin; k < columns.end && !args.accumulate; ++k) {
     std::fill_n(args.dkernel.row(k), args.dz.cols, 0.0f);
@@ -101,7 +105,9 @@ index_t csr_dense_update_scratch_size(index_t kernel_row, index_t rows) {
 }
 
 void csr_dense_update(const CsrDenseUpdateArgs& args, Team& team) {
-  const Range columns = columns_of(args.x, args.rows, args.dz.rows, team);
+  int arrays = 2;  // gradient and weights
+  for (const float* slot : args.update.slots) arrays += slot != nullptr ? 1 : 0;
+  const Range columns = columns_of(args.x, args.rows, args.dz.rows, arrays, team);
   const index_t row = args.kernel_row, most = std::max<index_t>(1, kPieceFloats / row);
   const CsrBatch batch{args.x, args.rows, args.dz.rows};
   auto* const done = reinterpret_cast<std::int64_t*>(args.scratch);
