@@ -22,7 +22,7 @@ namespace {
 
 // What is packed at a time, kBlockDepth steps along k: columns of B, and rows of A (168 x 1056
 // floats are a third of a second cache of 2 MiB).
-constexpr index_t kPackedCols = 2016, kPackedRows = 168;
+constexpr index_t kPackedCols = 2064, kPackedRows = 168;
 // B is read in place up to 2 MiB, unless more rows than kDirectRows share the cost of packing it
 // and k is longer than kDirectDepth. To pack an A read across k, as that of a gradient, costs more
 // than it saves: up to 4 MiB of it, neither rows nor depth matter. Padding does not count.
