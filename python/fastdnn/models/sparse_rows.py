@@ -92,18 +92,18 @@ def to_sparse_rows(where: str, value: Any, allow_empty: bool) -> SparseRows:
         )
     # There may be spare room behind the last row.
     indices, values = csr.indices[:size], csr.data[:size]
-    outside = (indices < 0) | (indices >= min(columns, 2**31))
-    if outside.any():
-        place = int(np.argmax(outside))
+    if size and (indices.min() < 0 or indices.max() >= min(columns, 2**31)):
+        place = int(np.argmax((indices < 0) | (indices >= min(columns, 2**31))))
         raise ValueError(
             f"[{where}] x: received column {indices[place]} in row "
             f"{np.searchsorted(indptr, place, 'right') - 1} of a sparse matrix; expected 0 to "
             f"{min(columns, 2**31) - 1}"
         )
     # What scipy remembers of the order may be out of date.
-    starts = np.zeros(size + 1, bool)
-    starts[indptr] = True
-    if ((np.diff(indices) <= 0) & ~starts[1:size]).any():
+    falls = indices[1:] <= indices[:-1]
+    starts = indptr[(indptr > 0) & (indptr < size)]
+    falls[starts - 1] = False
+    if falls.any():
         csr = csr.copy()
         csr.indices, csr.data = indices.copy(), values.copy()
         csr.has_sorted_indices = csr.has_canonical_format = False
