@@ -100,13 +100,6 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (ImportError, OSError, ValueError) as error:
         print(error, file=sys.stderr)
         return 1
-    except (ArithmeticError, AttributeError, LookupError, TypeError) as error:
-        print(
-            f"[publish] {arguments.result} is damaged or not a result ({error!r}); expected what "
-            "fastdnn bench training --json FILE writes",
-            file=sys.stderr,
-        )
-        return 1
     return 0
 
 

@@ -429,7 +429,8 @@ def assert_schema(result):
         assert set(item) == {"suite", "case", "contender", "why"}
 
 
-MACHINE = {"cpu": "a", "threads": 1, "isa_level": "avx2"}
+MACHINE = {"cpu": "a", "cpus": 1, "threads": 1, "isa_level": "avx2"}
+MACHINE |= {"load": None, "system": "b", "versions": {}}
 
 
 def result_of(path, ratios, case="gemm"):
@@ -451,6 +452,33 @@ def test_other_files_are_refused(tmp_path):
     (tmp_path / "a.json").write_text("[]")
     with pytest.raises(ValueError, match="expected a result of `fastdnn bench --json`"):
         Report.read(tmp_path / "a.json")
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda result: result.pop("machine"),
+        lambda result: result["machine"].pop("isa_level"),
+        lambda result: result.pop("measurements"),
+        lambda result: result["measurements"][0].pop("seconds"),
+        lambda result: result["measurements"][0]["seconds"].pop("fastdnn"),
+        lambda result: result["measurements"][0]["seconds"]["fastdnn"].pop(),
+        lambda result: result["measurements"][0]["seconds"].update(fastdnn=[0.0]),
+        lambda result: result["measurements"][0]["seconds"].update(fastdnn=[]),
+        lambda result: result["measurements"][0]["seconds"].update(fastdnn=["x"]),
+        lambda result: result["measurements"][0].update(unit="miles"),
+        lambda result: result["measurements"].append(3),
+        lambda result: result.update(skipped=[{"why": "x"}]),
+    ],
+)
+def test_damaged_results_are_refused(tmp_path, damage):
+    path = Path(result_of(tmp_path / "a.json", [1.0]))
+    Report.read(path)
+    result = json.loads(path.read_text())
+    damage(result)
+    path.write_text(json.dumps(result))
+    with pytest.raises(ValueError, match=r"a.json is damaged or not a result \(.*\); expected a r"):
+        Report.read(path)
 
 
 def script(name):
@@ -495,7 +523,7 @@ def test_compare_refuses_half_a_result(compare, tmp_path, capsys):
     half = tmp_path / "half.json"
     half.write_text('{"format": 1}')
     assert compare([str(half), str(half)]) == 2
-    assert "[compare] one of the two is damaged or not a result" in capsys.readouterr().err
+    assert f"[bench] {half} is damaged or not a result" in capsys.readouterr().err
 
 
 def test_compare_needs_something_to_compare(compare, tmp_path, capsys):
@@ -803,7 +831,7 @@ def test_publish_refuses_half_a_result(missing, publish, readme, training_result
     training_result.write_text(json.dumps(result))
     before = readme.read_text()
     assert publish([str(training_result), "--readme", str(readme)]) == 1
-    assert f"[publish] {training_result} is damaged or not a result" in capsys.readouterr().err
+    assert f"[bench] {training_result} is damaged or not a result" in capsys.readouterr().err
     assert readme.read_text() == before
 
 

@@ -67,20 +67,30 @@ class Report:
         """Return what `write` wrote.
 
         Raises:
-            ValueError: If the file holds something else.
+            ValueError: If the file holds something else, or not all that results are shown by.
         """
+        expected = "expected a result of `fastdnn bench --json`"
         try:
             values = json.loads(path.read_text())
         except ValueError:  # no JSON, or no text
             values = None
         if not isinstance(values, dict) or values.get("format") != FORMAT:
-            raise ValueError(f"[bench] {path}: expected a result of `fastdnn bench --json`")
-        return cls(
-            values["machine"],
-            values["settings"],
-            [Measurement.from_json(item) for item in values["measurements"]],
-            [Skipped(**item) for item in values["skipped"]],
-        )
+            raise ValueError(f"[bench] {path}: {expected}")
+        try:
+            report = cls(
+                values["machine"],
+                values["settings"],
+                [Measurement.from_json(item) for item in values["measurements"]],
+                [Skipped(**item) for item in values["skipped"]],
+            )
+            format_machine(report.machine)
+            for measurement in report.measurements:
+                format_measurement(measurement)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            raise ValueError(
+                f"[bench] {path} is damaged or not a result ({error!r}); {expected}"
+            ) from None
+        return report
 
 
 def format_machine(machine: dict[str, Any]) -> str:
