@@ -235,6 +235,19 @@ def test_dropout_is_that_of_ops(isa, rng):
     _assert_trained_alike(ours, theirs, parameters, start)
 
 
+@pytest.mark.parametrize("rate", [0.0, 0.3, 0.5])
+@pytest.mark.parametrize("name", ["relu", "leaky_relu", "relu6", "elu"])
+def test_dropout_between_dense_layers(isa, rng, name, rate):
+    def describe(graph):
+        x = graph.add_input(WIDTH)
+        for i, (inputs, units) in enumerate([(WIDTH, 19), (19, 33)]):
+            x = graph.add_activation(_dense(graph, x, f"d{i}", inputs, units), name, 0.3)
+            x = graph.add_dropout(x, rate, i)
+        graph.add_output(_dense(graph, x, "c", 33, OUTPUTS))
+
+    _train_alike(rng, describe, "sgd", SGD)
+
+
 @pytest.mark.parametrize("rows", [1, 15, 16, 17, 33])
 @pytest.mark.parametrize("dtype", [np.float32, np.uint8])
 def test_predict(isa, rng, rows, dtype):

@@ -20,6 +20,11 @@ struct DropoutArgs {
   index_t first_row = 0;
 };
 
+// What dropout multiplies by what it keeps.
+inline float dropout_scale(float rate) {
+  return static_cast<float>(1.0 / (1.0 - static_cast<double>(rate)));
+}
+
 // dx = dy / (1 - rate), or 0 where the forward pass of the same rate, key and first_row dropped.
 // dx may be dy.
 struct DropoutBackwardArgs {

@@ -79,6 +79,10 @@ void Lowering::backward(const Node& node, const Softmax&) {
 
 void Lowering::backward(const Node& node, const Dropout& dropout) {
   if (!needs_gradient(node.input)) return;
+  if (through_activation_[static_cast<std::size_t>(node.input)]) {
+    gradient(node.input) = gradient(node.output);
+    return;
+  }
   const Buffer dy = gradient(node.output), dx = gradient_of_input(node, dy);
   add_cost(dy.view.cols, 0.5);
   append_by_rows({dy.own_rows()}, {dx.own_rows()}, [=](const StepState& state, const Own& own) {
@@ -160,8 +164,27 @@ void Lowering::backward(const Node& node, const Dense& dense) {
   if (dense.bias != kNone && parameter(dense.bias).trainable) lower_bias_gradient(dense, dz);
 }
 
+const Node* Lowering::activation_passed_back(TensorId tensor, float* scale) const {
+  if (readers(tensor) > 1) return nullptr;
+  const Node* node = graph_.producer(tensor);
+  const auto* dropout = node != nullptr ? as<Dropout>(node->operation) : nullptr;
+  if (dropout != nullptr) {
+    if (readers(node->input) > 1) return nullptr;
+    node = graph_.producer(node->input);
+  }
+  const auto* activation = node != nullptr ? as<Elementwise>(node->operation) : nullptr;
+  if (activation == nullptr || activation_needs_input(activation->kind)) return nullptr;
+  // What ReLU stopped is 0, and so is what was dropped: nobody needs to know which.
+  if (dropout != nullptr && activation->kind != Activation::kRelu) return nullptr;
+  const Node* product = graph_.producer(node->input);
+  if (product == nullptr || fused_activation_[static_cast<std::size_t>(product->output)] != node) {
+    return nullptr;
+  }
+  if (dropout != nullptr) *scale = dropout_scale(dropout->rate);
+  return node;
+}
+
 void Lowering::lower_input_gradient(const Node& node, const Dense& dense, const Buffer& dz) {
-  const bool shared = readers(node.input) > 1;
   const bool first = !gradient(node.input);
   if (first) gradient(node.input) = new_buffer(graph_.width(node.input));
   const Buffer dx = gradient(node.input);
@@ -174,19 +197,16 @@ void Lowering::lower_input_gradient(const Node& node, const Dense& dense, const 
   std::vector<Use> reads{dz.own_rows(), weight(dense.kernel)};
   if (!first) reads.push_back(dx.own_rows());
   Buffer saved;
-  const Node* before = graph_.producer(node.input);
-  const auto* activation = before != nullptr ? as<Elementwise>(before->operation) : nullptr;
-  if (activation != nullptr && !shared && !activation_needs_input(activation->kind)) {
-    const Node* product = graph_.producer(before->input);
-    if (product != nullptr &&
-        fused_activation_[static_cast<std::size_t>(product->output)] == before) {
-      saved = value(node.input);
-      args.activation = activation->kind;
-      args.activation_alpha = activation->alpha;
-      args.saved = saved.view;
-      reads.push_back(saved.own_rows());
-      through_activation_[static_cast<std::size_t>(node.input)] = true;
-    }
+  float scale = 1.0f;
+  if (const Node* before = activation_passed_back(node.input, &scale)) {
+    const auto& activation = std::get<Elementwise>(before->operation);
+    saved = value(node.input);
+    args.alpha = scale;
+    args.activation = activation.kind;
+    args.activation_alpha = activation.alpha;
+    args.saved = saved.view;
+    reads.push_back(saved.own_rows());
+    through_activation_[static_cast<std::size_t>(before->output)] = true;
   }
   append_product(std::move(reads), dx.own_rows(), args,
                  [=](GemmArgs& a, const StepState&, Range rows) {

@@ -172,8 +172,11 @@ class Lowering {
   void backward(const Node& node, const Rescaling& rescaling);
   void backward(const Node& node, const BatchNormalization& norm);
   void backward(const Node& node, const Dense& dense);
-  // dx = dz W^T, multiplied by the derivative of the activation that made x where nobody else reads
-  // x.
+  // The activation whose derivative a gradient of this tensor can be multiplied by at once, in the
+  // product that computes it: it is in a product itself, and nobody else reads the tensor. Or null.
+  // A dropout may come between, if that is ReLU's: `scale` becomes its factor.
+  const Node* activation_passed_back(TensorId tensor, float* scale) const;
+  // dx = dz W^T, or of what came before x's activation.
   void lower_input_gradient(const Node& node, const Dense& dense, const Buffer& dz);
   // dW = x^T dz. Plain SGD goes straight into the weights, W -= lr x^T dz: no gradient is stored.
   void lower_kernel_gradient(const Node& node, const Dense& dense, const Buffer& dz);

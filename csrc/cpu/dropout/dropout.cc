@@ -13,7 +13,7 @@ void dropout(const DropoutArgs& args, Team& team) {
   if (rows.empty()) return;
   const DropoutShape shape{args.key,
                            static_cast<std::int32_t>(std::lround(args.rate * 65536.0f)),
-                           static_cast<float>(1.0 / (1.0 - static_cast<double>(args.rate))),
+                           dropout_scale(args.rate),
                            args.first_row + rows.begin,
                            rows.end - rows.begin,
                            args.x.cols};
