@@ -110,9 +110,12 @@ class NarrowRows {
   }
   F32 output(index_t j, index_t) const { return outputs_[j]; }
   F32 target(index_t j, index_t) const {
-    if constexpr (!kLabels) return fma(targets_[j], smoothing_.keep, smoothing_.add);
-    const Mask here = labels_ == set1_i32(static_cast<std::int32_t>(j));
-    return select(here, smoothing_.keep + smoothing_.add, smoothing_.add);
+    if constexpr (kLabels) {
+      const Mask here = labels_ == set1_i32(static_cast<std::int32_t>(j));
+      return select(here, smoothing_.keep + smoothing_.add, smoothing_.add);
+    } else {
+      return fma(targets_[j], smoothing_.keep, smoothing_.add);
+    }
   }
   F32 gradient(index_t j, index_t) const { return gradient_[j]; }
   void set_gradient(index_t j, index_t, F32 g) { gradient_[j] = g; }
