@@ -448,8 +448,9 @@ def test_results_come_back_from_the_file(tmp_path):
     assert Report.read(tmp_path / "a.json") == report
 
 
-def test_other_files_are_refused(tmp_path):
-    (tmp_path / "a.json").write_text("[]")
+@pytest.mark.parametrize("content", ["[]", "3", "no JSON", "[" * 100_000])
+def test_other_files_are_refused(tmp_path, content):
+    (tmp_path / "a.json").write_text(content)
     with pytest.raises(ValueError, match="expected a result of `fastdnn bench --json`"):
         Report.read(tmp_path / "a.json")
 
@@ -466,6 +467,14 @@ def test_other_files_are_refused(tmp_path):
         lambda result: result["measurements"][0]["seconds"].update(fastdnn=[0.0]),
         lambda result: result["measurements"][0]["seconds"].update(fastdnn=[]),
         lambda result: result["measurements"][0]["seconds"].update(fastdnn=["x"]),
+        lambda result: result["machine"].update(threads="x"),
+        lambda result: result["measurements"][0].update(seconds={}),
+        lambda result: result["measurements"][0].update(seconds={"numpy": [1.0]}),
+        lambda result: result["measurements"][0]["seconds"].update(numpy=[float("inf")]),
+        lambda result: result["measurements"][0]["seconds"].update(numpy=[float("nan")]),
+        lambda result: result["measurements"][0].update(amount=0),
+        lambda result: result["measurements"][0].update(case=3),
+        lambda result: result["measurements"][0].update(suite=["training"]),
         lambda result: result["measurements"][0].update(unit="miles"),
         lambda result: result["measurements"].append(3),
         lambda result: result.update(skipped=[{"why": "x"}]),

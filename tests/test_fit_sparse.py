@@ -170,6 +170,17 @@ def test_what_scipy_remembers_of_the_order_is_not_believed(rng):
     assert ((np.diff(rows.indices) > 0) | starts).all()
 
 
+@pytest.mark.parametrize("dtype", ["int8", "int16", "int32", "int64", "uint8", "uint32", "uint64"])
+def test_columns_of_any_integer_type_in_any_order(rng, dtype):
+    x = sparse.csr_array(draw(rng)[0])
+    x.indices = rng.permutation(COLUMNS).astype(dtype)[x.indices]
+    rows = to_sparse_rows("fit", x, False)
+    expected = np.zeros(x.shape, np.float32)
+    expected[np.repeat(np.arange(len(rows)), np.diff(x.indptr)), x.indices] = x.data
+    again = sparse.csr_array((rows.data, rows.indices, rows.indptr), shape=rows.shape)
+    np.testing.assert_array_equal(again.toarray(), expected)
+
+
 def test_spare_room_behind_the_last_row(rng):
     x = sparse.csr_array(draw(rng)[0])
     expected = x.toarray()
@@ -220,6 +231,7 @@ NAN.data[2] = np.nan
         (broken(indptr=np.array([0, 3, 2, 3, 4])), "do not belong together"),
         (broken(indptr=np.array([1, 1, 2, 3, 4])), "do not belong together"),
         (broken(indptr=np.array([0, 1, 4])), "do not belong together"),
+        (broken(indices=np.array([0, np.nan, 2, 3])), "do not belong together"),
         (
             [BAD[:1], BAD[1:]],
             r"a list of sparse matrices; .* use scipy.sparse.vstack\(x\)",

@@ -47,9 +47,9 @@ def oracle(name, from_logits, y_true, y_pred, smoothing=0.0):
 
 
 def assert_close(actual, wanted, terms, cols):
-    # Sums of targets have at most one addition per column (the scalar level); losses are summed
-    # more precisely. On each element's way are 20 roundings: e^x, log(1 + x) and log are within
-    # 2 ulp, 4 roundings of eps / 2, each.
+    # Sums of targets, and of the losses of few columns, have at most one addition per column; those
+    # of more columns are summed more precisely. On each element's way are 20 roundings: e^x,
+    # log(1 + x) and log are within 2 ulp, 4 roundings of eps / 2, each.
     allowed = (cols + 20) * EPS / 2 * terms + 1e-37
     error = np.abs(actual - wanted)
     assert np.all(error <= allowed), f"{np.max(error / allowed):.3g} times what is allowed"
@@ -96,9 +96,10 @@ def test_oracle_s_gradient_is_the_derivative(name, from_logits):
 
 
 @kinds
-def test_weights_and_scale_multiply_the_gradient_only(isa, rng, name, from_logits):
-    y_true, y_pred = make_batch(rng, name, from_logits, (9, 21))
-    weights = rng.uniform(0, 2, 9).astype(np.float32)
+@pytest.mark.parametrize("cols", [1, 5, 21])
+def test_weights_and_scale_multiply_the_gradient_only(isa, rng, name, from_logits, cols):
+    y_true, y_pred = make_batch(rng, name, from_logits, (19, cols))
+    weights = rng.uniform(0, 2, 19).astype(np.float32)
     weights[3] = 0
     plain = ops.loss(name, y_true, y_pred, from_logits=from_logits)
     got = ops.loss(name, y_true, y_pred, from_logits=from_logits, sample_weight=weights, scale=0.25)
@@ -108,8 +109,9 @@ def test_weights_and_scale_multiply_the_gradient_only(isa, rng, name, from_logit
 
 
 @kinds
-def test_padded_rows_in_place(isa, rng, name, from_logits):
-    rows, cols, stride = 7, 21, 32
+@pytest.mark.parametrize("cols", [1, 5, 8, 16, 21])
+def test_padded_rows_in_place(isa, rng, name, from_logits, cols):
+    rows, stride = 37, 32
     y_true, y_pred = make_batch(rng, name, from_logits, (rows, cols))
     wanted = ops.loss(name, y_true, y_pred, from_logits=from_logits)[1]
     padded = np.full((2, rows, stride), np.nan, np.float32)
@@ -133,13 +135,14 @@ def test_gradient_over_the_outputs(isa, rng, name, from_logits):
 
 
 @kinds
-def test_nan_stays_in_its_row(isa, rng, name, from_logits):
-    y_true, y_pred = make_batch(rng, name, from_logits, (5, 40))
+@pytest.mark.parametrize("cols", [3, 8, 16, 40])
+def test_nan_stays_in_its_row(isa, rng, name, from_logits, cols):
+    y_true, y_pred = make_batch(rng, name, from_logits, (21, cols))
     clean = ops.loss(name, y_true, y_pred, from_logits=from_logits)
-    y_pred[2, 33] = np.nan
+    y_pred[2, cols - 1] = np.nan
     row_loss, gradient = ops.loss(name, y_true, y_pred, from_logits=from_logits)
     assert np.isnan(row_loss[2])
-    assert np.isnan(gradient[2, 33])
+    assert np.isnan(gradient[2, cols - 1])
     for after, before in zip((row_loss, gradient), clean, strict=True):
         np.testing.assert_array_equal(np.delete(after, 2, 0), np.delete(before, 2, 0))
 
@@ -174,8 +177,37 @@ def test_sigmoid_cross_entropy_is_precise_in_the_tails(isa):
         np.testing.assert_allclose(loss, np.logaddexp(0, z), rtol=10 * EPS)
         wanted = (-1 if target else 1) / (1 + np.exp(-z))
         np.testing.assert_allclose(gradient[:, 0], wanted, rtol=10 * EPS)
-    loss, gradient = ops.sigmoid_cross_entropy(np.float32([[3e38]]), np.float32([[0]]))
-    assert (loss[0], gradient[0, 0]) == (np.float32(3e38), 1)
+
+
+@pytest.mark.parametrize("cols", [1, 2, 3, 16, 17, 40])
+def test_means_of_large_losses_do_not_overflow(isa, cols):
+    large, none = np.full((1, cols), 3e38, np.float32), np.zeros((1, cols), np.float32)
+    for name in ("binary_crossentropy", "mean_absolute_error"):
+        options = {"from_logits": True} if name == "binary_crossentropy" else {}
+        loss, gradient = ops.loss(name, none, large, **options)
+        # The sum of equal numbers, a quotient and a product are rounded.
+        np.testing.assert_allclose(loss, 3e38, rtol=(cols + 2) * EPS)
+        np.testing.assert_allclose(gradient, 1 / cols, rtol=EPS)
+
+
+@kinds
+@pytest.mark.parametrize("cols", [1, 2, 8, 9, 16, 17])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_rows_do_not_depend_on_what_comes_with_them(isa, rng, name, from_logits, cols, weighted):
+    rows = 37
+    y_true, y_pred = make_batch(rng, name, from_logits, (rows, cols))
+    weights = rng.uniform(0, 2, rows).astype(np.float32)
+
+    def loss(part):
+        return ops.loss(
+            name, y_true[part], y_pred[part], from_logits=from_logits,
+            sample_weight=weights[part] if weighted else None,
+        )  # fmt: skip
+
+    together = loss(slice(rows))
+    for part in (slice(5, 6), slice(20, 37), *(slice(i, i + 1) for i in range(rows))):
+        for whole, alone in zip(together, loss(part), strict=True):
+            assert whole[part].tobytes() == alone.tobytes()
 
 
 def test_probabilities_are_clipped(isa):

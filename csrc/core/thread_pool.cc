@@ -299,7 +299,8 @@ void ThreadPool::run_erased(int threads, Function function, void* context) {
   const int size = crew_ != nullptr ? std::min(threads, crew_->grow(threads - 1) + 1) : 1;
   if (size == 1) {
     alone();
-  } else if (const auto span = crew_->run(size, function, context); span > span.zero()) {
+  } else if (const auto span = crew_->run(size, function, context);
+             span > Clock::duration::zero()) {
     const auto until = Clock::now() + span;
     crowded_until_.store(until.time_since_epoch().count(), std::memory_order_relaxed);
   }

@@ -21,8 +21,10 @@ namespace fastdnn::cpu {
 namespace {
 
 // What is packed at a time, kBlockDepth steps along k: columns of B, and rows of A (168 x 1056
-// floats are a third of a second cache of 2 MiB).
+// floats are a third of a second cache of 2 MiB). 2064 columns are the least in whole panels that
+// hold 2048, for which A is then packed once.
 constexpr index_t kPackedCols = 2064, kPackedRows = 168;
+static_assert(kPackedCols % kMaxTileCols == 0);
 // B is read in place up to 2 MiB, unless more rows than kDirectRows share the cost of packing it
 // and k is longer than kDirectDepth. To pack an A read across k, as that of a gradient, costs more
 // than it saves: up to 4 MiB of it, neither rows nor depth matter. Padding does not count.
@@ -212,7 +214,6 @@ void gemm_direct(const GemmArgs& args, const Plan& plan, Team& team) {
   // A tile costs as much as it has vectors.
   const index_t lanes = plan.geometry.lanes, costs = ceil_div(args.n(), lanes) * plan.groups;
   const auto tile_at = [&](index_t cost) {
-    if (cost == costs) return plan.panels.count * plan.groups;
     const index_t panel = plan.panels.at(cost / plan.groups * lanes);
     const Range columns = plan.panels[panel];
     const index_t in_panel = cost - columns.begin / lanes * plan.groups;
@@ -288,12 +289,11 @@ void pack_b(const GemmArgs& args, const Block& block, const Panels& panels, Rang
       kernels().gemm_pack_copy_f32(pack);
     }
   };
-  const index_t last = own.end - 1;
+  // A last panel that has borrowed a vector begins before the room of the one before it ends.
   const bool apart = panels.lent > 0 && own.end == panels.count;
-  const index_t begin = panels[own.begin].begin;
-  if (!apart) return pack_columns(own.begin, {begin, panels[last].end});
-  if (last > own.begin) pack_columns(own.begin, {begin, panels[last].begin});
-  pack_columns(last, panels[last]);
+  const index_t whole = apart ? own.end - 1 : own.end;
+  if (whole > own.begin) pack_columns(own.begin, {panels[own.begin].begin, panels[whole - 1].end});
+  if (apart) pack_columns(whole, panels[whole]);
 }
 
 // A short A is soon read again from the first cache, where its rows do not evict each other.
@@ -365,18 +365,19 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
   const bool by_rows = plan.groups >= 8 * team.size() || plan.panels.count < team.size();
   const Range groups = by_rows ? team.share(plan.groups) : Range{0, plan.groups};
   const index_t row_blocks = ceil_div(groups.size() * plan.group_rows, kPackedRows);
-  for (index_t column = 0; column < args.n(); column += kPackedCols) {
+  const index_t block_cols = round_up(equal_part_size(args.n(), kPackedCols), plan.geometry.cols);
+  for (index_t column = 0; column < args.n(); column += block_cols) {
     for (index_t p = 0; p < args.k(); p += block_depth) {
       const Block block{{p, std::min(p + block_depth, args.k())},
-                        {column, std::min(column + kPackedCols, args.n())}};
-      const Panels panels(block.columns.size(), plan.geometry);
-      const Range own = team.share(panels.count);
+                        {column, std::min(column + block_cols, args.n())}};
+      const Panels block_panels(block.columns.size(), plan.geometry);
+      const Range own = team.share(block_panels.count);
       // Everybody is done with the panels before. Those of a member's own columns move only from
       // one block of columns to the next.
       if (by_rows ? column > 0 || p > 0 : column > 0 && p == 0) team.barrier();
-      pack_b(args, block, panels, own, packed_b);
+      pack_b(args, block, block_panels, own, packed_b);
       if (by_rows) team.barrier();
-      const Range read = by_rows ? Range{0, panels.count} : own;
+      const Range read = by_rows ? Range{0, block_panels.count} : own;
       for (index_t i = 0; i < row_blocks; ++i) {
         const Range part = share(groups.size(), i, row_blocks);
         const Range rows =
@@ -388,7 +389,8 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
           strip.a += p * strip.a_k;
         }
         for (index_t panel = read.begin; panel < read.end; ++panel) {
-          multiply_panel(args, plan, block, rows, panel, panels[panel], depth, packed_b, strip);
+          multiply_panel(args, plan, block, rows, panel, block_panels[panel], depth, packed_b,
+                         strip);
         }
       }
     }

@@ -62,7 +62,7 @@ struct GemmPart {
 };
 
 // Copies a matrix into panels whose rows run along k, panel_size floats apart; panel i takes
-// columns (or rows, when transposing) i * width to (i + 1) * width of the source.
+// columns (or rows, when transposing) i * width to (i + 1) * width of this source.
 //   copy:       panel[p * width + j] = source[p * stride + j]
 //   transpose:  panel[p * width + j] = source[j * stride + p]
 // for 0 <= p < k and 0 <= j < count; what lies beyond count in the last panel is left as it is.

@@ -226,8 +226,8 @@ void gemm_add_part_f32(const GemmPart& part) {
   }
 }
 
-// Eight rows at a time: each is read on from where the panel before ended, which the processor
-// foresees, and a panel grows by whole cache lines.
+// Eight rows at a time: each is read on from where the panel before ended, and a panel grows by
+// whole cache lines. The same columns of the next eight rows are asked for meanwhile.
 void gemm_pack_copy_f32(const GemmPack& pack) {
   constexpr index_t kRows = 8;
   for (index_t p = 0; p < pack.k; p += kRows) {
@@ -238,8 +238,10 @@ void gemm_pack_copy_f32(const GemmPack& pack) {
       for (index_t row = p; row < end; ++row) {
         const float* from = pack.source + row * pack.stride + j;
         float* to = panel + row * pack.width;
-        for (index_t i = 0; i < columns; i += kLanes) {
+        for (index_t i = 0; i < columns && row + kRows < pack.k; i += kRowPad) {
           prefetch(from + kRows * pack.stride + i);
+        }
+        for (index_t i = 0; i < columns; i += kLanes) {
           store(to + i, load(from + i, columns - i), columns - i);
         }
       }

@@ -21,8 +21,9 @@ inline Mask is_inside(F32 p) {
 
 // Losses are written once, for two layouts of what they read and write. `each(body)` calls
 // body(j, count) for the places j; `output`, `target`, `gradient` and `set_gradient` are about the
-// vector at a place, of which `count` lanes matter, and `first(a, count, other)` fills the others.
-// `sum`, `total` and `highest` have the result in every lane that belongs to the row.
+// vector at a place, of which `count` lanes matter, and `keep(a, count, other)` fills the others.
+// `sum`, `total` and `highest` have the result in every lane that belongs to the row. The gradient
+// at a place may go where the outputs of that place came from.
 
 // Targets, smoothed: t * keep + add.
 struct Smoothing {
@@ -62,7 +63,7 @@ class WideRow {
   }
   F32 gradient(index_t j, index_t count) const { return load(gradient_ + j, count); }
   void set_gradient(index_t j, index_t count, F32 g) { store(gradient_ + j, g, count); }
-  F32 first(F32 a, index_t count, F32 other) const { return keep_first(a, count, other); }
+  F32 keep(F32 a, index_t count, F32 other) const { return keep_first(a, count, other); }
   template <typename Term>
   F32 sum(const Term& term) const {
     return set1(static_cast<float>(sum_row(cols, term)));
@@ -83,7 +84,7 @@ class WideRow {
 };
 
 // As many rows as a vector has lanes, or `rows`: a place is a column of them. Few columns would
-// leave most lanes of a WideRow empty.
+// leave most lanes of a WideRow empty. All rows are read before any is written.
 template <bool kLabels>
 class NarrowRows {
  public:
@@ -94,6 +95,7 @@ class NarrowRows {
                set1(batch.scale)),
         rows_(rows),
         smoothing_(smoothing) {
+    for (F32& column : gradient_) column = zero();
     read(batch.outputs + i * batch.output_stride, batch.output_stride, outputs_);
     if constexpr (kLabels) {
       std::int32_t labels[kLanes] = {};
@@ -119,7 +121,7 @@ class NarrowRows {
   }
   F32 gradient(index_t j, index_t) const { return gradient_[j]; }
   void set_gradient(index_t j, index_t, F32 g) { gradient_[j] = g; }
-  F32 first(F32 a, index_t, F32) const { return a; }
+  F32 keep(F32 a, index_t, F32) const { return a; }
   template <typename Term>
   F32 sum(const Term& term) const {
     F32 sum = zero();
@@ -160,7 +162,7 @@ F32 softmax_crossentropy(Rows& rows) {
   const F32 one = set1(1.0f);
   F32 highest = lowest;
   rows.each([&](index_t j, index_t count) {
-    highest = max(highest, rows.first(rows.output(j, count), count, lowest));
+    highest = max(highest, rows.keep(rows.output(j, count), count, lowest));
   });
   const F32 m = rows.highest(highest);
 
@@ -170,7 +172,7 @@ F32 softmax_crossentropy(Rows& rows) {
   F32 product = zero();
   const F32 others = rows.sum([&](index_t j, index_t count) {
     const F32 t = rows.target(j, count);
-    const F32 d = rows.first(rows.output(j, count) - m, count, lowest);
+    const F32 d = rows.keep(rows.output(j, count) - m, count, lowest);
     const F32 e = exp(d);
     const F32 is_max = select(d == zero(), one, zero());
     maxima = maxima + is_max;
@@ -202,7 +204,7 @@ F32 probability_crossentropy(Rows& rows) {
     const F32 t = rows.target(j, count);
     const F32 q = rows.output(j, count) / total;
     inside = inside + select(is_inside(q), t, zero());
-    return rows.first(t * log(clip_probability(q)), count, zero());
+    return rows.keep(t * log(clip_probability(q)), count, zero());
   });
   if (rows.wants_gradient) {
     const F32 targets_inside = rows.total(inside);
@@ -229,14 +231,18 @@ struct LossAndSlope {
 // The losses that average what f(o, t) says of each element.
 template <typename Rows, typename F>
 F32 mean_over_columns(Rows& rows, const F& f) {
-  const F32 cols = set1(static_cast<float>(rows.cols));
-  const F32 factor = rows.factor / cols;
+  const auto cols = static_cast<float>(rows.cols);
+  const F32 factor = rows.factor / set1(cols);
+  // Sums of terms that are divided by a power of two do not overflow, and nothing is rounded.
+  float power = 1.0f;
+  while (power < cols) power *= 2.0f;
+  const F32 part = set1(1.0f / power);
   const F32 sum = rows.sum([&](index_t j, index_t count) {
     const LossAndSlope at = f(rows.output(j, count), rows.target(j, count));
     if (rows.wants_gradient) rows.set_gradient(j, count, at.slope * factor);
-    return rows.first(at.loss, count, zero());
+    return rows.keep(at.loss * part, count, zero());
   });
-  return sum / cols;
+  return sum * set1(power / cols);
 }
 
 // With e = e^-|o|, and a = 1 and b = e for o >= 0, else the other way round: sigmoid(o) is
@@ -334,7 +340,8 @@ void narrow_rows(const LossRows& batch) {
 
 namespace FASTDNN_LEVEL {
 
-// By columns alone: a row gets the same bits whatever rows come with it.
+// The layout depends on the columns alone, so that a row gets the same bits whatever rows come with
+// it.
 void loss_rows_f32(const LossRows& batch) {
   const bool labels = batch.kind == Loss::kSparseCategoricalCrossentropy;
   if (batch.cols <= kLanes) {

@@ -12,7 +12,8 @@ namespace {
 // Columns are cut into parts that cost about the same, as far as so many rows of the batch tell, at
 // one of so many places: batches of the same data are then mostly cut in the same place, and
 // members find their part of an optimizer's state where they left it. A column costs as much as so
-// many numbers for each of the arrays that an update goes through.
+// many numbers for each array that is gone through: the gradient, and in an update weights and
+// slots.
 constexpr index_t kAsked = 16, kPlaces = 256;
 constexpr double kColumnCost = 2.3;
 // Floats of a gradient that exist at a time: they wait in a second cache of 1 MiB or more until

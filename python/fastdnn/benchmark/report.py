@@ -67,12 +67,12 @@ class Report:
         """Return what `write` wrote.
 
         Raises:
-            ValueError: If the file holds something else, or not all that results are shown by.
+            ValueError: If the file holds something else, or lacks what is needed to show it.
         """
         expected = "expected a result of `fastdnn bench --json`"
         try:
             values = json.loads(path.read_text())
-        except ValueError:  # no JSON, or no text
+        except (ValueError, RecursionError):  # no JSON, or no text, or nothing but brackets
             values = None
         if not isinstance(values, dict) or values.get("format") != FORMAT:
             raise ValueError(f"[bench] {path}: {expected}")
@@ -84,9 +84,9 @@ class Report:
                 [Skipped(**item) for item in values["skipped"]],
             )
             format_machine(report.machine)
-            for measurement in report.measurements:
-                format_measurement(measurement)
-        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            if not isinstance(report.machine["threads"], int):
+                raise ValueError(f"threads: {report.machine['threads']!r}")
+        except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise ValueError(
                 f"[bench] {path} is damaged or not a result ({error!r}); {expected}"
             ) from None

@@ -1,6 +1,7 @@
 """Timing in turns: rounds of A B C A B C, medians and quartiles, ratios round by round."""
 
 import gc
+import math
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -108,9 +109,27 @@ class Measurement:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> "Measurement":
-        """Return what `to_json` described."""
+        """Return what `to_json` described.
+
+        Raises:
+            ValueError: If its values cannot be those of a measurement; of wrong types or with too
+                few of them there are TypeError and KeyError, too.
+        """
         fields = ("suite", "case", "unit", "amount", "seconds")
-        return cls(**{name: values[name] for name in fields}, flops=values.get("flops"))
+        measurement = cls(**{name: values[name] for name in fields}, flops=values.get("flops"))
+        turns = list(measurement.seconds.values())
+        numbers = [measurement.amount, *(number for turn in turns for number in turn)]
+        if not (
+            isinstance(measurement.suite, str)
+            and isinstance(measurement.case, str)
+            and measurement.unit in UNITS
+            and OURS in measurement.seconds
+            and len({len(turn) for turn in turns}) == 1
+            and len(turns[0]) > 0
+            and all(0 < number < math.inf for number in numbers)
+        ):
+            raise ValueError(f"no measurement: {values}")
+        return measurement
 
     def _quartiles(self, contender: str, unit: str, amount: float) -> Quartiles:
         show = UNITS[unit]

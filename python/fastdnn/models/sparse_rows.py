@@ -77,20 +77,20 @@ def to_sparse_rows(where: str, value: Any, allow_empty: bool) -> SparseRows:
         )
     csr = value.tocsr()
     indptr = np.ascontiguousarray(csr.indptr, np.int64)
-    size = int(indptr[-1])
     if (
         indptr.shape != (rows + 1,)
         or indptr[0] != 0
         or (np.diff(indptr) < 0).any()
         or csr.indices.ndim != 1
+        or csr.indices.dtype.kind not in "iu"
         or csr.data.ndim != 1
-        or min(len(csr.indices), len(csr.data)) < size
+        or min(len(csr.indices), len(csr.data)) < indptr[-1]
     ):
         raise ValueError(
             f"[{where}] x: received a sparse matrix whose indptr, indices and data do not belong "
             "together; x.check_format() says more"
         )
-    # There may be spare room behind the last row.
+    size = int(indptr[-1])  # there may be spare room behind the last row
     indices, values = csr.indices[:size], csr.data[:size]
     if size and (indices.min() < 0 or indices.max() >= min(columns, 2**31)):
         place = int(np.argmax((indices < 0) | (indices >= min(columns, 2**31))))
@@ -105,7 +105,8 @@ def to_sparse_rows(where: str, value: Any, allow_empty: bool) -> SparseRows:
     falls[starts - 1] = False
     if falls.any():
         csr = csr.copy()
-        csr.indices, csr.data = indices.copy(), values.copy()
+        # Of types that scipy's own code takes.
+        csr.indptr, csr.indices, csr.data = indptr.copy(), indices.astype(np.int64), values.copy()
         csr.has_sorted_indices = csr.has_canonical_format = False
         csr.sum_duplicates()
         indptr = np.ascontiguousarray(csr.indptr, np.int64)
