@@ -7,6 +7,7 @@ import pytest
 
 from fastdnn import _core
 
+# The others differ from avx512 in some products only.
 ISA_LEVELS = ["scalar", "avx2", "avx512"]
 
 
@@ -24,14 +25,14 @@ def at_level(level):
 
 @pytest.fixture(params=ISA_LEVELS)
 def isa(request):
-    """Run the test once with the kernels of each instruction-set level but amx."""
+    """Run the test once with the kernels of each of ISA_LEVELS."""
     with at_level(request.param) as level:
         yield level
 
 
 @pytest.fixture(params=[*ISA_LEVELS, "amx", "tile model"])
 def product_isa(request):
-    """The same with amx, which differs from avx512 in products only, and with a model of it."""
+    """The same with amx, and with a model of it."""
     if request.param != "tile model":
         with at_level(request.param) as level:
             yield level

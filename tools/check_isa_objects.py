@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_LEAF = re.compile(r"^x86_([a-z0-9]+)\.cc\.o$")
+_LEAF = re.compile(r"^x86_([a-z0-9_]+)\.cc\.o$")
 # Optimized code may call these by itself. No function of libm: kernels bring their own.
 _MAY_CALL = {"memcpy", "memmove", "memset", "memcmp", "__stack_chk_fail", "_GLOBAL_OFFSET_TABLE_"}
 _AVX_OPERAND = re.compile(r"%[yz]mm\d|%k[0-7]\b")

@@ -147,6 +147,7 @@ void register_testing(py::module_& parent) {
         py::arg("bias"), py::arg("activation"), py::arg("out").noconvert(), py::arg("members"),
         py::arg("a_is_bfloat16") = false);
   m.def("multiply_by_tiles_everywhere", &cpu::multiply_by_tiles_everywhere);
+  m.def("multiply_by_pairs_everywhere", &cpu::multiply_by_pairs_everywhere);
   m.def("activation_columns", &activation_columns);
   m.def("activation_backward_columns", &activation_backward_columns);
   m.def("softmax_columns", &softmax_columns);

@@ -81,7 +81,7 @@ CpuFeatures detect() {
 #endif
 
 constexpr IsaLevel kIsaLevels[] = {IsaLevel::kScalar, IsaLevel::kAvx2, IsaLevel::kAvx512,
-                                   IsaLevel::kAmx};
+                                   IsaLevel::kAvx512Bf16, IsaLevel::kAmx};
 
 // The state of tile registers is large, so that a process has to ask for them (Linux 5.16).
 bool may_use_tiles() {
@@ -102,6 +102,8 @@ bool supports(IsaLevel level) {
       return cpu_features().avx2;
     case IsaLevel::kAvx512:
       return cpu_features().avx512;
+    case IsaLevel::kAvx512Bf16:
+      return cpu_features().avx512_bf16;
     case IsaLevel::kAmx:
       return cpu_features().amx_bf16 && may_use_tiles();
   }
@@ -123,6 +125,8 @@ const char* isa_name(IsaLevel level) {
       return "avx2";
     case IsaLevel::kAvx512:
       return "avx512";
+    case IsaLevel::kAvx512Bf16:
+      return "avx512_bf16";
     case IsaLevel::kAmx:
       return "amx";
   }

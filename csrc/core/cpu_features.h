@@ -7,14 +7,14 @@
 namespace fastdnn {
 
 // Instruction-set levels that kernels are written for, each a superset of the one before it.
-enum class IsaLevel { kScalar, kAvx2, kAvx512, kAmx };
+enum class IsaLevel { kScalar, kAvx2, kAvx512, kAvx512Bf16, kAmx };
 
 struct CpuFeatures {
-  std::string model;    // as the processor names itself
-  bool avx2 = false;    // with FMA, F16C, BMI, and the operating system saving the registers
-  bool avx512 = false;  // F, BW, DQ, VL
-  bool avx512_bf16 = false;
-  bool amx_bf16 = false;  // tile registers and their products
+  std::string model;         // as the processor names itself
+  bool avx2 = false;         // with FMA, F16C, BMI, and the operating system saving the registers
+  bool avx512 = false;       // F, BW, DQ, VL
+  bool avx512_bf16 = false;  // products of pairs of bfloat16 numbers
+  bool amx_bf16 = false;     // tile registers and their products
 };
 
 // What this processor and operating system offer, read once (CPUID and XGETBV).

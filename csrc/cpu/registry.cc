@@ -21,6 +21,10 @@ namespace avx512 {
 }
 #undef FASTDNN_KERNEL
 #define FASTDNN_KERNEL(name, parameters)
+#define FASTDNN_PAIR_KERNEL(name, parameters) void name parameters;
+namespace avx512_bf16 {
+#include "csrc/cpu/families.inc"
+}
 #define FASTDNN_TILE_KERNEL(name, parameters) void name parameters;
 namespace amx {
 #include "csrc/cpu/families.inc"
@@ -44,6 +48,10 @@ constexpr KernelTable kAvx2Table = {
 #undef FASTDNN_KERNEL
 #define FASTDNN_KERNEL(name, parameters) &avx512::name,
 constexpr KernelTable kAvx512Table = {
+#include "csrc/cpu/families.inc"
+};
+#define FASTDNN_PAIR_KERNEL(name, parameters) &avx512_bf16::name,
+constexpr KernelTable kAvx512Bf16Table = {
 #include "csrc/cpu/families.inc"
 };
 #define FASTDNN_TILE_KERNEL(name, parameters) &amx::name,
@@ -71,6 +79,8 @@ const KernelTable& kernels() {
   switch (isa_level()) {
     case IsaLevel::kAmx:
       return kAmxTable;
+    case IsaLevel::kAvx512Bf16:
+      return kAvx512Bf16Table;
     case IsaLevel::kAvx512:
       return kAvx512Table;
     case IsaLevel::kAvx2:

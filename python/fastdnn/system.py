@@ -55,10 +55,10 @@ def get_num_threads() -> int:
 def set_matmul_precision(precision: str) -> None:
     """Choose how accurate products of float32 matrices are, in training and prediction.
 
-    What is below "highest" is faster only where the processor has AMX, and for products that are
-    large enough to use it; elsewhere all three are the same. Sums are float32 in any case, and
-    results do not depend on the number of threads. The names are those of PyTorch's
-    `set_float32_matmul_precision`.
+    What is below "highest" is faster where the processor has AMX, and "medium" also where it has
+    AVX512_BF16, for products that are large enough; elsewhere all three are the same. Sums are
+    float32 in any case, and results do not depend on the number of threads. The names are those of
+    PyTorch's `set_float32_matmul_precision`.
 
     Args:
         precision: "highest", as accurate as float32 (the default); "high", with 16 bits of every

@@ -7,10 +7,12 @@
 //   rows of the weights finds them in its own cache, where it left them when it updated them.
 // - packed: B is copied block by block into panels that all members share, A into panels of each
 //   member's own: what a tile reads lies in one piece.
+// - of pairs: packed, and in bfloat16.
 // - by tiles, also in two parts: see gemm_tiles.cc.
 #include "csrc/ops/gemm.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "csrc/cpu/gemm/epilogue.h"
 #include "csrc/cpu/gemm/gemm_tiles.h"
@@ -117,6 +119,16 @@ bool multiplies_in_parts(const GemmArgs& args) {
 // an epoch is multiplied in its own way.
 index_t part_scratch_size(const GemmArgs& args) {
   return may_have_parts(args) ? std::min(args.m(), kPartRows) * round_up(args.n(), kRowPad) : 0;
+}
+
+// Whether pairs are multiplied everywhere, and not just where an instruction does it.
+std::atomic<bool> pairs_everywhere{false};
+
+bool multiplies_by_pairs(const GemmArgs& args) {
+  if (args.precision != MatmulPrecision::kMedium || args.k() == 0) return false;
+  // Pairs pay for much the same products as tiles do.
+  return pairs_everywhere.load(std::memory_order_relaxed) ||
+         (isa_level() == IsaLevel::kAvx512Bf16 && tiles_pay(args));
 }
 
 // The size of equal parts of at most `most`; the last one may be smaller.
@@ -265,101 +277,155 @@ index_t member_scratch_size(const GemmArgs& args) {
   return round_up(block_depth_bound(args) * (kPackedRows + kMaxTileRows), kRowPad);
 }
 
+// Packed operands are multiplied link by link of every element's chain: a step of k, or two.
+struct PackedKernels {
+  index_t steps;  // of k in a link
+  decltype(KernelTable::gemm_strip_f32) strip;
+  decltype(KernelTable::gemm_pack_copy_f32) pack_copy;
+  decltype(KernelTable::gemm_pack_transpose_f32) pack_transpose;
+};
+
+PackedKernels packed_kernels(bool pairs) {
+  const KernelTable& k = kernels();
+  if (pairs) return {2, k.gemm_strip_pairs, k.gemm_pack_copy_pairs, k.gemm_pack_transpose_pairs};
+  return {1, k.gemm_strip_f32, k.gemm_pack_copy_f32, k.gemm_pack_transpose_f32};
+}
+
 // A block of both operands: steps of k, and columns of op(B).
 struct Block {
   Range k, columns;
 };
 
-// Packs some panels of a block of op(B).
-void pack_b(const GemmArgs& args, const Block& block, const Panels& panels, Range own,
-            const GemmPack& layout) {
-  if (own.empty()) return;
-  GemmPack pack = layout;
-  pack.k = block.k.size();
-  pack.stride = args.b.stride;
-  const auto pack_columns = [&](index_t panel, Range columns) {
-    const index_t column = block.columns.begin + columns.begin;
-    pack.count = columns.size();
-    pack.panels = layout.panels + panel * pack.panel_size;
-    if (args.transpose_b) {
-      pack.source = args.b.row(column) + block.k.begin;
-      kernels().gemm_pack_transpose_f32(pack);
-    } else {
-      pack.source = args.b.row(block.k.begin) + column;
-      kernels().gemm_pack_copy_f32(pack);
-    }
-  };
-  // A last panel that has borrowed a vector begins before the room of the one before it ends.
-  const bool apart = panels.lent > 0 && own.end == panels.count;
-  const index_t whole = apart ? own.end - 1 : own.end;
-  if (whole > own.begin) pack_columns(own.begin, {panels[own.begin].begin, panels[whole - 1].end});
-  if (apart) pack_columns(whole, panels[whole]);
-}
-
 // A short A is soon read again from the first cache, where its rows do not evict each other.
-bool packs_a(const GemmArgs& args, const Plan& plan) {
-  return args.transpose_a || args.k() > plan.geometry.depth || args.a.stride % kAliasingFloats == 0;
+bool packs_a(const GemmArgs& args, const Plan& plan, bool pairs) {
+  return pairs || args.transpose_a || args.k() > plan.geometry.depth ||
+         args.a.stride % kAliasingFloats == 0;
 }
 
-// Packs a block of op(A) and lets the strip read it there.
-void pack_a(const GemmArgs& args, const Block& block, Range rows, float* panels, GemmStrip* strip) {
-  GemmPack pack{};
-  pack.stride = args.a.stride;
-  pack.k = block.k.size();
-  pack.count = rows.size();
-  pack.panels = panels;
-  pack.width = strip->group_rows;
-  pack.panel_size = pack.k * pack.width;
-  if (args.transpose_a) {
-    pack.source = args.a.row(block.k.begin) + rows.begin;
-    kernels().gemm_pack_copy_f32(pack);
-  } else {
-    pack.source = args.a.row(rows.begin) + block.k.begin;
-    kernels().gemm_pack_transpose_f32(pack);
+// What a member does of a packed product.
+class PackedProduct {
+ public:
+  PackedProduct(const GemmArgs& args, const Plan& plan, bool pairs, int rank)
+      : args_(args),
+        plan_(plan),
+        kernels_(packed_kernels(pairs)),
+        packs_a_(packs_a(args, plan, pairs)),
+        panels_a_(args.scratch + shared_scratch_size(args) + rank * member_scratch_size(args)) {
+    // Links are those of multiply_direct: bits do not depend on which way a product goes.
+    const index_t links = ceil_div(args.k(), kernels_.steps);
+    depth_ = equal_part_size(links, plan.geometry.depth);
+    const index_t strips =
+        equal_part_size(ceil_div(links, depth_), kBlockDepth / plan.geometry.depth);
+    block_links_ = std::min(links, depth_ * strips);
   }
-  strip->a = panels;
-  strip->a_row = 1;
-  strip->a_k = pack.width;
-  strip->a_group = pack.panel_size;
-}
 
-// Adds to C the product of a strip's rows and one packed panel, step by step.
-void multiply_panel(const GemmArgs& args, const Plan& plan, const Block& block, Range rows,
-                    index_t panel, Range columns, index_t depth, const GemmPack& packed_b,
-                    GemmStrip strip) {
-  const index_t column = block.columns.begin + columns.begin;
-  const index_t groups = ceil_div(strip.m, strip.group_rows);
-  strip.n = columns.size();
-  strip.b = packed_b.panels + panel * packed_b.panel_size;
-  strip.b_k = packed_b.width;
-  strip.c += column;
-  for (index_t p = block.k.begin; p < block.k.end; p += strip.k) {
-    strip.k = std::min(depth, block.k.end - p);
-    // All groups together ask for what the next step reads, or the next panel.
-    strip.ahead = strip.b + strip.k * packed_b.width;
-    strip.ahead_group = ceil_div(strip.k * packed_b.width, groups);
-    set_pace(plan, ceil_div(strip.ahead_group, kRowPad), &strip);
-    const bool last = p + strip.k == args.k();
-    set_epilogue(args, p == 0, last, column, &strip);
-    kernels().gemm_strip_f32(strip);
-    if (last) finish_activation(args, rows.begin, strip.m, column, strip.n);
-    strip.a += strip.k * strip.a_k;
-    strip.b += strip.k * strip.b_k;
+  // Most steps of k in a block.
+  index_t block_steps() const { return block_links_ * kernels_.steps; }
+
+  // Packs some panels of a block of op(B), for all members.
+  void pack_b(const Block& block, const Panels& panels, Range own) const {
+    // A last panel that has borrowed a vector begins before the room of the one before it ends.
+    const bool apart = panels.lent > 0 && own.end == panels.count;
+    const index_t whole = apart ? own.end - 1 : own.end;
+    if (whole > own.begin) {
+      pack_columns(block, own.begin, {panels[own.begin].begin, panels[whole - 1].end});
+    }
+    if (apart) pack_columns(block, whole, panels[whole]);
   }
-}
 
-void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
-  // Steps are those of multiply_direct: bits do not depend on which way a product goes.
-  const index_t depth = equal_part_size(args.k(), plan.geometry.depth);
-  const index_t steps = ceil_div(args.k(), depth);
-  const index_t block_depth =
-      std::min(args.k(), depth * equal_part_size(steps, kBlockDepth / plan.geometry.depth));
-  GemmPack packed_b{};
-  packed_b.width = plan.geometry.cols;
-  packed_b.panel_size = block_depth * packed_b.width;
-  packed_b.panels = args.scratch;
-  float* const packed_a =
-      args.scratch + shared_scratch_size(args) + team.rank() * member_scratch_size(args);
+  // Adds to C the products of some rows and all those panels.
+  void multiply(const Block& block, const Panels& panels, Range read, Range rows) const {
+    GemmStrip strip = strip_in_place(args_, plan_.group_rows, rows);
+    if (packs_a_) {
+      pack_a(block, rows, &strip);
+    } else {
+      strip.a += block.k.begin * strip.a_k;
+    }
+    for (index_t panel = read.begin; panel < read.end; ++panel) {
+      multiply_panel(block, rows, panel, panels[panel], strip);
+    }
+  }
+
+ private:
+  index_t panel_b_size() const { return block_links_ * plan_.geometry.cols; }
+
+  // Columns of a block, into panels from one on.
+  void pack_columns(const Block& block, index_t panel, Range columns) const {
+    const index_t column = block.columns.begin + columns.begin;
+    GemmPack pack;
+    pack.stride = args_.b.stride;
+    pack.k = block.k.size();
+    pack.count = columns.size();
+    pack.panels = args_.scratch + panel * panel_b_size();
+    pack.width = plan_.geometry.cols;
+    pack.panel_size = panel_b_size();
+    if (args_.transpose_b) {
+      pack.source = args_.b.row(column) + block.k.begin;
+      kernels_.pack_transpose(pack);
+    } else {
+      pack.source = args_.b.row(block.k.begin) + column;
+      kernels_.pack_copy(pack);
+    }
+  }
+
+  // Packs a block of op(A) and lets the strip read it there.
+  void pack_a(const Block& block, Range rows, GemmStrip* strip) const {
+    GemmPack pack;
+    pack.stride = args_.a.stride;
+    pack.k = block.k.size();
+    pack.count = rows.size();
+    pack.panels = panels_a_;
+    pack.width = strip->group_rows;
+    pack.panel_size = ceil_div(pack.k, kernels_.steps) * pack.width;
+    if (args_.transpose_a) {
+      pack.source = args_.a.row(block.k.begin) + rows.begin;
+      kernels_.pack_copy(pack);
+    } else {
+      pack.source = args_.a.row(rows.begin) + block.k.begin;
+      kernels_.pack_transpose(pack);
+    }
+    strip->a = panels_a_;
+    strip->a_row = 1;
+    strip->a_k = pack.width;
+    strip->a_group = pack.panel_size;
+  }
+
+  // Adds to C the product of a strip's rows and one packed panel, some links at a time.
+  void multiply_panel(const Block& block, Range rows, index_t panel, Range columns,
+                      GemmStrip strip) const {
+    const index_t column = block.columns.begin + columns.begin;
+    const index_t groups = ceil_div(strip.m, strip.group_rows);
+    const index_t links = ceil_div(block.k.size(), kernels_.steps);
+    strip.n = columns.size();
+    strip.b = args_.scratch + panel * panel_b_size();
+    strip.b_k = plan_.geometry.cols;
+    strip.c += column;
+    for (index_t link = 0; link < links; link += strip.k) {
+      strip.k = std::min(depth_, links - link);
+      // All groups together ask for what the next links read, or the next panel.
+      strip.ahead = strip.b + strip.k * strip.b_k;
+      strip.ahead_group = ceil_div(strip.k * strip.b_k, groups);
+      set_pace(plan_, ceil_div(strip.ahead_group, kRowPad), &strip);
+      const bool first = block.k.begin == 0 && link == 0;
+      const bool last = block.k.end == args_.k() && link + strip.k == links;
+      set_epilogue(args_, first, last, column, &strip);
+      kernels_.strip(strip);
+      if (last) finish_activation(args_, rows.begin, strip.m, column, strip.n);
+      strip.a += strip.k * strip.a_k;
+      strip.b += strip.k * strip.b_k;
+    }
+  }
+
+  const GemmArgs& args_;
+  const Plan& plan_;
+  PackedKernels kernels_;
+  bool packs_a_;
+  float* panels_a_;
+  index_t depth_, block_links_;  // most links of a strip, and of a block
+};
+
+void gemm_packed(const GemmArgs& args, const Plan& plan, bool pairs, Team& team) {
+  const PackedProduct product(args, plan, pairs, team.rank());
   // Rows fall to members, unless there are too few of them: then columns do. Each member then packs
   // the panels of its own columns, and nobody waits.
   const bool by_rows = plan.groups >= 8 * team.size() || plan.panels.count < team.size();
@@ -367,31 +433,21 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, Team& team) {
   const index_t row_blocks = ceil_div(groups.size() * plan.group_rows, kPackedRows);
   const index_t block_cols = round_up(equal_part_size(args.n(), kPackedCols), plan.geometry.cols);
   for (index_t column = 0; column < args.n(); column += block_cols) {
-    for (index_t p = 0; p < args.k(); p += block_depth) {
-      const Block block{{p, std::min(p + block_depth, args.k())},
+    for (index_t p = 0; p < args.k(); p += product.block_steps()) {
+      const Block block{{p, std::min(p + product.block_steps(), args.k())},
                         {column, std::min(column + block_cols, args.n())}};
-      const Panels block_panels(block.columns.size(), plan.geometry);
-      const Range own = team.share(block_panels.count);
+      const Panels panels(block.columns.size(), plan.geometry);
+      const Range own = team.share(panels.count);
       // Everybody is done with the panels before. Those of a member's own columns move only from
       // one block of columns to the next.
       if (by_rows ? column > 0 || p > 0 : column > 0 && p == 0) team.barrier();
-      pack_b(args, block, block_panels, own, packed_b);
+      product.pack_b(block, panels, own);
       if (by_rows) team.barrier();
-      const Range read = by_rows ? Range{0, block_panels.count} : own;
+      const Range read = by_rows ? Range{0, panels.count} : own;
       for (index_t i = 0; i < row_blocks; ++i) {
         const Range part = share(groups.size(), i, row_blocks);
-        const Range rows =
-            rows_of(args, plan, {groups.begin + part.begin, groups.begin + part.end});
-        GemmStrip strip = strip_in_place(args, plan.group_rows, rows);
-        if (packs_a(args, plan)) {
-          pack_a(args, block, rows, packed_a, &strip);
-        } else {
-          strip.a += p * strip.a_k;
-        }
-        for (index_t panel = read.begin; panel < read.end; ++panel) {
-          multiply_panel(args, plan, block, rows, panel, block_panels[panel], depth, packed_b,
-                         strip);
-        }
+        product.multiply(block, panels, read,
+                         rows_of(args, plan, {groups.begin + part.begin, groups.begin + part.end}));
       }
     }
   }
@@ -415,17 +471,21 @@ index_t gemm_scratch_size(const GemmArgs& args, int threads) {
   return part_scratch_size(args) + std::max({tiles, packed, threads * update_scratch_size(args)});
 }
 
+void multiply_by_pairs_everywhere(bool on) {
+  pairs_everywhere.store(on, std::memory_order_relaxed);
+}
+
 void gemm(const GemmArgs& args, Team& team) {
   if (args.c.size() == 0) return;
-  const bool packed = !reads_in_place(args);
+  const bool pairs = multiplies_by_pairs(args), packed = pairs || !reads_in_place(args);
   const Plan plan = plan_strips(args, packed, team.size());
-  if (multiplies_in_parts(args)) return gemm_in_parts(args, plan, team);
+  if (!pairs && multiplies_in_parts(args)) return gemm_in_parts(args, plan, team);
   if (multiplies_by_tiles(args)) {
     gemm_by_tiles(args, team.rank(), team.size());
   } else if (!packed && args.updates() && plan.groups >= team.size()) {
     gemm_update_direct(args, plan, team);
   } else {
-    packed ? gemm_packed(args, plan, team) : gemm_direct(args, plan, team);
+    packed ? gemm_packed(args, plan, pairs, team) : gemm_direct(args, plan, team);
     if (args.updates()) {
       team.barrier();
       const Range rows = team.share(args.m());

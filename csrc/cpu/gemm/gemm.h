@@ -74,6 +74,14 @@ struct GemmPack {
   index_t width, panel_size;
 };
 
+// --- Products of pairs ---
+//
+// At the lowest precision, processors with AVX512_BF16 multiply pairs of bfloat16 numbers: twice as
+// many in an instruction. Both operands are packed as above, but every element is the 32 bits of a
+// pair: row p of a panel holds steps p and ceil(k / 2) + p of the source, the latter in the upper
+// half, and zero there if k is odd and p the last. gemm_strip_pairs takes half as many steps along
+// such panels, and adds the products of a step's second numbers before those of its first ones.
+
 // --- Products by tiles ---
 //
 // Tile instructions multiply bfloat16 numbers, of 8 bits each, at many times the rate of float32.

@@ -2,4 +2,5 @@
 #include "csrc/cpu/simd/avx512.h"
 // The family's kernels, compiled for the level above.
 #include "csrc/cpu/gemm/generic.h"
+#include "csrc/cpu/gemm/generic_pairs.h"
 #include "csrc/cpu/gemm/generic_tiles.h"

@@ -51,8 +51,10 @@ class _Product:
 
 
 def _precisions(level: str) -> tuple[str, ...]:
-    """Return those that differ at this level."""
-    return ("highest", "high", "medium") if level == "amx" else ("highest",)
+    """Return those that differ at this level, and from the level below."""
+    if level == "amx":
+        return ("highest", "high", "medium")
+    return ("medium",) if level == "avx512_bf16" else ("highest",)
 
 
 def _levels() -> list[str]:
