@@ -107,7 +107,8 @@ struct GemmPack {
 inline constexpr index_t kTileSide = 16, kTileSteps = 32, kTileParts = 3;
 inline constexpr index_t kTileSize = kTileSide * kTileSteps;  // numbers
 inline constexpr index_t kPanelTiles = 2;
-inline constexpr index_t kPanelBlockSize = kTileParts * kPanelTiles * kTileSize;
+// Numbers of a block of a panel in so many parts.
+constexpr index_t panel_block_size(index_t parts) { return parts * kPanelTiles * kTileSize; }
 
 // Splits up to 2 * width rows of op(A), or columns of op(B), into a panel. What is missing in the
 // last block of k, and in the tiles, is zero.
@@ -118,7 +119,7 @@ struct GemmSplit {
   bool of_a;      // else of B
   index_t width;  // rows of A in a tile, at most 16; 16 for B
   index_t k, count;
-  index_t parts;         // of the kTileParts that a panel has room for
+  index_t parts;         // of the panel: 1 to kTileParts
   std::uint16_t* panel;  // 64-byte aligned
   // Greatest magnitude of a first part in the panel, as the bits of a float. Not 0 where a number
   // is too small to have a first part.
@@ -145,12 +146,12 @@ struct GemmTiles {
   index_t m, n;
   index_t tile_rows;         // as in gemm_begin_tiles
   index_t blocks;            // of kTileSteps along k
+  index_t blocks_of_panels;  // for which panels have room
   index_t a_parts, b_parts;  // as in the panels' GemmSplit; 3 and 3, 2 and 2, 1 and 1, or 1 and 3
   const std::uint16_t* a;    // panels in one piece, as are those of B
   const std::uint16_t* b;
-  index_t panel_size;  // from one to the next
-  bool first, last;    // whether the sums start here, and end here
-  float* sums;  // kPieceSums for each piece, 64-byte aligned; null if they start and end here
+  bool first, last;  // whether the sums start here, and end here
+  float* sums;       // kPieceSums for each piece, 64-byte aligned; null if they start and end here
   float* c;
   index_t c_row;
   float alpha, beta;

@@ -49,7 +49,9 @@ PanelPlan plan_panels(const GemmArgs& args) {
   return plan;
 }
 
-index_t panel_floats(index_t steps) { return steps / kTileSteps * kPanelBlockSize / 2; }
+index_t panel_floats(index_t steps, index_t parts) {
+  return steps / kTileSteps * panel_block_size(parts) / 2;
+}
 
 // Parts of the numbers of op(A), or of op(B).
 index_t parts_of(const GemmArgs& args, bool of_a) {
@@ -65,9 +67,9 @@ index_t parts_of(const GemmArgs& args, bool of_a) {
   return 3;
 }
 
-// Panels of the shared operand at a time.
-index_t shared_at_once(const PanelPlan& plan, index_t panels) {
-  const index_t most = std::max<index_t>(1, kSharedFloats / panel_floats(plan.steps));
+// Panels of the shared operand at a time, of such size.
+index_t shared_at_once(index_t panels, index_t panel_size) {
+  const index_t most = std::max<index_t>(1, kSharedFloats / panel_size);
   return ceil_div(panels, ceil_div(panels, most));
 }
 
@@ -80,6 +82,7 @@ Range lines_of(const GemmArgs& args, const PanelPlan& plan, bool of_a, Range pan
 // Steps k of the panels of an operand, in one piece of memory, and what is known of each.
 struct Panels {
   bool of_a;
+  index_t size;  // floats of each
   index_t first, count;
   float* parts;
   std::int32_t* largest;  // bits of a float
@@ -100,7 +103,7 @@ GemmSplit split_of(const GemmArgs& args, const PanelPlan& plan, const Panels& pa
   split.count = lines.size();
   split.parts = parts_of(args, panels.of_a);
   const index_t i = panel - panels.first;
-  split.panel = reinterpret_cast<std::uint16_t*>(panels.parts + i * panel_floats(plan.steps));
+  split.panel = reinterpret_cast<std::uint16_t*>(panels.parts + i * panels.size);
   split.largest = panels.largest + i;
   return split;
 }
@@ -185,17 +188,17 @@ Region region_of(const GemmArgs& args, const PanelPlan& plan, const Meeting& mee
 GemmTiles tiles_of(const GemmArgs& args, const PanelPlan& plan, const Meeting& meeting, index_t i,
                    const Region& region) {
   const Panels &own = meeting.own, &shared = meeting.shared;
-  const float* others = shared.parts + i * panel_floats(plan.steps);
+  const float* others = shared.parts + i * shared.size;
   GemmTiles tiles{};
   tiles.m = region.rows.size();
   tiles.n = region.columns.size();
   tiles.tile_rows = plan.tile_rows;
   tiles.blocks = ceil_div(meeting.k.size(), kTileSteps);
+  tiles.blocks_of_panels = plan.steps / kTileSteps;
   tiles.a_parts = parts_of(args, true);
   tiles.b_parts = parts_of(args, false);
   tiles.a = reinterpret_cast<const std::uint16_t*>(own.of_a ? own.parts : others);
   tiles.b = reinterpret_cast<const std::uint16_t*>(own.of_a ? others : own.parts);
-  tiles.panel_size = 2 * panel_floats(plan.steps);
   tiles.first = meeting.k.begin == 0;
   tiles.last = meeting.k.end == args.k();
   tiles.sums = meeting.sums != nullptr ? meeting.sums + i * kPieceSums : nullptr;
@@ -296,19 +299,25 @@ void multiply_block(const GemmArgs& args, const PanelPlan& plan, Range a_panels,
   if (a_panels.empty() || b_panels.empty()) return;
   const bool own_a = a_panels.size() >= b_panels.size();
   const Range owned = own_a ? a_panels : b_panels, others = own_a ? b_panels : a_panels;
-  const index_t size = panel_floats(plan.steps), most_shared = shared_at_once(plan, others.size());
+  const index_t own_size = panel_floats(plan.steps, parts_of(args, own_a));
+  const index_t shared_size = panel_floats(plan.steps, parts_of(args, !own_a));
+  const index_t most_shared = shared_at_once(others.size(), shared_size);
   const bool sums_wait = args.k() > plan.steps;
   const index_t most_owned = sums_wait ? kMostWaiting / most_shared : owned.size();
   std::int32_t own_largest[2];
   Workplace place;
   for (index_t turn = 0; turn < 2; ++turn) {
-    place.own[turn] = {own_a, 0, 1, scratch + turn * size, own_largest + turn};
+    place.own[turn] = {own_a, own_size, 0, 1, scratch + turn * own_size, own_largest + turn};
   }
-  place.packed = scratch + 2 * size;
+  place.packed = scratch + 2 * own_size;
   float* const largest = place.packed + kPieceFloats;
-  place.shared = {!own_a, 0, 0, largest + round_up(most_shared, kRowPad),
-                  reinterpret_cast<std::int32_t*>(largest)};
-  place.sums = sums_wait ? place.shared.parts + most_shared * size : nullptr;
+  place.shared = {.of_a = !own_a,
+                  .size = shared_size,
+                  .first = 0,
+                  .count = 0,
+                  .parts = largest + round_up(most_shared, kRowPad),
+                  .largest = reinterpret_cast<std::int32_t*>(largest)};
+  place.sums = sums_wait ? place.shared.parts + most_shared * shared_size : nullptr;
   kernels().gemm_begin_tiles(plan.tile_rows);
   for (Range own{owned.begin, owned.begin}; own.end < owned.end; own.begin = own.end) {
     own.end = std::min(own.begin + most_owned, owned.end);
@@ -347,7 +356,8 @@ bool multiplies_by_tiles(const GemmArgs& args) {
 void multiply_by_tiles_everywhere(bool on) { by_model.store(on, std::memory_order_relaxed); }
 
 index_t tiles_scratch_size(const GemmArgs& args, int threads) {
-  const index_t panel = panel_floats(std::min(round_up(args.k(), kTileSteps), kMostSteps));
+  const index_t steps = std::min(round_up(args.k(), kTileSteps), kMostSteps);
+  const index_t panel = panel_floats(steps, kTileParts);
   const PanelPlan plan = plan_panels(args);
   const index_t panels = std::max(plan.a_panels, plan.b_panels);
   const index_t shared = std::min(panels * panel, std::max(panel, kSharedFloats));

@@ -58,7 +58,8 @@ inline void split_pairs(F32 first, F32 second, std::int32_t* pairs, Magnitudes& 
 }
 
 inline std::int32_t* tile_of(const GemmSplit& s, index_t block, index_t tile) {
-  return reinterpret_cast<std::int32_t*>(s.panel + block * kPanelBlockSize + tile * kTileSize);
+  std::uint16_t* const to = s.panel + block * panel_block_size(s.parts) + tile * kTileSize;
+  return reinterpret_cast<std::int32_t*>(to);
 }
 
 // Where rows of tiles and of the source run in different directions.
@@ -344,8 +345,8 @@ template <int kPartsA, int kPartsB, int kPartsNext, int kHigh, int kWide>
     }
     splitter.next_tile();
     if (left % kBlocksAwake == 0) tiles.keep_stores_awake();
-    a += kPanelBlockSize;
-    b += kPanelBlockSize;
+    a += panel_block_size(kPartsA);
+    b += panel_block_size(kPartsB);
   }
   each([&]<int kSum, int kA, int kB>() {
     tiles.template store<kSum>(sums_of(kA - 4, kB - 6), kPieceSide);
@@ -356,6 +357,8 @@ template <int kPartsA, int kPartsB, int kPartsNext>
 void multiply_panels(const GemmTiles& t, const GemmSplit* next) {
   alignas(64) float these_sums[2][kPieceSums];
   const index_t high = kPanelTiles * t.tile_rows;
+  const index_t a_panel = t.blocks_of_panels * panel_block_size(kPartsA);
+  const index_t b_panel = t.blocks_of_panels * panel_block_size(kPartsB);
   Splitter<kPartsNext> splitter(next);
   const bool all = t.first && t.last;
   Finisher finisher(t);
@@ -363,11 +366,10 @@ void multiply_panels(const GemmTiles& t, const GemmSplit* next) {
   float* sums = t.sums;
   Piece piece{};
   piece.a = t.a;
-  for (; piece.row < t.m; piece.row += high, piece.a += t.panel_size) {
+  for (; piece.row < t.m; piece.row += high, piece.a += a_panel) {
     piece.rows = t.m - piece.row < high ? t.m - piece.row : high;
     piece.b = t.b;
-    for (piece.column = 0; piece.column < t.n;
-         piece.column += kPieceSide, piece.b += t.panel_size) {
+    for (piece.column = 0; piece.column < t.n; piece.column += kPieceSide, piece.b += b_panel) {
       piece.columns = t.n - piece.column < kPieceSide ? t.n - piece.column : kPieceSide;
       piece.sums = all ? these_sums[turn] : sums;
       const auto sum = [&]<int kHigh, int kWide>() __attribute__((always_inline)) {
