@@ -80,7 +80,7 @@ tsan() { cmake --workflow --preset tsan; }
 sanitize() {
   if [ $# -eq 0 ]; then
     mapfile -t kernel_tests < <(grep -l '^KERNELS = ' tests/test_*.py)
-    set -- -q "${kernel_tests[@]}"
+    set -- -q -n auto "${kernel_tests[@]}"
   fi
   cmake_build asan-ubsan
   ctest --preset asan-ubsan
