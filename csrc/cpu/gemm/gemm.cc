@@ -44,25 +44,29 @@ constexpr index_t kSmallFloats = index_t{1} << 16;
 
 // Columns in panels as wide as a tile. A panel of one vector would keep the units waiting for its
 // few chains of multiply-adds: it gets another vector from the panel before.
-struct Panels {
-  index_t columns, width, count, lent;
+class Panels {
+ public:
+  const index_t count, lent;
 
   Panels(index_t columns, const GemmGeometry& geometry)
-      : columns(columns), width(geometry.cols), count(ceil_div(columns, width)) {
-    const index_t rest = columns - (count - 1) * width;
-    lent = count > 1 && rest <= geometry.lanes ? geometry.lanes : 0;
-  }
+      : count(ceil_div(columns, geometry.cols)),
+        lent(count > 1 && columns - (count - 1) * geometry.cols <= geometry.lanes ? geometry.lanes
+                                                                                  : 0),
+        columns_(columns),
+        width_(geometry.cols) {}
   Range operator[](index_t panel) const { return {begin(panel), begin(panel + 1)}; }
   // The panel that has a column.
   index_t at(index_t column) const {
-    return column < begin(count - 1) ? column / width : count - 1;
+    return column < begin(count - 1) ? column / width_ : count - 1;
   }
 
  private:
   index_t begin(index_t panel) const {
-    if (panel == count) return columns;
-    return panel * width - (panel == count - 1 ? lent : 0);
+    if (panel == count) return columns_;
+    return panel * width_ - (panel == count - 1 ? lent : 0);
   }
+
+  index_t columns_, width_;
 };
 
 struct Plan {
@@ -173,8 +177,21 @@ void multiply_direct(const GemmArgs& args, const Plan& plan, index_t panel, Rang
   finish_activation(args, rows.begin, strip.m, columns.begin, strip.n);
 }
 
-// The part `share` of the tiles, panel by panel.
-void multiply_strips(const GemmArgs& args, const Plan& plan, Range share) {
+// A tile costs as much as it has vectors.
+index_t cost_of_tiles(const GemmArgs& args, const Plan& plan) {
+  return ceil_div(args.n(), plan.geometry.lanes) * plan.groups;
+}
+
+// The tiles of C, panel by panel, that share its cost out.
+void multiply_tiles(const GemmArgs& args, const Plan& plan, Range costs) {
+  const index_t lanes = plan.geometry.lanes;
+  const auto tile_at = [&](index_t cost) {
+    const index_t panel = plan.panels.at(cost / plan.groups * lanes);
+    const Range columns = plan.panels[panel];
+    const index_t in_panel = cost - columns.begin / lanes * plan.groups;
+    return panel * plan.groups + in_panel / ceil_div(columns.size(), lanes);
+  };
+  const Range share{tile_at(costs.begin), tile_at(costs.end)};
   for (index_t tile = share.begin; tile < share.end;) {
     const index_t panel = tile / plan.groups, group = tile % plan.groups;
     const index_t groups = std::min(plan.groups - group, share.end - tile);
@@ -223,16 +240,7 @@ void gemm_direct(const GemmArgs& args, const Plan& plan, Team& team) {
     }
     return;
   }
-  // A tile costs as much as it has vectors.
-  const index_t lanes = plan.geometry.lanes, costs = ceil_div(args.n(), lanes) * plan.groups;
-  const auto tile_at = [&](index_t cost) {
-    const index_t panel = plan.panels.at(cost / plan.groups * lanes);
-    const Range columns = plan.panels[panel];
-    const index_t in_panel = cost - columns.begin / lanes * plan.groups;
-    return panel * plan.groups + in_panel / ceil_div(columns.size(), lanes);
-  };
-  const Range mine = team.share(costs);
-  multiply_strips(args, plan, {tile_at(mine.begin), tile_at(mine.end)});
+  multiply_tiles(args, plan, team.share(cost_of_tiles(args, plan)));
 }
 
 void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
@@ -249,10 +257,11 @@ void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
   second.b = {args.b.row(middle), args.k() - middle, args.b.cols, args.b.stride};
   second.c = {args.scratch, args.m(), args.n(), round_up(args.n(), kRowPad)};
   second.beta = 0.0f;
-  const index_t pieces = by_tiles ? tile_columns(args) : plan.panels.count * plan.groups;
+  const index_t pieces = by_tiles ? tile_columns(args) : cost_of_tiles(args, plan);
   const Range mine = team.share(2 * pieces);
   const auto multiply = [&](const GemmArgs& part, Range range) {
-    if (!by_tiles) return multiply_strips(part, plan, range);
+    if (range.empty()) return;
+    if (!by_tiles) return multiply_tiles(part, plan, range);
     float* const panels = args.scratch + part_scratch_size(args);
     multiply_columns_by_tiles(part, range, panels + team.rank() * tiles_scratch_size(args, 1));
   };
