@@ -119,6 +119,11 @@ def _training(report: Report) -> list[Measurement]:
             "[publish] received a result without training; expected its times; make one with "
             "fastdnn bench training --json FILE"
         )
+    if report.settings.get("precision", "highest") != "highest":
+        raise ValueError(
+            f"[publish] received times at {report.settings['precision']} precision; expected "
+            "those of float32; make them without --precision"
+        )
     return found
 
 

@@ -23,6 +23,7 @@ from fastdnn.benchmark.cases import cases
 from fastdnn.benchmark.report import Report, format_measurement
 from fastdnn.benchmark.timing import Effort, Measurement, Quartiles, in_turns, repeated
 from fastdnn.benchmark.trainers.fastdnn_trainers import FitTrainer, NativeTrainer
+from fastdnn.benchmark.trainers.torch_trainer import TorchTrainer
 from fastdnn.benchmark.workloads import Data, Workload
 
 KERNELS = []
@@ -352,10 +353,37 @@ def test_operations_of_a_pass(workload, flops):
     assert workload.flops(Data.draw(workload, steps=3)) == flops
 
 
+def test_training_at_a_lower_precision(capsys, monkeypatch):
+    seen = []
+
+    class Trainer(FitTrainer):
+        def run(self):
+            seen.append(_core.matmul_precision())
+            super().run()
+
+    monkeypatch.setattr(training, "TRAINERS", {"fastdnn": Trainer})
+    text = run(capsys, "training", "--quick", "--only", "4-16-16-3", "--precision", "medium")
+    assert "4-16-16-3 relu, batch 16, adam, medium precision\n" in text
+    assert set(seen) == {"medium"}
+
+
+def test_torch_trains_at_the_same_precision(matmul_precision):
+    torch = pytest.importorskip("torch")
+    workload = Workload((5, 4, 3), 2, "sgd")
+    for precision in ("medium", "highest"):
+        matmul_precision(precision)
+        TorchTrainer(workload, Data.draw(workload, steps=1), 1)
+        assert torch.get_float32_matmul_precision() == precision
+
+
 def test_everything_is_put_back(capsys):
-    before = _core.num_threads(), _core.isa_level()
-    run(capsys, "kernels", "--quick", "--only", "max_abs", "--threads", "1", "--isa", "scalar")
-    assert (_core.num_threads(), _core.isa_level()) == before
+    def state():
+        return _core.num_threads(), _core.isa_level(), _core.matmul_precision()
+
+    before = state()
+    words = ("--threads", "1", "--isa", "scalar", "--precision", "high")
+    run(capsys, "kernels", "--quick", "--only", "max_abs", *words)
+    assert state() == before
 
 
 @pytest.mark.parametrize(
@@ -461,6 +489,7 @@ def test_other_files_are_refused(tmp_path, content):
     [
         lambda result: result.pop("machine"),
         lambda result: result["machine"].pop("isa_level"),
+        lambda result: result.update(settings=[]),
         lambda result: result.pop("measurements"),
         lambda result: result["measurements"][0].pop("seconds"),
         lambda result: result["measurements"][0]["seconds"].pop("fastdnn"),
@@ -842,6 +871,16 @@ def test_publish_refuses_half_a_result(missing, publish, readme, training_result
     before = readme.read_text()
     assert publish([str(training_result), "--readme", str(readme)]) == 1
     assert f"[bench] {training_result} is damaged or not a result" in capsys.readouterr().err
+    assert readme.read_text() == before
+
+
+def test_publish_refuses_lower_precisions(publish, readme, training_result, capsys):
+    result = json.loads(training_result.read_text())
+    result["settings"]["precision"] = "medium"
+    training_result.write_text(json.dumps(result))
+    before = readme.read_text()
+    assert publish([str(training_result), "--readme", str(readme)]) == 1
+    assert capsys.readouterr().err.startswith("[publish] received times at medium precision; ")
     assert readme.read_text() == before
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from fastdnn import _core
 from fastdnn.benchmark import kernels, peak, training
-from fastdnn.benchmark.machine import configured, describe_machine
+from fastdnn.benchmark.machine import PRECISIONS, configured, describe_machine
 from fastdnn.benchmark.report import Report, format_machine
 from fastdnn.benchmark.suite import Options
 from fastdnn.benchmark.timing import Effort
@@ -48,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         huge=arguments.huge,
     )
     settings = {name: value for name, value in vars(arguments).items() if name != "json"}
-    with configured(arguments.threads, arguments.isa) as remarks:
+    with configured(arguments.threads, arguments.isa, arguments.precision) as remarks:
         report = Report(describe_machine(), settings)
         print("\n".join([format_machine(report.machine), *remarks]))
         for suite in suites:
@@ -85,6 +85,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--isa", choices=_core.supported_isa_levels(), help="level of fastdnn's kernels (the best)"
+    )
+    parser.add_argument(
+        "--precision",
+        choices=PRECISIONS,
+        default=PRECISIONS[0],
+        help="of fastdnn's products, and of PyTorch's in training (highest)",
     )
     parser.add_argument("--quick", action="store_true", help="small cases, just to see it work")
     parser.add_argument("--huge", action="store_true", help="also the cases that take minutes")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastdnn import _core, ops
-from fastdnn.benchmark.machine import UnavailableError, configured, import_peer
+from fastdnn.benchmark.machine import PRECISIONS, UnavailableError, configured, import_peer
 from fastdnn.benchmark.report import Report
 from fastdnn.benchmark.suite import Options
 from fastdnn.benchmark.timing import OURS, Measurement, Turn, in_turns, repeated
@@ -53,7 +53,7 @@ class _Product:
 def _precisions(level: str) -> tuple[str, ...]:
     """Return those that differ at this level, and from the level below."""
     if level == "amx":
-        return ("highest", "high", "medium")
+        return PRECISIONS
     return ("medium",) if level == "avx512_bf16" else ("highest",)
 
 

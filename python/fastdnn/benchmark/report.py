@@ -86,6 +86,8 @@ class Report:
             format_machine(report.machine)
             if not isinstance(report.machine["threads"], int):
                 raise ValueError(f"threads: {report.machine['threads']!r}")
+            if not isinstance(report.settings, dict):
+                raise ValueError(f"settings: {report.settings!r}")
         except (AttributeError, LookupError, TypeError, ValueError) as error:
             raise ValueError(
                 f"[bench] {path} is damaged or not a result ({error!r}); {expected}"

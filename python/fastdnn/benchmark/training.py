@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fastdnn import _core
+from fastdnn import _core, get_matmul_precision
 from fastdnn.benchmark.machine import UnavailableError
 from fastdnn.benchmark.peak import PEAK, seconds_at_peak
 from fastdnn.benchmark.report import Report, three_digits
@@ -44,23 +44,28 @@ def measure(report: Report, options: Options) -> None:
     multiply-adds in registers on all of its threads: the ratio is the share of that peak that a
     whole step reaches.
     """
+    precision = get_matmul_precision()
+    lower = "" if precision == "highest" else f", {precision} precision"
     print("\ntraining")
     for workload in WORKLOADS:
-        if options.wants(workload.name) and (options.huge or not workload.huge):
+        case = workload.name + lower
+        if options.wants(case) and (options.huge or not workload.huge):
             rows = min(_ROWS, _NUMBERS // workload.widths[0])
             steps = 4 if options.quick else max(4, rows // workload.batch_size)
-            print(workload.name)
-            _measure_workload(report, options, workload, steps)
+            print(case)
+            _measure_workload(report, options, case, workload, steps)
 
 
-def _measure_workload(report: Report, options: Options, workload: Workload, steps: int) -> None:
+def _measure_workload(
+    report: Report, options: Options, case: str, workload: Workload, steps: int
+) -> None:
     data = Data.draw(workload, steps)
     turns = {}
     for name, make in TRAINERS.items():
         try:
             trainer = make(workload, data, _core.num_threads())
         except UnavailableError as error:
-            report.skip("training", workload.name, name, str(error))
+            report.skip("training", case, name, str(error))
             continue
         turns[name] = _per_pass(trainer, options.effort.least_seconds)
     if OURS not in turns:  # sparse rows lack scipy
@@ -71,7 +76,7 @@ def _measure_workload(report: Report, options: Options, workload: Workload, step
     least = options.effort.least_seconds
     turns[PEAK] = lambda: seconds_at_peak(flops, most, least)
     seconds = in_turns(turns, options.effort)
-    measurement = Measurement("training", workload.name, "us/step", steps, seconds, flops)
+    measurement = Measurement("training", case, "us/step", steps, seconds, flops)
     report.add(measurement)
     print(f"  {_best_threads(measurement, most)}")
 

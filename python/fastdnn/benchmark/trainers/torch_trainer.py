@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from fastdnn import get_matmul_precision
 from fastdnn.benchmark.machine import UnavailableError, import_peer
 from fastdnn.benchmark.workloads import Array, Data, Workload
 
@@ -18,7 +19,7 @@ class TorchTrainer:
     def __init__(self, workload: Workload, data: Data, threads: int) -> None:
         torch = self._torch = import_peer("torch", "torch")
         torch.set_num_threads(threads)
-        torch.set_float32_matmul_precision("highest")  # products may have been measured with less
+        torch.set_float32_matmul_precision(get_matmul_precision())
         nn = torch.nn
         layers, self._linear = [], []
         for place, kernel in enumerate(data.kernels):
