@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from conftest import at_level
 
 import fastdnn
 from fastdnn import _core, cli
@@ -364,6 +365,18 @@ class TestDoctor:
     )
     def test_report(self, run, words):
         assert words in run("doctor").out
+
+    @pytest.mark.parametrize(
+        ("level", "words"),
+        [
+            ("avx512", "float32 at every precision"),
+            ("avx512_bf16", 'float32; set_matmul_precision("medium") is faster'),
+            ("amx", 'float32 in three parts; set_matmul_precision("high") and'),
+        ],
+    )
+    def test_products(self, run, level, words):
+        with at_level(level):
+            assert words in run("doctor").out
 
     def test_promises_nothing_that_is_not_there(self, run):
         report = run("doctor").out
