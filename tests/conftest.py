@@ -37,8 +37,8 @@ def product_isa(request):
         with at_level(request.param) as level:
             yield level
         return
-    below = [level for level in _core.supported_isa_levels() if level != "amx"]
-    with at_level(below[-1]):
+    best = [level for level in ISA_LEVELS if level in _core.supported_isa_levels()][-1]
+    with at_level(best):
         _core.testing.multiply_by_tiles_everywhere(True)
         try:
             yield request.param

@@ -6,7 +6,8 @@
 
 namespace fastdnn {
 
-// Instruction-set levels that kernels are written for, each a superset of the one before it.
+// Instruction-set levels that kernels are written for. Each has what the one before it has, but
+// kAmx may lack kAvx512Bf16.
 enum class IsaLevel { kScalar, kAvx2, kAvx512, kAvx512Bf16, kAmx };
 
 struct CpuFeatures {

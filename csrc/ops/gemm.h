@@ -22,11 +22,12 @@ struct GemmUpdate {
 //                                                    back through the activation f
 //
 // op(A) is m x k and op(B) k x n after the transpositions; C is m x n and is not read when beta is
-// 0. C must not overlap A, B or bias. float32 throughout: each element of C is a chain of fused
-// multiply-adds over k, or the sum of two, cut by shape alone; or, where the processor has tiles
-// for it, a sum as accurate as that relative to the greatest of its neighbours. Less if a lower
-// precision is asked for: at the lowest one, products of pairs also take numbers beyond 3.39e38 for
-// infinite and subnormal ones for zero.
+// 0. C must not overlap A, B or bias. At the highest precision each element of C is a chain of
+// fused float32 multiply-adds over k, or the sum of two, cut by shape alone; or, where the
+// processor has tiles for it, a sum as accurate as that relative to the greatest of its neighbours.
+// At lower precisions factors may be rounded, sums are float32. Where pairs of bfloat16 numbers are
+// multiplied, numbers from 3.3962e38 on then count as infinite, and subnormal ones, sums among
+// them, as zero.
 struct GemmArgs {
   ConstMatrixView a;
   bool transpose_a = false;
@@ -82,8 +83,8 @@ bool gemm_suits_ending_by_rows(const GemmArgs& args);
 bool gemm_uses_scratch(const GemmArgs& args);
 index_t gemm_scratch_size(const GemmArgs& args, int threads);
 void gemm(const GemmArgs& args, Team& team);
-// Tests let all products of the lowest precision go by pairs of bfloat16 numbers, at any level. Not
-// those of networks: their scratch is planned for those that pay.
+// Tests let all products of the lowest precision go by pairs of bfloat16 numbers, at any level, in
+// networks that are built from then on.
 void multiply_by_pairs_everywhere(bool on);
 }  // namespace cpu
 

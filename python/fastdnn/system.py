@@ -63,7 +63,8 @@ def set_matmul_precision(precision: str) -> None:
     Args:
         precision: "highest", as accurate as float32 (the default); "high", with 16 bits of every
             number, an error of at most 1.5e-5 of the result's norm unless sums cancel; or
-            "medium", with 8 bits (bfloat16), an error of at most 8e-3.
+            "medium", with 8 bits (bfloat16), an error of at most 8e-3; numbers and sums below
+            1.2e-38 may then count as zero, and numbers above 3.396e38 as infinite.
 
     Raises:
         ValueError: if it is none of them.

@@ -22,9 +22,9 @@
 namespace fastdnn::cpu {
 namespace {
 
-// What is packed at a time, kBlockDepth steps along k: columns of B, and rows of A (168 x 1056
-// floats are a third of a second cache of 2 MiB). 2064 columns are the least in whole panels that
-// hold 2048, for which A is then packed once.
+// What is packed at a time, kBlockDepth rows of panels along k: columns of B, and rows of A (168 x
+// 1056 floats are a third of a second cache of 2 MiB). 2064 columns are the least in whole panels
+// that hold 2048, for which A is then packed once.
 constexpr index_t kPackedCols = 2064, kPackedRows = 168;
 static_assert(kPackedCols % kMaxTileCols == 0);
 // B is read in place up to 2 MiB, unless more rows than kDirectRows share the cost of packing it
@@ -130,6 +130,7 @@ std::atomic<bool> pairs_everywhere{false};
 
 bool multiplies_by_pairs(const GemmArgs& args) {
   if (args.precision != MatmulPrecision::kMedium || args.k() == 0) return false;
+  if (multiplies_by_tiles(args)) return false;
   // Pairs pay for much the same products as tiles do.
   return pairs_everywhere.load(std::memory_order_relaxed) ||
          (isa_level() == IsaLevel::kAvx512Bf16 && tiles_pay(args));
@@ -177,13 +178,13 @@ void multiply_direct(const GemmArgs& args, const Plan& plan, index_t panel, Rang
   finish_activation(args, rows.begin, strip.m, columns.begin, strip.n);
 }
 
-// A tile costs as much as it has vectors.
-index_t cost_of_tiles(const GemmArgs& args, const Plan& plan) {
+// Strips are shared out tile by tile, and a tile costs as much as it has vectors.
+index_t cost_of_strips(const GemmArgs& args, const Plan& plan) {
   return ceil_div(args.n(), plan.geometry.lanes) * plan.groups;
 }
 
-// The tiles of C, panel by panel, that share its cost out.
-void multiply_tiles(const GemmArgs& args, const Plan& plan, Range costs) {
+// Those tiles, panel by panel, that make up such a part of the cost.
+void multiply_strips(const GemmArgs& args, const Plan& plan, Range costs) {
   const index_t lanes = plan.geometry.lanes;
   const auto tile_at = [&](index_t cost) {
     const index_t panel = plan.panels.at(cost / plan.groups * lanes);
@@ -191,10 +192,10 @@ void multiply_tiles(const GemmArgs& args, const Plan& plan, Range costs) {
     const index_t in_panel = cost - columns.begin / lanes * plan.groups;
     return panel * plan.groups + in_panel / ceil_div(columns.size(), lanes);
   };
-  const Range share{tile_at(costs.begin), tile_at(costs.end)};
-  for (index_t tile = share.begin; tile < share.end;) {
+  const Range tiles{tile_at(costs.begin), tile_at(costs.end)};
+  for (index_t tile = tiles.begin; tile < tiles.end;) {
     const index_t panel = tile / plan.groups, group = tile % plan.groups;
-    const index_t groups = std::min(plan.groups - group, share.end - tile);
+    const index_t groups = std::min(plan.groups - group, tiles.end - tile);
     multiply_direct(args, plan, panel, {group, group + groups});
     tile += groups;
   }
@@ -240,7 +241,7 @@ void gemm_direct(const GemmArgs& args, const Plan& plan, Team& team) {
     }
     return;
   }
-  multiply_tiles(args, plan, team.share(cost_of_tiles(args, plan)));
+  multiply_strips(args, plan, team.share(cost_of_strips(args, plan)));
 }
 
 void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
@@ -257,11 +258,11 @@ void gemm_in_parts(const GemmArgs& args, const Plan& plan, Team& team) {
   second.b = {args.b.row(middle), args.k() - middle, args.b.cols, args.b.stride};
   second.c = {args.scratch, args.m(), args.n(), round_up(args.n(), kRowPad)};
   second.beta = 0.0f;
-  const index_t pieces = by_tiles ? tile_columns(args) : cost_of_tiles(args, plan);
+  const index_t pieces = by_tiles ? tile_columns(args) : cost_of_strips(args, plan);
   const Range mine = team.share(2 * pieces);
   const auto multiply = [&](const GemmArgs& part, Range range) {
     if (range.empty()) return;
-    if (!by_tiles) return multiply_tiles(part, plan, range);
+    if (!by_tiles) return multiply_strips(part, plan, range);
     float* const panels = args.scratch + part_scratch_size(args);
     multiply_columns_by_tiles(part, range, panels + team.rank() * tiles_scratch_size(args, 1));
   };
@@ -286,9 +287,9 @@ index_t member_scratch_size(const GemmArgs& args) {
   return round_up(block_depth_bound(args) * (kPackedRows + kMaxTileRows), kRowPad);
 }
 
-// Packed operands are multiplied link by link of every element's chain: a step of k, or two.
+// A row of a panel is a step of k, or a pair of them.
 struct PackedKernels {
-  index_t steps;  // of k in a link
+  index_t steps_per_row;
   decltype(KernelTable::gemm_strip_f32) strip;
   decltype(KernelTable::gemm_pack_copy_f32) pack_copy;
   decltype(KernelTable::gemm_pack_transpose_f32) pack_transpose;
@@ -320,19 +321,20 @@ class PackedProduct {
         kernels_(packed_kernels(pairs)),
         packs_a_(packs_a(args, plan, pairs)),
         panels_a_(args.scratch + shared_scratch_size(args) + rank * member_scratch_size(args)) {
-    // Links are those of multiply_direct: bits do not depend on which way a product goes.
-    const index_t links = ceil_div(args.k(), kernels_.steps);
-    depth_ = equal_part_size(links, plan.geometry.depth);
+    // Numbers are cut along k as in multiply_direct: bits do not depend on which way they go.
+    const index_t rows = panel_rows(args.k());
+    depth_ = equal_part_size(rows, plan.geometry.depth);
     const index_t strips =
-        equal_part_size(ceil_div(links, depth_), kBlockDepth / plan.geometry.depth);
-    block_links_ = std::min(links, depth_ * strips);
+        equal_part_size(ceil_div(rows, depth_), kBlockDepth / plan.geometry.depth);
+    block_rows_ = std::min(rows, depth_ * strips);
   }
 
   // Most steps of k in a block.
-  index_t block_steps() const { return block_links_ * kernels_.steps; }
+  index_t block_steps() const { return block_rows_ * kernels_.steps_per_row; }
 
   // Packs some panels of a block of op(B), for all members.
   void pack_b(const Block& block, const Panels& panels, Range own) const {
+    if (own.empty()) return;
     // A last panel that has borrowed a vector begins before the room of the one before it ends.
     const bool apart = panels.lent > 0 && own.end == panels.count;
     const index_t whole = apart ? own.end - 1 : own.end;
@@ -356,7 +358,8 @@ class PackedProduct {
   }
 
  private:
-  index_t panel_b_size() const { return block_links_ * plan_.geometry.cols; }
+  index_t panel_rows(index_t steps) const { return ceil_div(steps, kernels_.steps_per_row); }
+  index_t panel_b_size() const { return block_rows_ * plan_.geometry.cols; }
 
   // Columns of a block, into panels from one on.
   void pack_columns(const Block& block, index_t panel, Range columns) const {
@@ -385,7 +388,7 @@ class PackedProduct {
     pack.count = rows.size();
     pack.panels = panels_a_;
     pack.width = strip->group_rows;
-    pack.panel_size = ceil_div(pack.k, kernels_.steps) * pack.width;
+    pack.panel_size = panel_rows(pack.k) * pack.width;
     if (args_.transpose_a) {
       pack.source = args_.a.row(block.k.begin) + rows.begin;
       kernels_.pack_copy(pack);
@@ -399,24 +402,24 @@ class PackedProduct {
     strip->a_group = pack.panel_size;
   }
 
-  // Adds to C the product of a strip's rows and one packed panel, some links at a time.
+  // Adds to C the product of a strip's rows and one packed panel, some rows of it at a time.
   void multiply_panel(const Block& block, Range rows, index_t panel, Range columns,
                       GemmStrip strip) const {
     const index_t column = block.columns.begin + columns.begin;
     const index_t groups = ceil_div(strip.m, strip.group_rows);
-    const index_t links = ceil_div(block.k.size(), kernels_.steps);
+    const index_t block_rows = panel_rows(block.k.size());
     strip.n = columns.size();
     strip.b = args_.scratch + panel * panel_b_size();
     strip.b_k = plan_.geometry.cols;
     strip.c += column;
-    for (index_t link = 0; link < links; link += strip.k) {
-      strip.k = std::min(depth_, links - link);
-      // All groups together ask for what the next links read, or the next panel.
+    for (index_t row = 0; row < block_rows; row += strip.k) {
+      strip.k = std::min(depth_, block_rows - row);
+      // All groups together ask for what the next strip reads, or the next panel.
       strip.ahead = strip.b + strip.k * strip.b_k;
       strip.ahead_group = ceil_div(strip.k * strip.b_k, groups);
       set_pace(plan_, ceil_div(strip.ahead_group, kRowPad), &strip);
-      const bool first = block.k.begin == 0 && link == 0;
-      const bool last = block.k.end == args_.k() && link + strip.k == links;
+      const bool first = block.k.begin == 0 && row == 0;
+      const bool last = block.k.end == args_.k() && row + strip.k == block_rows;
       set_epilogue(args_, first, last, column, &strip);
       kernels_.strip(strip);
       if (last) finish_activation(args_, rows.begin, strip.m, column, strip.n);
@@ -430,7 +433,7 @@ class PackedProduct {
   PackedKernels kernels_;
   bool packs_a_;
   float* panels_a_;
-  index_t depth_, block_links_;  // most links of a strip, and of a block
+  index_t depth_, block_rows_;  // most rows of panels in a strip, and in a block
 };
 
 void gemm_packed(const GemmArgs& args, const Plan& plan, bool pairs, Team& team) {
@@ -465,13 +468,15 @@ void gemm_packed(const GemmArgs& args, const Plan& plan, bool pairs, Team& team)
 }  // namespace
 
 bool gemm_suits_rows(const GemmArgs& args) {
-  return !args.transpose_a && args.k() * args.n() <= kSmallFloats && !tiles_pay(args);
+  return !args.transpose_a && args.k() * args.n() <= kSmallFloats && !tiles_pay(args) &&
+         !pairs_everywhere.load(std::memory_order_relaxed);
 }
 
 bool gemm_suits_ending_by_rows(const GemmArgs& args) { return suits_parts(args, tiles_pay(args)); }
 
 bool gemm_uses_scratch(const GemmArgs& args) {
-  return tiles_pay(args) || !reads_in_place(args) || multiplies_in_parts(args) || args.updates();
+  return tiles_pay(args) || !reads_in_place(args) || multiplies_in_parts(args) || args.updates() ||
+         pairs_everywhere.load(std::memory_order_relaxed);
 }
 
 index_t gemm_scratch_size(const GemmArgs& args, int threads) {

@@ -13,11 +13,11 @@ struct GemmGeometry {
   index_t cols;      // columns of C in one tile = width of a panel of B
   index_t lanes;     // columns in one vector, a part of cols
   index_t row_cols;  // the same for a C of one row, which leaves registers for more
-  index_t depth;     // most steps along k before C is written, at most kBlockDepth
+  index_t depth;     // most steps along k before C is written, at most kBlockDepth; pairs count one
 };
 
 // Bounds on rows and cols that hold at every level, so that scratch does not depend on the level.
-// Packed operands are cut into blocks of at most kBlockDepth steps along k.
+// Packed operands are cut into blocks of at most kBlockDepth rows of panels along k.
 inline constexpr index_t kMaxTileRows = 9, kMaxTileCols = 48, kBlockDepth = 1056;
 
 // A strip of C at most geometry.cols wide and any number of rows high, or geometry.row_cols wide
@@ -79,8 +79,9 @@ struct GemmPack {
 // At the lowest precision, processors with AVX512_BF16 multiply pairs of bfloat16 numbers: twice as
 // many in an instruction. Both operands are packed as above, but every element is the 32 bits of a
 // pair: row p of a panel holds steps p and ceil(k / 2) + p of the source, the latter in the upper
-// half, and zero there if k is odd and p the last. gemm_strip_pairs takes half as many steps along
-// such panels, and adds the products of a step's second numbers before those of its first ones.
+// half, and zero there if k is odd and p the last. gemm_strip_pairs wants both operands in panels
+// of a whole tile's rows and columns, whatever a_row, a_k and b_k say; its k is rows of panels, of
+// each of which it adds the product of the second numbers and then that of the first ones.
 
 // --- Products by tiles ---
 //
@@ -103,7 +104,7 @@ struct GemmPack {
 // A tile holds 16 rows of op(A), or 16 columns of op(B), by 32 steps of k: 16 rows of 16 pairs, and
 // a pair is two parts, of a step of the first half and one of the second. A tile of A has a row for
 // each row of op(A), one of B a row for each pair of steps. A panel is two tiles side by side, in
-// three parts, block after block along k.
+// one to three parts, block after block along k.
 inline constexpr index_t kTileSide = 16, kTileSteps = 32, kTileParts = 3;
 inline constexpr index_t kTileSize = kTileSide * kTileSteps;  // numbers
 inline constexpr index_t kPanelTiles = 2;

@@ -23,8 +23,9 @@ constexpr index_t kMostSteps = 512;
 constexpr index_t kFewPanels = 2, kFewSteps = 64;
 // Most floats of a shared operand's panels at a time (half of a second cache).
 constexpr index_t kSharedFloats = index_t{1} << 18;
-// Most pieces whose sums wait.
+// Most pieces whose sums wait: at least those that one own panel and all shared ones give.
 constexpr index_t kMostWaiting = 512;
+static_assert(kSharedFloats * 2 <= kMostWaiting * kFewSteps / kTileSteps * panel_block_size(1));
 // Panels are multiplied without tiles so many steps along k at a time: a piece of op(B) then fits
 // into these floats, and into a second cache beside the panels.
 constexpr index_t kPieceDepth = 192;
@@ -337,8 +338,8 @@ std::atomic<bool> by_model{false};
 
 bool tiles_pay(const GemmArgs& args) {
   // Whatever is known of A: bits must not depend on it. In cycles, fitted to measured times of all
-  // six products: what tiles save by a multiply-add; what a number costs to
-  // split, to transpose and split, and to write; and what any start does.
+  // six products, and taken for pairs as well: what tiles save by a multiply-add; what a number
+  // costs to split, to transpose and split, and to write; and what any start does.
   constexpr double kSaved = 0.021, kSplit = 0.42, kTransposed = 0.95, kWritten = 0.26,
                    kStart = 15000;
   const auto m = static_cast<double>(args.m()), n = static_cast<double>(args.n()),

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "csrc/cpu/gemm/pack.h"
 #include "csrc/cpu/gemm/register_tile.h"
 
 namespace fastdnn::cpu {
@@ -45,60 +46,9 @@ void gemm_add_part_f32(const GemmPart& part) {
   }
 }
 
-// Eight rows at a time: each is read on from where the panel before ended, and a panel grows by
-// whole cache lines. The same columns of the next eight rows are asked for meanwhile.
-void gemm_pack_copy_f32(const GemmPack& pack) {
-  constexpr index_t kRows = 8;
-  for (index_t p = 0; p < pack.k; p += kRows) {
-    const index_t end = p + kRows < pack.k ? p + kRows : pack.k;
-    float* panel = pack.panels;
-    for (index_t j = 0; j < pack.count; j += pack.width, panel += pack.panel_size) {
-      const index_t columns = pack.count - j < pack.width ? pack.count - j : pack.width;
-      for (index_t row = p; row < end; ++row) {
-        const float* from = pack.source + row * pack.stride + j;
-        float* to = panel + row * pack.width;
-        for (index_t i = 0; i < columns && row + kRows < pack.k; i += kRowPad) {
-          prefetch(from + kRows * pack.stride + i);
-        }
-        for (index_t i = 0; i < columns; i += kLanes) {
-          store(to + i, load(from + i, columns - i), columns - i);
-        }
-      }
-    }
-  }
-}
+void gemm_pack_copy_f32(const GemmPack& pack) { pack_copy(pack, Numbers(pack)); }
 
-// Rows of the source are far apart: the second cache is asked for those of the next panel while
-// this one is written. All loops over a block are unrolled: it would lie on the stack otherwise.
-void gemm_pack_transpose_f32(const GemmPack& pack) {
-  float* panel = pack.panels;
-  for (index_t first = 0; first < pack.count; first += pack.width, panel += pack.panel_size) {
-    const index_t count = pack.count - first < pack.width ? pack.count - first : pack.width;
-    for (index_t j = 0; j < count; j += kLanes) {
-      const index_t rows = count - j < kLanes ? count - j : kLanes;
-      const index_t left = pack.count - first - pack.width - j;
-      const index_t ahead = left < rows ? left : rows;
-      const float* const source = pack.source + (first + j) * pack.stride;
-      for (index_t p = 0; p < pack.k; p += kLanes) {
-        for (index_t i = 0; i < ahead && p % kRowPad == 0; ++i) {
-          prefetch_second_cache(source + (pack.width + i) * pack.stride + p);
-        }
-        const index_t depth = pack.k - p < kLanes ? pack.k - p : kLanes;
-        F32 block[kLanes];
-#pragma GCC unroll 16
-        for (index_t i = 0; i < kLanes; ++i) {
-          // Missing rows repeat the first, for want of a branch; nobody stores them.
-          block[i] = load(source + (i < rows ? i : 0) * pack.stride + p, depth);
-        }
-        transpose(block);
-#pragma GCC unroll 16
-        for (index_t i = 0; i < kLanes; ++i) {
-          if (i < depth) store(panel + (p + i) * pack.width + j, block[i], rows);
-        }
-      }
-    }
-  }
-}
+void gemm_pack_transpose_f32(const GemmPack& pack) { pack_transpose(pack, Numbers(pack)); }
 
 // Twelve independent chains keep two FMA units of latency 4 busy: a measure of the machine.
 void fma_peak_f32(index_t rounds, float* result, double* flops) {

@@ -12,7 +12,7 @@ namespace fastdnn::cpu {
 namespace {
 
 inline I32 to_pairs(F32 first, F32 second) {
-  // Both operands one after the other; every second half from there.
+  // First's sixteen numbers come below second's; lane i takes halves i and 16 + i.
   const auto halves = reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second.v, first.v));
   const __m512i order = _mm512_add_epi32(_mm512_mullo_epi32(lane_index().v, set1_i32(0x10001).v),
                                          set1_i32(0x100000).v);

@@ -51,10 +51,10 @@ class _Product:
 
 
 def _precisions(level: str) -> tuple[str, ...]:
-    """Return those that differ at this level, and from the level below."""
+    """Return those that differ at this level."""
     if level == "amx":
         return PRECISIONS
-    return ("medium",) if level == "avx512_bf16" else ("highest",)
+    return ("highest", "medium") if level == "avx512_bf16" else ("highest",)
 
 
 def _levels() -> list[str]:
