@@ -7,7 +7,7 @@
 namespace fastdnn::cpu {
 namespace {
 
-// Elements that are numbers: row p of a panel is step p.
+// What elements are made of: these are numbers, and row p of a panel is step p.
 struct Numbers {
   static constexpr index_t kRowsAtOnce = 8;
 
@@ -23,8 +23,8 @@ struct Numbers {
   void ask_along(const float* from) const { prefetch_second_cache(from); }
 };
 
-// Rows at a time: each is read on from where the panel before ended, and a panel grows by whole
-// cache lines. The same columns of the next rows are asked for meanwhile.
+// Some rows at a time: each is read on from where the panel before ended, and a panel grows by
+// whole cache lines. The same columns of the next rows are asked for meanwhile.
 template <typename Elements>
 void pack_copy(const GemmPack& pack, const Elements elements) {
   constexpr index_t kRows = Elements::kRowsAtOnce;
