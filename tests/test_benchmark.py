@@ -365,6 +365,7 @@ def test_training_at_a_lower_precision(capsys, monkeypatch):
     text = run(capsys, "training", "--quick", "--only", "4-16-16-3", "--precision", "medium")
     assert "4-16-16-3 relu, batch 16, adam, medium precision\n" in text
     assert set(seen) == {"medium"}
+    assert _core.matmul_precision() == "highest"
 
 
 def test_torch_trains_at_the_same_precision(matmul_precision):
@@ -377,13 +378,9 @@ def test_torch_trains_at_the_same_precision(matmul_precision):
 
 
 def test_everything_is_put_back(capsys):
-    def state():
-        return _core.num_threads(), _core.isa_level(), _core.matmul_precision()
-
-    before = state()
-    words = ("--threads", "1", "--isa", "scalar", "--precision", "high")
-    run(capsys, "kernels", "--quick", "--only", "max_abs", *words)
-    assert state() == before
+    before = _core.num_threads(), _core.isa_level()
+    run(capsys, "kernels", "--quick", "--only", "max_abs", "--threads", "1", "--isa", "scalar")
+    assert (_core.num_threads(), _core.isa_level()) == before
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from conftest import at_level
 from guarded import Guarded
-from reference.gemm import bound, chain, gemm
+from reference.gemm import bound, chain, gemm, operands
 
 import fastdnn
 from fastdnn import _core
@@ -43,11 +43,6 @@ def product(a, b, **options):
 
 # Where panels of both operands come in several groups, and sums wait.
 LARGE = [(8300, 33, 65), (17, 8300, 130), (400, 700, 1100)]
-
-
-def operands(rng, m, n, k):
-    a = rng.standard_normal((m, k)).astype(np.float32)
-    return a, rng.standard_normal((k, n)).astype(np.float32)
 
 
 @pytest.mark.parametrize("transpose_b", [False, True])

@@ -5,6 +5,8 @@ from typing import Any
 from fastdnn import _core
 from fastdnn.configuration import at_least
 
+MATMUL_PRECISIONS = ("highest", "high", "medium")
+
 
 def show_config() -> dict[str, Any]:
     """Print and return what fastdnn is and what it found on this machine.
@@ -75,7 +77,7 @@ def set_matmul_precision(precision: str) -> None:
     'high'
     >>> fastdnn.set_matmul_precision("highest")
     """
-    if precision not in ("highest", "high", "medium"):
+    if precision not in MATMUL_PRECISIONS:
         raise ValueError(
             f"[set_matmul_precision] precision: received {precision!r}; expected 'highest', 'high' "
             "or 'medium'"

@@ -34,3 +34,9 @@ def chain(a, b):
     for p in range(a.shape[1]):
         c = (np.outer(a[:, p].astype(np.float64), b[p].astype(np.float64)) + c).astype(np.float32)
     return c
+
+
+def operands(rng, m, n, k):
+    """Random matrices of shapes (m, k) and (k, n)."""
+    a = rng.standard_normal((m, k)).astype(np.float32)
+    return a, rng.standard_normal((k, n)).astype(np.float32)

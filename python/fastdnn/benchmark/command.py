@@ -6,11 +6,12 @@ from pathlib import Path
 
 from fastdnn import _core
 from fastdnn.benchmark import kernels, peak, training
-from fastdnn.benchmark.machine import PRECISIONS, configured, describe_machine
+from fastdnn.benchmark.machine import configured, describe_machine
 from fastdnn.benchmark.report import Report, format_machine
 from fastdnn.benchmark.suite import Options
 from fastdnn.benchmark.timing import Effort
 from fastdnn.cli.arguments import thread_count
+from fastdnn.system import MATMUL_PRECISIONS
 
 _SUITES: dict[str, Callable[[Report, Options], None]] = {
     "kernels": kernels.measure,
@@ -46,9 +47,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         only=arguments.only,
         isa_level=arguments.isa,
         huge=arguments.huge,
+        precision=arguments.precision,
     )
     settings = {name: value for name, value in vars(arguments).items() if name != "json"}
-    with configured(arguments.threads, arguments.isa, arguments.precision) as remarks:
+    with configured(arguments.threads, arguments.isa) as remarks:
         report = Report(describe_machine(), settings)
         print("\n".join([format_machine(report.machine), *remarks]))
         for suite in suites:
@@ -88,9 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--precision",
-        choices=PRECISIONS,
-        default=PRECISIONS[0],
-        help="of fastdnn's products, and of PyTorch's in training (highest)",
+        choices=MATMUL_PRECISIONS,
+        default=MATMUL_PRECISIONS[0],
+        help="of products in training, fastdnn's and PyTorch's (highest)",
     )
     parser.add_argument("--quick", action="store_true", help="small cases, just to see it work")
     parser.add_argument("--huge", action="store_true", help="also the cases that take minutes")

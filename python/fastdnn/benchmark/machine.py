@@ -12,7 +12,6 @@ import numpy as np
 
 from fastdnn import _core
 
-PRECISIONS = ("highest", "high", "medium")
 _PEERS = ("torch", "jax", "scikit-learn")
 
 
@@ -50,26 +49,22 @@ def describe_machine() -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def configured(
-    threads: int | None, isa_level: str | None, precision: str = "highest"
-) -> Iterator[list[str]]:
-    """Set threads and kernels inside a `with` block; yields remarks for the reader.
+def configured(threads: int | None, isa_level: str | None) -> Iterator[list[str]]:
+    """Set threads and instruction set inside a `with` block; yields remarks for the reader.
 
     Args:
         threads: The most threads that fastdnn, and every peer that lets us, may use; None for
             what each of them chooses.
         isa_level: The level of fastdnn's kernels; None for the best. Peers keep their own.
-        precision: That of fastdnn's products, one of PRECISIONS; PyTorch trains with the same.
 
     Raises:
         ValueError: If there is no such level here, or the number of threads is not positive.
     """
+    before = _core.num_threads(), _core.isa_level()
     remarks: list[str] = []
     with contextlib.ExitStack() as stack:
-        stack.callback(_core.set_matmul_precision, _core.matmul_precision())
-        stack.callback(_core.testing.set_isa_level, _core.isa_level())
-        stack.callback(_core.set_num_threads, _core.num_threads())
-        _core.set_matmul_precision(precision)
+        stack.callback(_core.testing.set_isa_level, before[1])
+        stack.callback(_core.set_num_threads, before[0])
         if isa_level is not None:
             _core.testing.set_isa_level(isa_level)
         if threads is not None:

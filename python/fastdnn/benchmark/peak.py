@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from fastdnn import _core, ops
-from fastdnn.benchmark.machine import PRECISIONS, UnavailableError, configured, import_peer
+from fastdnn.benchmark.machine import UnavailableError, configured, import_peer
 from fastdnn.benchmark.report import Report
 from fastdnn.benchmark.suite import Options
 from fastdnn.benchmark.timing import OURS, Measurement, Turn, in_turns, repeated
 from fastdnn.benchmark.workloads import Array
+from fastdnn.system import MATMUL_PRECISIONS
 
 # The contender that multiplies and adds in registers, and nothing else.
 PEAK = "the peak by itself"
@@ -53,7 +54,7 @@ class _Product:
 def _precisions(level: str) -> tuple[str, ...]:
     """Return those that differ at this level."""
     if level == "amx":
-        return PRECISIONS
+        return MATMUL_PRECISIONS
     return ("highest", "medium") if level == "avx512_bf16" else ("highest",)
 
 

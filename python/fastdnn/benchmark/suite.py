@@ -15,6 +15,7 @@ class Options:
         only: Measure only the cases with this in their names.
         isa_level: The one level of fastdnn's kernels to measure, or None.
         huge: Whether to run the cases that take minutes.
+        precision: That of products in training, fastdnn's and PyTorch's.
     """
 
     effort: Effort = field(default_factory=Effort)
@@ -22,6 +23,7 @@ class Options:
     only: str = ""
     isa_level: str | None = None
     huge: bool = False
+    precision: str = "highest"
 
     def wants(self, case: str) -> bool:
         """Return whether to measure a case."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from fastdnn import _core, get_matmul_precision
+from fastdnn import _core, get_matmul_precision, set_matmul_precision
 from fastdnn.benchmark.machine import UnavailableError
 from fastdnn.benchmark.peak import PEAK, seconds_at_peak
 from fastdnn.benchmark.report import Report, three_digits
@@ -44,16 +44,20 @@ def measure(report: Report, options: Options) -> None:
     multiply-adds in registers on all of its threads: the ratio is the share of that peak that a
     whole step reaches.
     """
-    precision = get_matmul_precision()
-    lower = "" if precision == "highest" else f", {precision} precision"
-    print("\ntraining")
-    for workload in WORKLOADS:
-        case = workload.name + lower
-        if options.wants(case) and (options.huge or not workload.huge):
-            rows = min(_ROWS, _NUMBERS // workload.widths[0])
-            steps = 4 if options.quick else max(4, rows // workload.batch_size)
-            print(case)
-            _measure_workload(report, options, case, workload, steps)
+    lower = "" if options.precision == "highest" else f", {options.precision} precision"
+    before = get_matmul_precision()
+    set_matmul_precision(options.precision)
+    try:
+        print("\ntraining")
+        for workload in WORKLOADS:
+            case = workload.name + lower
+            if options.wants(case) and (options.huge or not workload.huge):
+                rows = min(_ROWS, _NUMBERS // workload.widths[0])
+                steps = 4 if options.quick else max(4, rows // workload.batch_size)
+                print(case)
+                _measure_workload(report, options, case, workload, steps)
+    finally:
+        set_matmul_precision(before)
 
 
 def _measure_workload(
