@@ -71,6 +71,11 @@ def test_defaults_are_keras_s():
     assert optimizers.Ftrl().hyperparameters()["learning_rate_power"] == -0.5
 
 
+def _plan(loss, columns, **metrics):
+    choices = {"metrics": None, "weighted_metrics": None} | metrics
+    return Compiled.parse("sgd", ["output"], loss, None, choices).plan([columns])
+
+
 @pytest.mark.parametrize(
     "loss, outputs, native",
     [
@@ -83,15 +88,14 @@ def test_defaults_are_keras_s():
     ],
 )
 def test_accuracy_is_chosen_by_loss_and_shape(loss, outputs, native):
-    plan = Compiled.parse("sgd", loss, ["accuracy", "acc"], None).plan(outputs)
-    assert plan.native == [native]
-    assert list(plan.shown) == ["accuracy", "acc"]
+    plan = _plan(loss, outputs, metrics=["accuracy", "acc"])
+    assert plan.native == [(plan.native[0][0], plan.native[0][1], 1.0, [native])]
+    assert plan.names == ["loss", "accuracy", "acc"]
 
 
 def test_logs():
-    compiled = Compiled.parse("sgd", "mse", ["mse", "rmse"], ["mse"])
-    plan = compiled.plan(3)
-    assert plan.native == ["mean_squared_error"] and plan.size == 5
+    plan = _plan("mse", 3, metrics=["mse", "rmse"], weighted_metrics=["mse"])
+    assert plan.native[0][3] == ["mean_squared_error"] and plan.size == 5
     logs = plan.logs([4.0, 8.0, 10.0, 36.0, 40.0])
     assert logs == {"loss": 2.5, "mse": 9.0, "rmse": 3.0, "weighted_mse": 5.0}
     assert math.isnan(plan.logs([0.0] * 5)["loss"])

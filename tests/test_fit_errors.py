@@ -37,7 +37,7 @@ DATA = [
     (SPARSE, {"x": [["a"] * 4] * 20}, r"x: received an array of <U1; expected numbers; encode"),
     (SPARSE, {"x": np.array([["a"] * 4] * 20, object)}, "entries that are no numbers .*encode"),
     (SPARSE, {"x": X.astype(complex)}, r"x: received an array of complex128; expected numbers"),
-    (SPARSE, {"x": {"a": X}}, r"x: received a dict; expected one array"),
+    (SPARSE, {"x": {"a": X}}, r"x: received a dict with the keys \['a'\]; expected input"),
     (SPARSE, {"x": Sparse()}, r"x: received a sparse matrix .*; use x.toarray\(\)"),
     (SPARSE, {"x": X[:0], "y": Y[:0]}, r"x: received an array of shape \(0, 4\); expected at leas"),
     (SPARSE, {"x": _with(X, (7, 2), np.nan)}, r"x: received nan in row 7, column 2; expected fini"),

@@ -33,8 +33,8 @@ def test_config_round_trip(layer):
 def test_output_shape_is_what_predict_returns(layer, rng):
     model = fd.Sequential([fd.Input(shape=(5,)), layer.clone()])
     x = rng.standard_normal((4, 5)).astype(np.float32)
-    assert model.predict(x).shape == (4, *layer.output_shape((5,)))
-    assert model.output_shape == (None, *layer.output_shape((5,)))
+    assert model.predict(x).shape == (4, *layer.output_row((5,)))
+    assert model.output_shape == (None, *layer.output_row((5,)))
 
 
 def test_weights_and_their_order():

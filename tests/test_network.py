@@ -173,9 +173,9 @@ def test_losses(isa, rng, loss, options, last, weighted):
     rows = 55
     ours, theirs, parameters = _pair(rng, _deep, last)
     *data, weight = _rows(rng, loss, rows)
-    data.append(weight if weighted else None)
+    data.append([weight if weighted else None])
     for network in (ours, theirs):
-        network.compile(loss, options, _metrics(loss), "sgd", SGD)
+        network.compile([(loss, options, 1.0, _metrics(loss))], "sgd", SGD)
     for first, batches in ((0, 4), (16, 1), (48, 1)):
         a = ours.evaluate(*data, first, batches, 16, 10.0)
         b = theirs.evaluate(*data, first, batches, 16, 10.0)
@@ -198,10 +198,10 @@ def test_optimizers(isa, rng, optimizer, hyper):
     *data, _ = _rows(rng, loss, rows)
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     for network in (ours, theirs):
-        network.compile(loss, {}, [], optimizer, hyper)
-        _train(network, [*data, None], None, rows, 2)
+        network.compile([(loss, {}, 1.0, [])], optimizer, hyper)
+        _train(network, [*data, [None]], None, rows, 2)
         network.learning_rate = hyper["learning_rate"] / 2.0
-        _train(network, [*data, None], None, rows, 1)
+        _train(network, [*data, [None]], None, rows, 1)
     _assert_trained_alike(ours, theirs, parameters, start)
     assert sorted(ours.slot_names) == sorted(theirs.slot_names)
     for name in ours.slot_names:
@@ -220,8 +220,8 @@ def test_activations(rng, name):
     *data, _ = _rows(rng, "mean_squared_error", 30)
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     for network in (ours, theirs):
-        network.compile("mean_squared_error", {}, [], "sgd", SGD)
-        _train(network, [*data, None], None, 30, 1)
+        network.compile([("mean_squared_error", {}, 1.0, [])], "sgd", SGD)
+        _train(network, [*data, [None]], None, 30, 1)
     _assert_trained_alike(ours, theirs, parameters, start)
 
 
@@ -230,8 +230,8 @@ def test_dropout_is_that_of_ops(isa, rng):
     *data, _ = _rows(rng, "mean_squared_error", 40)
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     for network in (ours, theirs):
-        network.compile("mean_squared_error", {}, [], "sgd", SGD)
-        _train(network, [*data, None], None, 40, 2)
+        network.compile([("mean_squared_error", {}, 1.0, [])], "sgd", SGD)
+        _train(network, [*data, [None]], None, 40, 2)
     _assert_trained_alike(ours, theirs, parameters, start)
 
 
@@ -269,8 +269,8 @@ def _train_alike(rng, describe, optimizer, options):
     *data, _ = _rows(rng, "mean_squared_error", 40)
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     for network in (ours, theirs):
-        network.compile("mean_squared_error", {}, [], optimizer, options)
-        _train(network, [*data, None], None, 40, 2)
+        network.compile([("mean_squared_error", {}, 1.0, [])], optimizer, options)
+        _train(network, [*data, [None]], None, 40, 2)
     _assert_trained_alike(ours, theirs, parameters, start)
     return ours, start
 
@@ -311,6 +311,89 @@ def test_a_layer_used_several_times_shares_its_weights(rng):
     _train_alike(rng, lambda graph: _shared(graph, 3), "sgd", SGD)
 
 
+MERGES = ["sum", "product", "concatenation"]
+
+
+def _random_graph(graph, seed):
+    """Two inputs, merges and layers in any order, one to three outputs; some weights are shared."""
+    rng = np.random.default_rng(seed)
+    widths = {graph.add_input(width): width for width in (WIDTH, 8)}
+    kernels = {}
+
+    def dense(x, units):
+        shape = widths[x], units
+        if shape not in kernels or rng.random() < 0.7:
+            trainable = rng.random() < 0.8
+            kernels[shape] = graph.add_parameter(f"d{len(widths)}/kernel", shape, trainable)
+        widths[y := graph.add_dense(x, kernels[shape], None)] = units
+        return y
+
+    for _ in range(rng.integers(3, 9)):
+        x = int(rng.choice(list(widths)))
+        kind = rng.integers(6)
+        if kind < 2:
+            dense(x, int(rng.choice([4, 8, 19])))
+        elif kind == 2:
+            name = str(rng.choice(["relu", "tanh", "gelu"]))
+            widths[graph.add_activation(x, name, 0.0)] = widths[x]
+        elif kind == 3:
+            widths[graph.add_dropout(x, 0.25, len(widths))] = widths[x]
+        else:
+            name = str(rng.choice(MERGES))
+            alike = [t for t in widths if name == "concatenation" or widths[t] == widths[x]]
+            xs = [x, *(int(t) for t in rng.choice(alike, rng.integers(1, 3)))]
+            width = sum(widths[t] for t in xs) if name == "concatenation" else widths[x]
+            widths[graph.add_merge(name, xs)] = width
+    outputs = [dense(x, OUTPUTS) for x in rng.choice(list(widths)[2:], rng.integers(1, 4))]
+    for output in outputs:
+        graph.add_output(int(output))
+    return outputs
+
+
+@pytest.mark.parametrize("_", range(12))
+@pytest.mark.parametrize("threads", [1, 3], indirect=True)
+def test_random_graphs(rng, threads, _):
+    seed, scored = int(rng.integers(2**32)), int(rng.integers(1, 8))
+    outputs = len(_random_graph(reference.Graph(), seed))
+    ours, theirs, parameters = _pair(rng, _random_graph, seed)
+    x = [rng.standard_normal((40, width)).astype(np.float32) for width in (WIDTH, 8)]
+    y = [rng.standard_normal((40, OUTPUTS)).astype(np.float32) for _ in range(outputs)]
+    weights = [None, rng.uniform(0.5, 2.0, 40).astype(np.float32), None][:outputs]
+    # Some outputs go without a loss, never the first.
+    choices = [
+        ("mean_squared_error", {}, 1.0 + i, ["mean_absolute_error"])
+        if i == 0 or scored >> i & 1
+        else None
+        for i in range(outputs)
+    ]
+    y = [None if choice is None else each for choice, each in zip(choices, y, strict=True)]
+    start = [theirs.parameter(i).copy() for i in range(parameters)]
+    for network in (ours, theirs):
+        network.compile(choices, "sgd", SGD | {"learning_rate": 1e-3})
+    totals = [_train(network, [x, y, weights], None, 40, 1) for network in (ours, theirs)]
+    # Sums of forty squares of sums of products of up to four numbers of either sign.
+    np.testing.assert_allclose(*totals, rtol=1e-4, atol=1e-4 * abs(totals[1]).max())
+    _assert_trained_alike(ours, theirs, parameters, start)
+    predictions = [[np.empty((40, OUTPUTS), np.float32) for _ in y] for _ in range(2)]
+    for network, into in zip((ours, theirs), predictions, strict=True):
+        network.predict(x, into, 0, 3, 16, 10.0)
+    for a, b in zip(*predictions, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * abs(b).max())
+
+
+def test_merge_errors():
+    graph = _core.Graph()
+    x, y = graph.add_input(3), graph.add_input(4)
+    with pytest.raises(ValueError, match=r"\[merge\] received 1 tensors; expected at least 2"):
+        graph.add_merge("sum", [x])
+    with pytest.raises(ValueError, match=r"tensors of 3 and 4 columns; expected equal widths"):
+        graph.add_merge("product", [x, y])
+    with pytest.raises(ValueError, match=r"received 'max'; expected one of sum, product, conc"):
+        graph.add_merge("max", [x, x])
+    with pytest.raises(ValueError, match=r"received the tensor 7; this graph has 2"):
+        graph.add_merge("sum", [x, 7])
+
+
 def _bytes(rng, rows):
     x = rng.integers(0, 256, (rows, WIDTH), dtype=np.uint8)
     return [x], [rng.standard_normal((rows, OUTPUTS)).astype(np.float32)]
@@ -320,18 +403,18 @@ def _compare_training(ours, theirs, parameters, data, optimizer, options):
     """Gradients before the first update, and weights after some."""
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     for network in (ours, theirs):
-        network.compile("mean_squared_error", {}, [], optimizer, options)
+        network.compile([("mean_squared_error", {}, 1.0, [])], optimizer, options)
     (x,), (y,) = data
-    ours.train([x[:16]], [y[:16]], None, None, 0, 1, 16, 1.0, update=False)
+    ours.train([x[:16]], [y[:16]], [None], None, 0, 1, 16, 1.0, update=False)
     before = theirs.parameter(0).copy()
-    theirs.step(x[:16], y[:16], None)
+    theirs.step([x[:16]], [y[:16]], [None])
     for index, expected in theirs.gradients.items():
         tolerance = 1e-4 * abs(expected).max()
         np.testing.assert_allclose(ours.gradient(index), expected, rtol=0, atol=tolerance)
     assert (theirs.parameter(0) != before).any()
-    ours.train([x[:16]], [y[:16]], None, None, 0, 1, 16, 1.0)
+    ours.train([x[:16]], [y[:16]], [None], None, 0, 1, 16, 1.0)
     for network in (ours, theirs):
-        _train(network, [*data, None], None, len(x), 2)
+        _train(network, [*data, [None]], None, len(x), 2)
     _assert_trained_alike(ours, theirs, parameters, start)
 
 
@@ -402,13 +485,13 @@ def test_what_decays_ends_at_zero(isa, rng, threads):
     ours, _, _ = _pair(rng, describe)
     x = rng.standard_normal((16, width)).astype(np.float32)
     y = rng.standard_normal((16, OUTPUTS)).astype(np.float32)
-    ours.compile("mean_squared_error", {}, [], "rmsprop", RMSPROP)
-    ours.train([x], [y], None, None, 0, 1, 16, 1.0)
+    ours.compile([("mean_squared_error", {}, 1.0, [])], "rmsprop", RMSPROP)
+    ours.train([x], [y], [None], None, 0, 1, 16, 1.0)
     velocity = ours.slot("velocity", 0)
     assert velocity.all()
     x[:, ::2] = 0.0
     for _ in range(1200):
-        ours.train([x], [y], None, None, 0, 1, 16, 1.0)
+        ours.train([x], [y], [None], None, 0, 1, 16, 1.0)
     assert not velocity[::2].any()
     # The caller's own arithmetic is as it was.
     assert np.float32(1e-40) / np.float32(2.0) == halved
@@ -417,8 +500,8 @@ def test_what_decays_ends_at_zero(isa, rng, threads):
 def test_no_seconds_are_one_batch(rng):
     ours, _, _ = _pair(rng, _deep, "linear")
     *data, _ = _rows(rng, "mean_squared_error", 40)
-    ours.compile("mean_squared_error", {}, [], "sgd", SGD)
-    done, totals = ours.train(*data, None, None, 0, 3, 16, 0.0)
+    ours.compile([("mean_squared_error", {}, 1.0, [])], "sgd", SGD)
+    done, totals = ours.train(*data, [None], None, 0, 3, 16, 0.0)
     assert (done, totals[0], ours.iterations) == (1, 16.0, 1)
 
 
@@ -431,18 +514,18 @@ def test_the_reference_against_finite_differences(rng, loss, options, last):
         array[...] = rng.normal(0.0, shape[0] ** -0.5, shape)
         if name.endswith(("gamma", "moving_variance")):
             array[...] = abs(array) + 0.5
-    network.compile(loss, options, [], "sgd", SGD)
+    network.compile([(loss, options, 1.0, [])], "sgd", SGD)
     (x,), (y,), weight = _rows(rng, loss, 12)
 
     start = [array.copy() for array in network.arrays]
-    network.step(x, y, weight)
+    network.step([x], [y], [weight])
     gradients = [(a - b) / SGD["learning_rate"] for a, b in zip(start, network.arrays, strict=True)]
 
     def mean_loss(index, place, change):
         for array, value in zip(network.arrays, start, strict=True):
             array[...] = value
         network.arrays[index][place] += change
-        return network.totals(network.forward(x, training=True), y, weight)[0][2] / len(x)
+        return network.totals(network.forward([x], training=True), [y], [weight])[0][2] / len(x)
 
     for index, (name, shape, trainable) in enumerate(graph.parameters):
         if trainable:

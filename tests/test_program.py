@@ -30,7 +30,8 @@ class Problem:
         self.x = [rng.standard_normal((ROWS, width)).astype(np.float32) for width in inputs]
         self.y = [rng.standard_normal((ROWS, width)).astype(np.float32) for width in targets]
         self.forward = forward
-        self.network.compile("mean_squared_error", {}, [], "sgd", {"learning_rate": 0.125})
+        squares = [("mean_squared_error", {}, 1.0, [])] * len(targets)
+        self.network.compile(squares, "sgd", {"learning_rate": 0.125})
 
     def weights(self):
         return [self.network.parameter(i).astype(np.float64) for i in self.ids]
@@ -54,7 +55,9 @@ class Problem:
         return gradients
 
     def run(self, update):
-        return self.network.train(self.x, self.y, None, None, 0, 1, ROWS, 0.0, update=update)
+        return self.network.train(
+            self.x, self.y, [None] * len(self.y), None, 0, 1, ROWS, 0.0, update=update
+        )
 
 
 def _shared_in_a_chain(rng):
@@ -105,7 +108,8 @@ def test_gradients_are_those_of_the_whole_graph(isa, rng, make):
     before = problem.weights()
     done, totals = problem.run(update=False)
     assert done == 1
-    assert totals[2] / totals[0] == pytest.approx(problem.loss(before), rel=1e-5)
+    mean = sum(totals[2::3]) / ROWS
+    assert mean == pytest.approx(problem.loss(before), rel=1e-5)
     for i, expected in zip(problem.ids, problem.differences(), strict=True):
         # Sums of some ten float32 products of numbers around 1.
         np.testing.assert_allclose(problem.network.gradient(i), expected, rtol=1e-4, atol=1e-5)
@@ -173,29 +177,31 @@ def test_calls_that_do_not_fit_are_refused_in_words():
     network, _ = _network()
     x, labels = np.zeros((4, 3), np.float32), np.zeros(4, np.int32)
     with pytest.raises(ValueError, match="expected compile"):
-        network.evaluate([x], [labels], None, 0, 1, 4, 1.0)
+        network.evaluate([x], [labels], [None], 0, 1, 4, 1.0)
     rate = {"learning_rate": 0.1}
     with pytest.raises(ValueError, match="received the metric 'mean_squared_error'"):
-        network.compile("sparse_categorical_crossentropy", {}, ["mean_squared_error"], "sgd", rate)
-    network.compile("sparse_categorical_crossentropy", {"from_logits": 1}, [], "sgd", rate)
+        network.compile(
+            [("sparse_categorical_crossentropy", {}, 1.0, ["mean_squared_error"])], "sgd", rate
+        )
+    network.compile([("sparse_categorical_crossentropy", {"from_logits": 1}, 1.0, [])], "sgd", rate)
     bad = labels.copy()
     bad[2] = 2
     with pytest.raises(ValueError, match="received the label 2 in row 2; expected 0 to 1"):
-        network.train([x], [bad], None, None, 0, 1, 4, 1.0)
+        network.train([x], [bad], [None], None, 0, 1, 4, 1.0)
     order = np.array([0, 1, 2, 4])
     with pytest.raises(ValueError, match="order: received row 4; expected 0 to 3"):
-        network.train([x], [labels], None, order, 0, 1, 4, 1.0)
+        network.train([x], [labels], [None], order, 0, 1, 4, 1.0)
     with pytest.raises(ValueError, match=r"expected shape \(4, 3\)"):
-        network.train([x[:, :2].copy()], [labels], None, None, 0, 1, 4, 1.0)
+        network.train([x[:, :2].copy()], [labels], [None], None, 0, 1, 4, 1.0)
     with pytest.raises(ValueError, match="batch_size=0; expected 1"):
-        network.train([x], [labels], None, None, 0, 1, 0, 1.0)
+        network.train([x], [labels], [None], None, 0, 1, 0, 1.0)
 
 
 def test_views_outlive_their_network():
     network, kernel = _network()
-    network.compile("mean_squared_error", {}, [], "adam", {"learning_rate": 0.1})
+    network.compile([("mean_squared_error", {}, 1.0, [])], "adam", {"learning_rate": 0.1})
     weights, slot = network.parameter(kernel), network.slot("momentum", kernel)
-    network.compile("mean_squared_error", {}, [], "sgd", {"learning_rate": 0.1})
+    network.compile([("mean_squared_error", {}, 1.0, [])], "sgd", {"learning_rate": 0.1})
     del network
     weights[...] = 1.0
     assert weights.sum() == 6.0
@@ -209,9 +215,9 @@ def test_nodes_that_reach_no_output_are_left_out():
     graph.add_dense(x, unused, None)
     graph.add_output(graph.add_dense(x, kernel, None))
     network = _core.Network(graph)
-    network.compile("mean_squared_error", {}, [], "adam", {"learning_rate": 0.1})
+    network.compile([("mean_squared_error", {}, 1.0, [])], "adam", {"learning_rate": 0.1})
     x, y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
-    network.train([x], [y], None, None, 0, 1, 4, 1.0)
+    network.train([x], [y], [None], None, 0, 1, 4, 1.0)
     assert (network.parameter(kernel) > 0).all()
     assert (network.parameter(unused) == 0).all()
 
@@ -232,13 +238,13 @@ def test_compile_waits_for_a_step_of_another_thread():
     network, _ = _network()
     rate = {"learning_rate": 1e-3}
     x, y = np.ones((512, 3), np.float32), np.ones((512, 2), np.float32)
-    network.compile("mean_squared_error", {}, [], "sgd", rate)
+    network.compile([("mean_squared_error", {}, 1.0, [])], "sgd", rate)
     problems = []
 
     def train():
         for _ in range(200):
             try:
-                network.train([x], [y], None, None, 0, 8, 64, 1.0)
+                network.train([x], [y], [None], None, 0, 8, 64, 1.0)
             except ValueError as error:
                 problems.append(str(error))
 
@@ -247,7 +253,7 @@ def test_compile_waits_for_a_step_of_another_thread():
         thread.start()
     for i in range(100):
         loss = "mean_squared_error" if i % 2 else "sparse_categorical_crossentropy"
-        network.compile(loss, {"from_logits": 1} if i % 2 == 0 else {}, [], "sgd", rate)
+        network.compile([(loss, {"from_logits": 1} if i % 2 == 0 else {}, 1.0, [])], "sgd", rate)
     for thread in threads:
         thread.join()
     assert all("target: " in problem for problem in problems)
@@ -255,13 +261,13 @@ def test_compile_waits_for_a_step_of_another_thread():
 
 def test_a_child_of_a_fork_is_not_locked_out():
     network, _ = _network()
-    network.compile("mean_squared_error", {}, [], "sgd", {"learning_rate": 1e-3})
+    network.compile([("mean_squared_error", {}, 1.0, [])], "sgd", {"learning_rate": 1e-3})
     x, y = np.ones((4096, 3), np.float32), np.ones((4096, 2), np.float32)
     stop = threading.Event()
 
     def train():
         while not stop.is_set():
-            network.train([x], [y], None, None, 0, 512, 8, 1.0)
+            network.train([x], [y], [None], None, 0, 512, 8, 1.0)
 
     thread = threading.Thread(target=train)
     thread.start()
@@ -272,7 +278,7 @@ def test_a_child_of_a_fork_is_not_locked_out():
             child = os.fork()
         if child == 0:
             signal.alarm(20)
-            network.evaluate([x], [y], None, 0, 1, 8, 1.0)
+            network.evaluate([x], [y], [None], 0, 1, 8, 1.0)
             os._exit(0)
         codes.append(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
     stop.set()

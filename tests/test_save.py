@@ -41,7 +41,10 @@ def _data(rng):
 def _trained(rng, optimizer="adam"):
     model = _model()
     model.compile(
-        optimizer, "sparse_categorical_crossentropy", ["accuracy"], weighted_metrics=["acc"]
+        optimizer,
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+        weighted_metrics=["acc"],
     )
     x, y = _data(rng)
     model.fit(x, y, epochs=2, verbose=0)
@@ -346,7 +349,7 @@ def _change_momentum(model):
 
 
 def _change_smoothing(model):
-    model._compiled.loss.label_smoothing = 7.0
+    model.loss.label_smoothing = 7.0
 
 
 @pytest.mark.parametrize(

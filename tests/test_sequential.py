@@ -73,7 +73,7 @@ def test_deferred_build(rng):
     other.build((None, 4))
     assert other.layers[0].kernel.shape == (4, 8)
     other.build((None, 4))
-    with pytest.raises(ValueError, match=r"\[build\] received rows of shape \(5,\); the model was"):
+    with pytest.raises(ValueError, match=r"received rows of shape \(5,\); the model was built"):
         other.build((None, 5))
     with pytest.raises(ValueError, match=r"\[build\] input_shape: received \(4,\); expected the b"):
         fd.Sequential([layers.Dense(8)]).build((4,))
@@ -81,11 +81,11 @@ def test_deferred_build(rng):
 
 def test_a_refused_layer_keeps_its_name():
     declared = layers.Dense(4)
-    declared.declare((5,))
+    declared.connect([(5,)])
     model = fd.Sequential([layers.Input(3), layers.Dense(2)])
     with pytest.raises(ValueError):
         model.add(declared)
-    assert declared.name == "dense" and declared.model is None and len(model.layers) == 1
+    assert declared.name == "dense" and not declared.models and len(model.layers) == 1
 
 
 def test_adding_a_layer_keeps_weights_and_optimizer(rng):
@@ -124,18 +124,26 @@ def test_pop_and_reuse(rng):
         model.predict(x)
 
 
-def test_a_layer_belongs_to_one_model():
-    model = _model()
-    with pytest.raises(
-        ValueError, match=r"layer 'dense' belongs to a model already; use layer.clo"
-    ):
-        fd.Sequential(model.layers)
-    layer = model.layers[0]
-    del model
+def test_models_with_a_layer_in_common_share_its_weights(rng):
+    x, y = _data(rng)
+    one = _model()
+    layer = one.layers[0]
+    two = fd.Sequential([fd.Input(shape=(4,)), layer, layers.Dense(3, activation="softmax")])
+    two.compile("adam", "sparse_categorical_crossentropy")
+    before = one.get_weights()[0]
+    two.fit(x, y, verbose=0)
+    assert not np.array_equal(one.get_weights()[0], before)
+    np.testing.assert_array_equal(one.get_weights()[0], two.get_weights()[0])
+    layer.name = "shared"
+    assert one.get_layer("shared") is two.get_layer("shared") is layer
+    with pytest.raises(ValueError, match="the name of another layer"):
+        layer.name = two.layers[-1].name
+    del one
     gc.collect()
-    kernel = layer.kernel.numpy()
-    adopted = fd.Sequential([fd.Input(shape=(4,)), layer])
-    np.testing.assert_array_equal(adopted.get_weights()[0], kernel)
+    two.predict(x)
+    del two
+    gc.collect()
+    assert not layer.models and layer.kernel.value.shape == (4, 8)
 
 
 def test_a_failed_add_or_constructor_changes_nothing():
@@ -144,7 +152,7 @@ def test_a_failed_add_or_constructor_changes_nothing():
     bad = layers.Dense(3, kernel_initializer=np.zeros((9, 9)))
     with pytest.raises(ValueError, match=r"array of shape \(9, 9\); expected the weight's shape"):
         model.add(bad)
-    assert bad.model is None and len(model.layers) == 4
+    assert not bad.models and len(model.layers) == 4
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     good = layers.Dense(3)
@@ -251,12 +259,12 @@ def test_models_without_weights_are_copied_and_pickled(rng):
     copies = [copy.deepcopy(model), pickle.loads(pickle.dumps(model))]
     model.fit(x, y, verbose=0)
     for other in copies:
-        assert not other.built and all(layer.model is other for layer in other.layers)
+        assert not other.built and all(set(layer.models) == {other} for layer in other.layers)
         other.fit(x, y, verbose=0)
         for a, b in zip(model.get_weights(), other.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
     layer = copy.deepcopy(old.layers[0])
-    assert layer.model is None
+    assert not layer.models
     np.testing.assert_array_equal(layer.kernel.value, old.layers[0].kernel.value)
 
 
@@ -291,12 +299,12 @@ def test_a_change_that_is_interrupted_does_not_happen(rng, monkeypatch, change, 
     views = [weight.value for weight in model.weights]
     bind, left = Weight.bind, calls
 
-    def interrupted(weight, view):
+    def interrupted(weight, *memory):
         nonlocal left
         left -= 1
         if left == -1:
             raise KeyboardInterrupt
-        bind(weight, view)
+        bind(weight, *memory)
 
     with monkeypatch.context() as patch:
         patch.setattr(Weight, "bind", interrupted)
@@ -309,7 +317,7 @@ def test_a_change_that_is_interrupted_does_not_happen(rng, monkeypatch, change, 
     model.layers[0].trainable = True
     assert model._binding is binding and model.layers == members
     assert all(w.value is view for w, view in zip(model.weights, views, strict=True))
-    assert all(layer.model is model for layer in members)
+    assert all(set(layer.models) == {model} for layer in members)
     for a, b in zip(before, _state(model), strict=True):
         np.testing.assert_array_equal(a, b)
     model.fit(x, y, verbose=0)
@@ -335,7 +343,7 @@ def test_an_interrupted_compilation_keeps_the_optimizers_state(rng, monkeypatch)
             network.compile(*arguments)
             raise KeyboardInterrupt
 
-    model.compile(model.optimizer, model.loss, ["accuracy"])
+    model.compile(model.optimizer, model.loss, metrics=["accuracy"])
     with monkeypatch.context() as patch:
         patch.setattr(model._binding, "network", Interrupted())
         with pytest.raises(KeyboardInterrupt):

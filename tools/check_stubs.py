@@ -22,8 +22,9 @@ def generate(folder: Path) -> dict[str, str]:
     command = [sys.executable, "-m", "pybind11_stubgen", "fastdnn._core", "-o", str(folder)]
     # Anything it cannot express is an error: bindings name their types.
     subprocess.run([*command, "--exit-code"], check=True)
-    root = folder / "fastdnn" / "_core"
-    return _read(root)
+    stubs = _read(folder / "fastdnn" / "_core")
+    # The generator calls a module's own classes by their full names where they are nested in types.
+    return stubs | {"__init__.pyi": stubs["__init__.pyi"].replace("fastdnn._core.", "")}
 
 
 def _read(root: Path) -> dict[str, str]:

@@ -16,16 +16,18 @@ namespace {
 
 using namespace program;
 
-// A view that keeps the network alive and is written through.
-py::array parameter_array(const ParameterArena& arena, const Graph& graph, ParameterId id,
-                          const py::object& owner) {
+const ParameterMemory& memory_of(const ParameterArena& arena, const Graph& graph, ParameterId id) {
   check(id >= 0 && id < static_cast<int>(graph.parameters().size()), "network",
         "received parameter ", id, "; this network has ", graph.parameters().size());
-  const MatrixView view = arena.view(id);
+  return arena.memory(id);
+}
+
+// A view that keeps the memory alive and is written through.
+py::array memory_array(const ParameterMemory& memory) {
+  const py::object owner = py::cast(memory);
+  const MatrixView& view = memory.view;
   const auto item = static_cast<py::ssize_t>(sizeof(float));
-  if (graph.parameters()[static_cast<std::size_t>(id)].is_vector) {
-    return py::array_t<float>({view.cols}, {item}, view.data, owner);
-  }
+  if (memory.is_vector) return py::array_t<float>({view.cols}, {item}, view.data, owner);
   return py::array_t<float>({view.rows, view.cols}, {view.stride * item, item}, view.data, owner);
 }
 
@@ -108,23 +110,37 @@ void check_labels_of(const Feed& feed, const std::int32_t* labels, index_t class
   }
 }
 
-void add_targets(Feed& feed, const Network& network, const std::vector<py::array>& targets,
-                 const Slice& slice) {
+// An array for each output; None for outputs without loss, and for weights that are all 1.
+using PerOutput = std::vector<std::optional<py::array>>;
+
+void add_targets(Feed& feed, const Network& network, const PerOutput& targets, const Slice& slice) {
   const Graph& graph = network.graph();
   check(targets.size() == graph.outputs().size(), "network", "received ", targets.size(),
         " targets; expected ", graph.outputs().size());
-  const bool sparse = network.spec().loss.kind == Loss::kSparseCategoricalCrossentropy;
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const index_t width = graph.width(graph.outputs()[i]);
-    if (sparse) {
-      feed.labels.push_back(vector<std::int32_t>("network", "target", targets[i], feed.rows).data);
-      check_labels_of(feed, feed.labels.back(), width, slice);
-      feed.targets.push_back({});
+    const auto& loss = network.spec().outputs[i].loss;
+    feed.labels.push_back(nullptr);
+    feed.targets.push_back({});
+    if (!loss) continue;
+    check(targets[i].has_value(), "network", "received no target for output ", i,
+          ", which has a loss");
+    if (loss->kind == Loss::kSparseCategoricalCrossentropy) {
+      feed.labels[i] = vector<std::int32_t>("network", "target", *targets[i], feed.rows).data;
+      check_labels_of(feed, feed.labels[i], width, slice);
     } else {
-      check_layout<float>("network", "target", targets[i]);
-      feed.targets.push_back(source("target", targets[i], width, feed.rows));
-      feed.labels.push_back(nullptr);
+      check_layout<float>("network", "target", *targets[i]);
+      feed.targets[i] = source("target", *targets[i], width, feed.rows);
     }
+  }
+}
+
+void add_sample_weights(Feed& feed, const Graph& graph, const PerOutput& weights) {
+  check(weights.size() == graph.outputs().size(), "network", "received ", weights.size(),
+        " sample weights; expected ", graph.outputs().size());
+  for (const auto& weight : weights) {
+    feed.sample_weights.push_back(
+        weight ? vector("network", "sample_weight", *weight, feed.rows).data : nullptr);
   }
 }
 
@@ -156,8 +172,7 @@ std::unique_lock<std::mutex> lock(Network& network) {
 using Result = std::pair<index_t, py::array_t<double>>;
 
 Result run_scored(Network& network, Mode mode, const std::vector<Input>& inputs,
-                  const std::vector<py::array>& targets,
-                  const std::optional<py::array>& sample_weight,
+                  const PerOutput& targets, const PerOutput& sample_weights,
                   const std::optional<py::array>& order, const Slice& slice) {
   const auto locked = lock(network);
   check(network.compiled(), "network", "expected compile() before training or evaluation");
@@ -165,9 +180,8 @@ Result run_scored(Network& network, Mode mode, const std::vector<Input>& inputs,
   add_inputs(feed, network.graph(), inputs);
   add_order(feed, order, slice);
   add_targets(feed, network, targets, slice);
-  if (sample_weight)
-    feed.sample_weight = vector("network", "sample_weight", *sample_weight, feed.rows).data;
-  Totals totals(totals_size(network.spec(), network.graph().outputs().size()), 0.0);
+  add_sample_weights(feed, network.graph(), sample_weights);
+  Totals totals(totals_place(network.spec(), network.spec().outputs.size()), 0.0);
   index_t done = 0;
   {
     const GilRelease release;
@@ -197,20 +211,35 @@ index_t predict(Network& network, const std::vector<Input>& inputs, std::vector<
   return network.run(Mode::kPredict, feed, slice, nullptr);
 }
 
-void compile(Network& network, const std::string& loss,
-             const std::map<std::string, double>& options, const std::vector<std::string>& metrics,
-             const std::string& optimizer, const py::dict& hyper) {
-  TrainingSpec spec;
-  spec.loss.kind = parse_loss(loss);
+// What compile() takes for an output: the loss and its options, the loss's weight, the metrics.
+using OutputChoice =
+    std::tuple<std::string, std::map<std::string, double>, double, std::vector<std::string>>;
+
+LossSpec loss_spec(const std::string& name, const std::map<std::string, double>& options) {
+  LossSpec loss;
+  loss.kind = parse_loss(name);
   for (const auto& [key, value] : options) {
     if (key == "from_logits")
-      spec.loss.from_logits = value != 0;
+      loss.from_logits = value != 0;
     else if (key == "label_smoothing")
-      spec.loss.label_smoothing = static_cast<float>(value);
+      loss.label_smoothing = static_cast<float>(value);
     else
-      fail("compile", "received the option '", key, "' of '", loss, "', which is unknown");
+      fail("compile", "received the option '", key, "' of '", name, "', which is unknown");
   }
-  for (const std::string& name : metrics) spec.metrics.push_back(parse_metric(name));
+  return loss;
+}
+
+void compile(Network& network, const std::vector<std::optional<OutputChoice>>& outputs,
+             const std::string& optimizer, const py::dict& hyper) {
+  TrainingSpec spec;
+  for (const auto& choice : outputs) {
+    OutputSpec& output = spec.outputs.emplace_back();
+    if (!choice) continue;
+    const auto& [loss, options, weight, metrics] = *choice;
+    output.loss = loss_spec(loss, options);
+    output.loss_weight = static_cast<float>(weight);
+    for (const std::string& name : metrics) output.metrics.push_back(parse_metric(name));
+  }
   py::dict options_only(hyper.attr("copy")());
   check(hyper.contains("learning_rate"), "compile",
         "expected a learning_rate among the hyper-parameters");
@@ -246,6 +275,7 @@ void register_graph(py::module_& m) {
           arg("momentum"), arg("epsilon"), arg("frozen"))
       .def("add_dropout", &Graph::add_dropout, arg("x"), arg("rate"), arg("stream"))
       .def("add_rescaling", &Graph::add_rescaling, arg("x"), arg("scale"), arg("offset"))
+      .def("add_merge", &Graph::add_merge, arg("name"), arg("xs"))
       .def("add_output", &Graph::add_output, arg("x"));
 }
 
@@ -254,43 +284,43 @@ void register_graph(py::module_& m) {
 void register_program(py::module_& m) {
   using py::arg;
   register_graph(m);
+  py::class_<ParameterMemory>(m, "ParameterMemory", "Where the numbers of a parameter lie.")
+      .def("array", &memory_array);
   py::class_<Network>(m, "Network", "A graph with its weights; see csrc/program/network.h.")
       .def(py::init<Graph>(), arg("graph"))
+      .def(py::init<Graph, const std::vector<std::optional<ParameterMemory>>&>(), arg("graph"),
+           arg("shared"))
+      .def(
+          "memory",
+          [](const Network& n, ParameterId id) { return memory_of(n.weights(), n.graph(), id); },
+          arg("id"))
       .def(
           "parameter",
-          [](py::object self, ParameterId id) {
-            const auto& n = self.cast<const Network&>();
-            return parameter_array(n.weights(), n.graph(), id, self);
+          [](const Network& n, ParameterId id) {
+            return memory_array(memory_of(n.weights(), n.graph(), id));
           },
           arg("id"))
       .def(
           "gradient",
-          [](py::object self, ParameterId id) {
-            const auto& n = self.cast<const Network&>();
-            return parameter_array(n.gradients(), n.graph(), id, self);
+          [](const Network& n, ParameterId id) {
+            return memory_array(memory_of(n.gradients(), n.graph(), id));
           },
           arg("id"))
       .def_property_readonly("slot_names",
                              [](const Network& n) { return slot_names(n.spec().optimizer); })
       .def(
           "slot",
-          [](py::object self, const std::string& name, ParameterId id) {
-            const auto& n = self.cast<const Network&>();
+          [](const Network& n, const std::string& name, ParameterId id) {
             const auto names = slot_names(n.spec().optimizer);
             const auto found = std::find(names.begin(), names.end(), name);
             check(n.compiled() && found != names.end(), "network", "received the slot '", name,
                   "', which this optimizer does not have");
             const auto index = static_cast<std::size_t>(found - names.begin());
             // compile() replaces the slots: a view keeps those it belongs to.
-            auto* kept = new std::shared_ptr<std::vector<ParameterArena>>(n.slots());
-            const py::capsule keeper(kept, [](void* p) {
-              delete static_cast<std::shared_ptr<std::vector<ParameterArena>>*>(p);
-            });
-            return parameter_array((**kept)[index], n.graph(), id, keeper);
+            return memory_array(memory_of(n.slots()[index], n.graph(), id));
           },
           arg("name"), arg("parameter_id"))
-      .def("compile", &compile, arg("loss"), arg("loss_options"), arg("metrics"), arg("optimizer"),
-           arg("hyper"))
+      .def("compile", &compile, arg("outputs"), arg("optimizer"), arg("hyper"))
       .def_property("learning_rate", &Network::learning_rate,
                     [](Network& n, double value) {
                       const auto locked = lock(n);
@@ -308,24 +338,24 @@ void register_program(py::module_& m) {
                     })
       .def(
           "train",
-          [](Network& n, const std::vector<Input>& inputs, const std::vector<py::array>& targets,
-             const std::optional<py::array>& sample_weight, const std::optional<py::array>& order,
-             index_t first, index_t batches, index_t batch_size, double max_seconds, bool update) {
+          [](Network& n, const std::vector<Input>& inputs, const PerOutput& targets,
+             const PerOutput& sample_weights, const std::optional<py::array>& order, index_t first,
+             index_t batches, index_t batch_size, double max_seconds, bool update) {
             return run_scored(n, update ? Mode::kTrain : Mode::kGradients, inputs, targets,
-                              sample_weight, order,
+                              sample_weights, order,
                               make_slice(first, batches, batch_size, max_seconds));
           },
-          arg("inputs"), arg("targets"), arg("sample_weight"), arg("order"), arg("first"),
+          arg("inputs"), arg("targets"), arg("sample_weights"), arg("order"), arg("first"),
           arg("batches"), arg("batch_size"), arg("max_seconds"), arg("update") = true)
       .def(
           "evaluate",
-          [](Network& n, const std::vector<Input>& inputs, const std::vector<py::array>& targets,
-             const std::optional<py::array>& sample_weight, index_t first, index_t batches,
-             index_t batch_size, double max_seconds) {
-            return run_scored(n, Mode::kEvaluate, inputs, targets, sample_weight, std::nullopt,
+          [](Network& n, const std::vector<Input>& inputs, const PerOutput& targets,
+             const PerOutput& sample_weights, index_t first, index_t batches, index_t batch_size,
+             double max_seconds) {
+            return run_scored(n, Mode::kEvaluate, inputs, targets, sample_weights, std::nullopt,
                               make_slice(first, batches, batch_size, max_seconds));
           },
-          arg("inputs"), arg("targets"), arg("sample_weight"), arg("first"), arg("batches"),
+          arg("inputs"), arg("targets"), arg("sample_weights"), arg("first"), arg("batches"),
           arg("batch_size"), arg("max_seconds"))
       .def(
           "predict",

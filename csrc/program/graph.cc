@@ -6,6 +6,7 @@
 
 #include "csrc/core/check.h"
 #include "csrc/ops/activation.h"
+#include "csrc/ops/named_kinds.h"
 
 namespace fastdnn::program {
 
@@ -43,13 +44,13 @@ TensorId Graph::add_dense(TensorId x, ParameterId kernel, ParameterId bias) {
         k.is_vector ? shape_text({k.cols}) : shape_text({k.rows, k.cols}), "; expected (", width(x),
         ", units)");
   if (bias != kNone) check_vector("dense", "bias", bias, k.cols);
-  return add_node(Dense{kernel, bias}, x, k.cols);
+  return add_node(Dense{kernel, bias}, {x}, k.cols);
 }
 
 TensorId Graph::add_activation(TensorId x, const std::string& name, float alpha) {
   check_tensor("activation", x);
-  if (name == "softmax") return add_node(Softmax{}, x, width(x));
-  return add_node(Elementwise{parse_activation(name), alpha}, x, width(x));
+  if (name == "softmax") return add_node(Softmax{}, {x}, width(x));
+  return add_node(Elementwise{parse_activation(name), alpha}, {x}, width(x));
 }
 
 TensorId Graph::add_batch_normalization(TensorId x, const BatchNormalization& operation) {
@@ -63,20 +64,43 @@ TensorId Graph::add_batch_normalization(TensorId x, const BatchNormalization& op
         operation.momentum, "; expected 0 to 1");
   check(operation.epsilon >= 0.0f && std::isfinite(operation.epsilon), op, "received epsilon ",
         operation.epsilon, "; expected a finite number of at least 0");
-  return add_node(operation, x, width(x));
+  return add_node(operation, {x}, width(x));
 }
 
 TensorId Graph::add_dropout(TensorId x, float rate, std::uint32_t stream) {
   check_tensor("dropout", x);
   check(rate >= 0.0f && rate < 1.0f, "dropout", "received rate ", rate, "; expected 0 <= rate < 1");
-  return add_node(Dropout{rate, stream}, x, width(x));
+  return add_node(Dropout{rate, stream}, {x}, width(x));
 }
 
 TensorId Graph::add_rescaling(TensorId x, float scale, float offset) {
   check_tensor("rescaling", x);
   check(std::isfinite(scale) && std::isfinite(offset), "rescaling", "received scale ", scale,
         " and offset ", offset, "; expected finite numbers");
-  return add_node(Rescaling{scale, offset}, x, width(x));
+  return add_node(Rescaling{scale, offset}, {x}, width(x));
+}
+
+TensorId Graph::add_merge(const std::string& name, const std::vector<TensorId>& xs) {
+  struct Entry {
+    Merge::Kind kind;
+    const char* name;
+  };
+  constexpr Entry kMerges[] = {{Merge::Kind::kSum, "sum"},
+                               {Merge::Kind::kProduct, "product"},
+                               {Merge::Kind::kConcatenation, "concatenation"}};
+  const Merge merge{parse_kind("merge", kMerges, name)};
+  check(xs.size() >= 2, "merge", "received ", xs.size(), " tensors; expected at least 2");
+  index_t width = 0;
+  for (TensorId x : xs) {
+    check_tensor("merge", x);
+    const bool side_by_side = merge.kind == Merge::Kind::kConcatenation;
+    check(side_by_side || x == xs[0] || this->width(x) == this->width(xs[0]), "merge",
+          "received tensors of ", this->width(xs[0]), " and ", this->width(x),
+          " columns; expected equal widths");
+    width = side_by_side ? width + this->width(x) : this->width(x);
+  }
+  check(width < (index_t{1} << 31), "merge", "received ", width, " columns; expected at most 2^31");
+  return add_node(merge, xs, width);
 }
 
 void Graph::add_output(TensorId x) {
@@ -91,9 +115,9 @@ const Node* Graph::producer(TensorId tensor) const {
   return nullptr;
 }
 
-TensorId Graph::add_node(Operation operation, TensorId x, index_t width) {
+TensorId Graph::add_node(Operation operation, std::vector<TensorId> xs, index_t width) {
   widths_.push_back(width);
-  nodes_.push_back({std::move(operation), x, tensor_count() - 1});
+  nodes_.push_back({std::move(operation), std::move(xs), tensor_count() - 1});
   return nodes_.back().output;
 }
 
@@ -110,6 +134,10 @@ void Graph::check_vector(const char* op, const char* role, ParameterId parameter
   check(p.is_vector && p.cols == width, op, role, ": received '", p.name, "' of shape ",
         p.is_vector ? shape_text({p.cols}) : shape_text({p.rows, p.cols}), "; expected ",
         shape_text({width}));
+}
+
+std::ptrdiff_t times_read(const Node& node, TensorId tensor) {
+  return std::count(node.inputs.begin(), node.inputs.end(), tensor);
 }
 
 std::vector<ParameterId> parameters_of(const Operation& operation) {

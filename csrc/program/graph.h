@@ -4,6 +4,7 @@
 // run. Several nodes may name the same parameter (shared weights) and the same input tensor.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <variant>
 #include <vector>
@@ -46,12 +47,20 @@ struct Dropout {
 struct Rescaling {
   float scale, offset;
 };
-using Operation = std::variant<Dense, Elementwise, Softmax, BatchNormalization, Dropout, Rescaling>;
+// Of several tensors: element by element, or side by side.
+struct Merge {
+  enum class Kind { kSum, kProduct, kConcatenation };
+  Kind kind;
+};
+using Operation =
+    std::variant<Dense, Elementwise, Softmax, BatchNormalization, Dropout, Rescaling, Merge>;
 
 struct Node {
   Operation operation;
-  TensorId input;
+  std::vector<TensorId> inputs;
   TensorId output;
+  // Of an operation with one input.
+  TensorId input() const { return inputs.front(); }
 };
 
 // Every add_* throws InvalidArgument for unknown ids, wrong shapes and values out of range.
@@ -67,6 +76,8 @@ class Graph {
   // scale * x + offset. Takes the bytes of an input as whole numbers; what else reads them takes
   // them divided by 255, and an input's bytes cannot go into both.
   TensorId add_rescaling(TensorId x, float scale, float offset);
+  // "sum" or "product" of tensors of one width, or "concatenation" of any; at least two.
+  TensorId add_merge(const std::string& name, const std::vector<TensorId>& xs);
   void add_output(TensorId x);
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
@@ -80,7 +91,7 @@ class Graph {
   const Node* producer(TensorId tensor) const;
 
  private:
-  TensorId add_node(Operation operation, TensorId x, index_t width);
+  TensorId add_node(Operation operation, std::vector<TensorId> xs, index_t width);
   void check_tensor(const char* op, TensorId x) const;
   void check_vector(const char* op, const char* role, ParameterId parameter, index_t width) const;
 
@@ -89,6 +100,9 @@ class Graph {
   std::vector<Node> nodes_;
   std::vector<TensorId> inputs_, outputs_;
 };
+
+// How often a node reads a tensor.
+std::ptrdiff_t times_read(const Node& node, TensorId tensor);
 
 // The parameters that an operation reads, without kNone.
 std::vector<ParameterId> parameters_of(const Operation& operation);

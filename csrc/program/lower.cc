@@ -12,6 +12,9 @@ namespace fastdnn::program {
 Lowering::Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage, Mode mode,
                    const std::vector<RowKind>& inputs, LoweredProgram& out)
     : graph_(graph), spec_(spec), storage_(storage), mode_(mode), out_(out) {
+  for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
+    if (mode == Mode::kPredict || spec.outputs[i].loss) outputs_.push_back(i);
+  }
   find_live_nodes();
   const auto tensors = static_cast<std::size_t>(graph.tensor_count());
   values_.resize(tensors);
@@ -42,29 +45,31 @@ void Lowering::run() {
   for (const Node* node : live_) find_gradient_path(*node);
   for (const Node* node : live_) forward(*node);
   if (mode_ == Mode::kPredict) {
-    for (std::size_t i = 0; i < graph_.outputs().size(); ++i) scatter_output(i);
+    for (std::size_t i : outputs_) scatter_output(i);
     return;
   }
-  for (std::size_t i = 0; i < graph_.outputs().size(); ++i) lower_loss(i);
+  for (std::size_t i : outputs_) lower_loss(i);
   if (!training()) return;
   for (auto node = live_.rbegin(); node != live_.rend(); ++node) backward(**node);
 }
 
 void Lowering::find_live_nodes() {
   std::vector<bool> wanted(static_cast<std::size_t>(graph_.tensor_count()));
-  for (TensorId output : graph_.outputs()) wanted[static_cast<std::size_t>(output)] = true;
+  for (std::size_t i : outputs_) {
+    wanted[static_cast<std::size_t>(graph_.outputs()[i])] = true;
+  }
   for (auto node = graph_.nodes().rbegin(); node != graph_.nodes().rend(); ++node) {
     if (!wanted[static_cast<std::size_t>(node->output)]) continue;
-    wanted[static_cast<std::size_t>(node->input)] = true;
+    for (TensorId x : node->inputs) wanted[static_cast<std::size_t>(x)] = true;
     live_.insert(live_.begin(), &*node);
   }
 }
 
 int Lowering::readers(TensorId tensor) const {
-  const auto reads = [tensor](const Node* node) { return node->input == tensor; };
-  const auto& outputs = graph_.outputs();
-  return static_cast<int>(std::count_if(live_.begin(), live_.end(), reads) +
-                          std::count(outputs.begin(), outputs.end(), tensor));
+  std::ptrdiff_t count = 0;
+  for (const Node* node : live_) count += times_read(*node, tensor);
+  for (std::size_t i : outputs_) count += graph_.outputs()[i] == tensor;
+  return static_cast<int>(count);
 }
 
 int Lowering::uses(ParameterId parameter) const {
@@ -96,7 +101,7 @@ Lowering::Representation Lowering::representation_of_bytes(TensorId input) const
   if (only_read_by<Dense>(input)) return {true, 1.0f / 255.0f, Bytes::kWhole};
   if (only_read_by<Rescaling>(input)) return {true, 1.0f, Bytes::kWhole};
   for (const Node* node : live_) {
-    check(node->input != input || !as<Rescaling>(node->operation), "network",
+    check(times_read(*node, input) == 0 || !as<Rescaling>(node->operation), "network",
           "received bytes for an input that goes into a Rescaling layer, which takes them as they "
           "are, and into another one, which takes them divided by 255; expected one or the other, "
           "or float32 rows");
@@ -107,7 +112,7 @@ Lowering::Representation Lowering::representation_of_bytes(TensorId input) const
 void Lowering::plan_sparse_input(std::size_t i) {
   const TensorId input = graph_.inputs()[i];
   for (const Node* node : live_) {
-    check(node->input != input || as<Dense>(node->operation), "network",
+    check(times_read(*node, input) == 0 || as<Dense>(node->operation), "network",
           "received sparse rows for a model whose first layer is not Dense; expected Dense, or "
           "rows as x.toarray() makes them");
   }

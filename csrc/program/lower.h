@@ -32,10 +32,15 @@ struct LossSpec {
   float label_smoothing = 0.0f;
 };
 
-// What compile() decided; the same loss and metrics for every output.
-struct TrainingSpec {
-  LossSpec loss;
+// What compile() decided of an output. Without a loss it is not computed in training.
+struct OutputSpec {
+  std::optional<LossSpec> loss;
+  float loss_weight = 1.0f;  // in the sum of all outputs' losses
   std::vector<Metric> metrics;
+};
+
+struct TrainingSpec {
+  std::vector<OutputSpec> outputs;  // one for each of the graph's
   OptimizerConfig optimizer;
 };
 
@@ -46,11 +51,14 @@ struct Storage {
   const std::vector<ParameterArena>* slots = nullptr;
 };
 
-// Sums over the rows of all steps since they were cleared:
-// rows, sum w, sum w * loss, then for each output and metric sum value, sum w * value.
+// Sums over the rows of all steps since they were cleared, output by output:
+// rows, sum w, sum w * loss, then for each metric sum value, sum w * value.
 using Totals = std::vector<double>;
-inline std::size_t totals_size(const TrainingSpec& spec, std::size_t outputs) {
-  return 3 + 2 * spec.metrics.size() * outputs;
+// Where those of an output begin, or, for the number of outputs, where they end.
+inline std::size_t totals_place(const TrainingSpec& spec, std::size_t output) {
+  std::size_t place = 0;
+  for (std::size_t i = 0; i < output; ++i) place += 3 + 2 * spec.outputs[i].metrics.size();
+  return place;
 }
 
 // A program for batches of up to `capacity` rows, with its buffers. Set feed and totals before

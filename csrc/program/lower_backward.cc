@@ -20,41 +20,28 @@ void Lowering::backward(const Node& node) {
 }
 
 Buffer Lowering::gradient_of_input(const Node& node, const Buffer& dy) {
-  if (readers(node.input) == 1) return gradient(node.input) = dy;
-  return new_buffer(graph_.width(node.input));
+  if (readers(node.input()) == 1) return gradient(node.input()) = dy;
+  return new_buffer(graph_.width(node.input()));
 }
 
-void Lowering::deliver_gradient(const Node& node, const Buffer& dx) {
-  if (readers(node.input) == 1) return;
-  if (!gradient(node.input)) {
-    gradient(node.input) = dx;
-  } else {
-    append_sum(dx, gradient(node.input));
+void Lowering::deliver_gradient(TensorId x, const Buffer& dx) {
+  if (!gradient(x)) {
+    gradient(x) = dx;
+  } else if (gradient(x).resource != dx.resource) {
+    append_sum(dx, gradient(x));
   }
-}
-
-void Lowering::append_sum(Buffer from, Buffer to) {
-  add_cost(to.view.cols);
-  append_by_rows({from.own_rows(), to.own_rows()}, {to.own_rows()},
-                 [=](const StepState&, const Own& own) {
-                   for (index_t row = own.rows.begin; row < own.rows.end; ++row) {
-                     const float* x = from.view.row(row);
-                     float* y = to.view.row(row);
-                     for (index_t j = 0; j < to.view.cols; ++j) y[j] += x[j];
-                   }
-                 });
 }
 
 void Lowering::backward(const Node& node, const Elementwise& activation) {
-  const Node* before = graph_.producer(node.input);
+  const Node* before = graph_.producer(node.input());
   if (before != nullptr && fused_activation_[static_cast<std::size_t>(before->output)] == &node) {
     // Belongs to the product before it, whose backward pass sees the gradient of this output.
-    gradient(node.input) = gradient(node.output);
+    gradient(node.input()) = gradient(node.output);
     if (through_activation_[static_cast<std::size_t>(node.output)]) return;
   }
-  if (!needs_gradient(node.input)) return;
+  if (!needs_gradient(node.input())) return;
   const Buffer saved =
-      activation_needs_input(activation.kind) ? value(node.input) : value(node.output);
+      activation_needs_input(activation.kind) ? value(node.input()) : value(node.output);
   const Buffer dy = gradient(node.output), dx = gradient_of_input(node, dy);
   add_cost(dy.view.cols);
   append_by_rows({saved.own_rows(), dy.own_rows()}, {dx.own_rows()},
@@ -63,24 +50,24 @@ void Lowering::backward(const Node& node, const Elementwise& activation) {
                                         dy.of(own.rows), dx.of(own.rows)},
                                        own.context);
                  });
-  deliver_gradient(node, dx);
+  deliver_gradient(node.input(), dx);
 }
 
 void Lowering::backward(const Node& node, const Softmax&) {
-  if (!needs_gradient(node.input)) return;
+  if (!needs_gradient(node.input())) return;
   const Buffer y = value(node.output), dy = gradient(node.output), dx = gradient_of_input(node, dy);
   add_cost(dy.view.cols);
   append_by_rows(
       {y.own_rows(), dy.own_rows()}, {dx.own_rows()}, [=](const StepState&, const Own& own) {
         softmax_backward({y.of(own.rows), dy.of(own.rows), dx.of(own.rows)}, own.context);
       });
-  deliver_gradient(node, dx);
+  deliver_gradient(node.input(), dx);
 }
 
 void Lowering::backward(const Node& node, const Dropout& dropout) {
-  if (!needs_gradient(node.input)) return;
-  if (through_activation_[static_cast<std::size_t>(node.input)]) {
-    gradient(node.input) = gradient(node.output);
+  if (!needs_gradient(node.input())) return;
+  if (through_activation_[static_cast<std::size_t>(node.input())]) {
+    gradient(node.input()) = gradient(node.output);
     return;
   }
   const Buffer dy = gradient(node.output), dx = gradient_of_input(node, dy);
@@ -93,22 +80,22 @@ void Lowering::backward(const Node& node, const Dropout& dropout) {
                       .first_row = own.rows.begin},
                      own.context);
   });
-  deliver_gradient(node, dx);
+  deliver_gradient(node.input(), dx);
 }
 
 void Lowering::backward(const Node& node, const Rescaling& rescaling) {
-  if (!needs_gradient(node.input)) return;
+  if (!needs_gradient(node.input())) return;
   const Buffer dy = gradient(node.output), dx = gradient_of_input(node, dy);
   append_rescaling(dy, dx, rescaling.scale, 0.0f);
-  deliver_gradient(node, dx);
+  deliver_gradient(node.input(), dx);
 }
 
 void Lowering::backward(const Node& node, const BatchNormalization& norm) {
   const auto found = std::find_if(statistics_.begin(), statistics_.end(),
                                   [&](const auto& s) { return s.first == node.output; });
   const Buffer statistics = found->second;
-  const Buffer x = value(node.input), dy = gradient(node.output);
-  const bool wants_dx = needs_gradient(node.input);
+  const Buffer x = value(node.input()), dy = gradient(node.output);
+  const bool wants_dx = needs_gradient(node.input());
   const Buffer dx = wants_dx ? gradient_of_input(node, dy) : Buffer{};
   add_cost(dy.view.cols, 0.8);
   std::vector<Use> reads{x.resource, dy.resource, statistics.resource}, writes;
@@ -151,7 +138,7 @@ void Lowering::backward(const Node& node, const BatchNormalization& norm) {
                          .accumulate = accumulate},
                         context);
   });
-  if (dx) deliver_gradient(node, dx);
+  if (dx) deliver_gradient(node.input(), dx);
   finish_gradient(norm.gamma);
   finish_gradient(norm.beta);
 }
@@ -159,7 +146,7 @@ void Lowering::backward(const Node& node, const BatchNormalization& norm) {
 void Lowering::backward(const Node& node, const Dense& dense) {
   // The gradient of the input comes first: it reads the kernel that the update then changes.
   const Buffer dz = gradient(node.output);
-  if (needs_gradient(node.input)) lower_input_gradient(node, dense, dz);
+  if (needs_gradient(node.input())) lower_input_gradient(node, dense, dz);
   if (parameter(dense.kernel).trainable) lower_kernel_gradient(node, dense, dz);
   if (dense.bias != kNone && parameter(dense.bias).trainable) lower_bias_gradient(dense, dz);
 }
@@ -169,14 +156,14 @@ const Node* Lowering::activation_passed_back(TensorId tensor, float* scale) cons
   const Node* node = graph_.producer(tensor);
   const auto* dropout = node != nullptr ? as<Dropout>(node->operation) : nullptr;
   if (dropout != nullptr) {
-    if (readers(node->input) > 1) return nullptr;
-    node = graph_.producer(node->input);
+    if (readers(node->input()) > 1) return nullptr;
+    node = graph_.producer(node->input());
   }
   const auto* activation = node != nullptr ? as<Elementwise>(node->operation) : nullptr;
   if (activation == nullptr || activation_needs_input(activation->kind)) return nullptr;
   // What ReLU stopped is 0, and so is what was dropped: nobody needs to know which.
   if (dropout != nullptr && activation->kind != Activation::kRelu) return nullptr;
-  const Node* product = graph_.producer(node->input);
+  const Node* product = graph_.producer(node->input());
   if (product == nullptr || fused_activation_[static_cast<std::size_t>(product->output)] != node) {
     return nullptr;
   }
@@ -185,9 +172,9 @@ const Node* Lowering::activation_passed_back(TensorId tensor, float* scale) cons
 }
 
 void Lowering::lower_input_gradient(const Node& node, const Dense& dense, const Buffer& dz) {
-  const bool first = !gradient(node.input);
-  if (first) gradient(node.input) = new_buffer(graph_.width(node.input));
-  const Buffer dx = gradient(node.input);
+  const bool first = !gradient(node.input());
+  if (first) gradient(node.input()) = new_buffer(graph_.width(node.input()));
+  const Buffer dx = gradient(node.input());
   GemmArgs args;
   args.a = dz.view;
   args.b = storage_.weights->view(dense.kernel);
@@ -198,9 +185,9 @@ void Lowering::lower_input_gradient(const Node& node, const Dense& dense, const 
   if (!first) reads.push_back(dx.own_rows());
   Buffer saved;
   float scale = 1.0f;
-  if (const Node* before = activation_passed_back(node.input, &scale)) {
+  if (const Node* before = activation_passed_back(node.input(), &scale)) {
     const auto& activation = std::get<Elementwise>(before->operation);
-    saved = value(node.input);
+    saved = value(node.input());
     args.alpha = scale;
     args.activation = activation.kind;
     args.activation_alpha = activation.alpha;
@@ -217,19 +204,19 @@ void Lowering::lower_input_gradient(const Node& node, const Dense& dense, const 
 }
 
 void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const Buffer& dz) {
-  if (sparse_input(node.input) != nullptr) return lower_sparse_kernel_gradient(node, dense, dz);
-  const Buffer x = value(node.input);
+  if (sparse_input(node.input()) != nullptr) return lower_sparse_kernel_gradient(node, dense, dz);
+  const Buffer x = value(node.input());
   const OptimizerConfig& optimizer = spec_.optimizer;
   // No other node adds to it: nobody else touches the gradient's memory either.
   const bool updates = mode_ == Mode::kTrain && uses(dense.kernel) == 1;
   const bool straight = updates && optimizer.kind == Optimizer::kSgd && optimizer.momentum == 0.0;
   GemmArgs args;
-  const float scale = representation(node.input).scale;
+  const float scale = representation(node.input()).scale;
   args.a = x.view;
   args.transpose_a = true;
   args.b = dz.view;
   args.alpha = scale;
-  args.a_is_bfloat16 = representation(node.input).bfloat16;
+  args.a_is_bfloat16 = representation(node.input()).bfloat16;
   if (straight) {
     args.c = storage_.weights->view(dense.kernel);
     args.beta = 1.0f;
@@ -257,7 +244,7 @@ void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense
                                             const Buffer& dz) {
   out_.microseconds += sparse_cost(dz.view.cols);
   LoweredProgram* out = &out_;
-  const auto sparse = sparse_input(node.input);
+  const auto sparse = sparse_input(node.input());
   if (mode_ == Mode::kTrain && uses(dense.kernel) == 1) {
     CsrDenseUpdateArgs args;
     args.kernel_row = storage_.weights->view(dense.kernel).stride;
@@ -265,7 +252,7 @@ void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense
     add_update_cost(dense.kernel);
     const index_t scratch = csr_dense_update_scratch_size(args.kernel_row, out_.capacity);
     out_.own_scratch_size = std::max(out_.own_scratch_size, scratch);
-    program().append({value(node.input).resource, dz.resource}, {weight(dense.kernel)},
+    program().append({value(node.input()).resource, dz.resource}, {weight(dense.kernel)},
                      [=](const StepState& state, Context& context) {
                        CsrDenseUpdateArgs now = args;
                        now.x = out->feed->inputs[sparse->place].sparse;
@@ -281,7 +268,7 @@ void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense
   CsrDenseBackwardArgs args;
   args.dkernel = storage_.gradients->view(dense.kernel);
   args.accumulate = start_gradient(dense.kernel);
-  program().append({value(node.input).resource, dz.resource}, {gradient_of(dense.kernel)},
+  program().append({value(node.input()).resource, dz.resource}, {gradient_of(dense.kernel)},
                    [=](const StepState& state, Context& context) {
                      CsrDenseBackwardArgs now = args;
                      now.x = out->feed->inputs[sparse->place].sparse;

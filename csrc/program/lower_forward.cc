@@ -18,30 +18,37 @@ void Lowering::find_gradient_path(const Node& node) {
   const bool trains =
       std::any_of(ids.begin(), ids.end(), [&](ParameterId id) { return parameter(id).trainable; });
   needs_gradient_[static_cast<std::size_t>(node.output)] =
-      training() && (trains || needs_gradient_[static_cast<std::size_t>(node.input)]);
+      training() && (trains || std::any_of(node.inputs.begin(), node.inputs.end(),
+                                           [&](TensorId x) { return needs_gradient(x); }));
 }
 
-TensorId Lowering::loss_input(TensorId output) const {
+TensorId Lowering::loss_input(std::size_t i) const {
+  const TensorId output = graph_.outputs()[i];
   if (mode_ == Mode::kPredict || readers(output) > 1) return output;
   const Node* last = graph_.producer(output);
   if (last == nullptr) return output;
-  const bool softmax_loss = spec_.loss.kind == Loss::kSparseCategoricalCrossentropy ||
-                            spec_.loss.kind == Loss::kCategoricalCrossentropy;
-  if (softmax_loss && as<Softmax>(last->operation)) return last->input;
+  const Loss loss = spec_.outputs[i].loss->kind;
+  const bool softmax_loss =
+      loss == Loss::kSparseCategoricalCrossentropy || loss == Loss::kCategoricalCrossentropy;
+  if (softmax_loss && as<Softmax>(last->operation)) return last->input();
   const auto* activation = as<Elementwise>(last->operation);
   const bool sigmoid = activation != nullptr && activation->kind == Activation::kSigmoid;
-  if (spec_.loss.kind == Loss::kBinaryCrossentropy && sigmoid) return last->input;
+  if (loss == Loss::kBinaryCrossentropy && sigmoid) return last->input();
   return output;
 }
 
-bool Lowering::is_fused_into_loss(const Node& node) const {
-  const auto& outputs = graph_.outputs();
-  return std::find(outputs.begin(), outputs.end(), node.output) != outputs.end() &&
-         loss_input(node.output) == node.input;
+std::ptrdiff_t Lowering::output_fused_with(const Node& node) const {
+  for (std::size_t i : outputs_) {
+    if (graph_.outputs()[i] == node.output && loss_input(i) == node.input()) {
+      return static_cast<std::ptrdiff_t>(i);
+    }
+  }
+  return -1;
 }
 
-bool Lowering::metrics_need_outputs() const {
-  return std::any_of(spec_.metrics.begin(), spec_.metrics.end(), [](Metric metric) {
+bool Lowering::metrics_need_output(std::size_t i) const {
+  const std::vector<Metric>& metrics = spec_.outputs[i].metrics;
+  return std::any_of(metrics.begin(), metrics.end(), [](Metric metric) {
     return metric != Metric::kSparseCategoricalAccuracy && metric != Metric::kCategoricalAccuracy;
   });
 }
@@ -51,7 +58,7 @@ const Node* Lowering::activation_to_fuse(const Node& node) const {
   for (const Node* candidate : live_) {
     const Node& next = *candidate;
     const auto* activation = as<Elementwise>(next.operation);
-    if (next.input != node.output || activation == nullptr || is_fused_into_loss(next)) continue;
+    if (activation == nullptr || next.input() != node.output || is_fused_into_loss(next)) continue;
     if (training() && activation_needs_input(activation->kind)) continue;
     return &next;
   }
@@ -60,7 +67,8 @@ const Node* Lowering::activation_to_fuse(const Node& node) const {
 
 void Lowering::forward(const Node& node) {
   if (value(node.output)) return;  // computed together with its input
-  if (is_fused_into_loss(node) && !metrics_need_outputs()) return;
+  const std::ptrdiff_t scored = output_fused_with(node);
+  if (scored >= 0 && !metrics_need_output(static_cast<std::size_t>(scored))) return;
   std::visit([&](const auto& operation) { forward(node, operation); }, node.operation);
 }
 
@@ -68,9 +76,9 @@ void Lowering::forward(const Node& node, const Dense& dense) {
   const Node* activation = activation_to_fuse(node);
   const TensorId result = activation != nullptr ? activation->output : node.output;
   fused_activation_[static_cast<std::size_t>(node.output)] = activation;
-  const Buffer x = value(node.input), y = value(result) = new_buffer(graph_.width(result));
+  const Buffer x = value(node.input()), y = value(result) = new_buffer(graph_.width(result));
   if (activation != nullptr) value(node.output) = y;
-  if (sparse_input(node.input) != nullptr) {
+  if (sparse_input(node.input()) != nullptr) {
     return append_sparse_product(
         node, dense, y,
         activation != nullptr ? &std::get<Elementwise>(activation->operation) : nullptr);
@@ -79,8 +87,8 @@ void Lowering::forward(const Node& node, const Dense& dense) {
   args.a = x.view;
   args.b = storage_.weights->view(dense.kernel);
   args.c = y.view;
-  args.alpha = representation(node.input).scale;
-  args.a_is_bfloat16 = representation(node.input).bfloat16;
+  args.alpha = representation(node.input()).scale;
+  args.a_is_bfloat16 = representation(node.input()).bfloat16;
   std::vector<Use> reads{x.own_rows(), weight(dense.kernel)};
   if (dense.bias != kNone) {
     args.bias = storage_.weights->flat(dense.bias);
@@ -101,7 +109,7 @@ void Lowering::append_sparse_product(const Node& node, const Dense& dense, const
                                      const Elementwise* activation) {
   CsrDenseArgs args;
   args.kernel = storage_.weights->view(dense.kernel);
-  std::vector<Use> reads{value(node.input).own_rows(), weight(dense.kernel)};
+  std::vector<Use> reads{value(node.input()).own_rows(), weight(dense.kernel)};
   if (dense.bias != kNone) {
     args.bias = storage_.weights->flat(dense.bias);
     reads.push_back(weight(dense.bias));
@@ -112,7 +120,7 @@ void Lowering::append_sparse_product(const Node& node, const Dense& dense, const
   }
   out_.microseconds += sparse_cost(y.view.cols);
   LoweredProgram* out = &out_;
-  const auto sparse = sparse_input(node.input);
+  const auto sparse = sparse_input(node.input());
   append_by_rows(reads, {y.own_rows()}, [=](const StepState&, const Own& own) {
     CsrDenseArgs now = args;
     now.x = out->feed->inputs[sparse->place].sparse;
@@ -123,7 +131,7 @@ void Lowering::append_sparse_product(const Node& node, const Dense& dense, const
 }
 
 void Lowering::forward(const Node& node, const Elementwise& activation) {
-  const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
+  const Buffer x = value(node.input()), y = value(node.output) = new_buffer(x.view.cols);
   add_cost(x.view.cols);
   append_by_rows({x.own_rows()}, {y.own_rows()}, [=](const StepState&, const Own& own) {
     fastdnn::activation({activation.kind, activation.alpha, x.of(own.rows), y.of(own.rows)},
@@ -132,7 +140,7 @@ void Lowering::forward(const Node& node, const Elementwise& activation) {
 }
 
 void Lowering::forward(const Node& node, const Softmax&) {
-  const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
+  const Buffer x = value(node.input()), y = value(node.output) = new_buffer(x.view.cols);
   add_cost(x.view.cols, 1.0);
   append_by_rows({x.own_rows()}, {y.own_rows()}, [=](const StepState&, const Own& own) {
     softmax({x.of(own.rows), y.of(own.rows)}, own.context);
@@ -140,7 +148,7 @@ void Lowering::forward(const Node& node, const Softmax&) {
 }
 
 void Lowering::forward(const Node& node, const BatchNormalization& norm) {
-  const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
+  const Buffer x = value(node.input()), y = value(node.output) = new_buffer(x.view.cols);
   add_cost(x.view.cols, 0.6);
   const ParameterArena& weights = *storage_.weights;
   const auto data = [&](ParameterId id) { return id == kNone ? nullptr : weights.flat(id); };
@@ -198,10 +206,10 @@ void Lowering::forward(const Node& node, const BatchNormalization& norm) {
 
 void Lowering::forward(const Node& node, const Dropout& dropout) {
   if (!training() || dropout.rate == 0.0f) {
-    value(node.output) = value(node.input);
+    value(node.output) = value(node.input());
     return;
   }
-  const Buffer x = value(node.input), y = value(node.output) = new_buffer(x.view.cols);
+  const Buffer x = value(node.input()), y = value(node.output) = new_buffer(x.view.cols);
   add_cost(x.view.cols, 0.5);
   append_by_rows({x.own_rows()}, {y.own_rows()}, [=](const StepState& state, const Own& own) {
     fastdnn::dropout({.x = x.of(own.rows),
@@ -214,12 +222,12 @@ void Lowering::forward(const Node& node, const Dropout& dropout) {
 }
 
 void Lowering::forward(const Node& node, const Rescaling& rescaling) {
-  const Buffer x = value(node.input);
+  const Buffer x = value(node.input());
   // Whole numbers times the products' other factors stay as far from the ends of float32 as these
   // are, and so do sums that are scaled by no more than that.
   constexpr float kMost = 0x1p20f, kLeast = 0x1p-20f;
   const float size = std::abs(rescaling.scale);
-  if (representation(node.input).bytes == Bytes::kWhole && rescaling.offset == 0.0f &&
+  if (representation(node.input()).bytes == Bytes::kWhole && rescaling.offset == 0.0f &&
       size >= kLeast && size <= kMost && only_read_by<Dense>(node.output)) {
     value(node.output) = x;
     representations_[static_cast<std::size_t>(node.output)] = {true, rescaling.scale,

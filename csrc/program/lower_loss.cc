@@ -9,10 +9,11 @@ namespace fastdnn::program {
 
 void Lowering::lower_loss(std::size_t i) {
   const TensorId output = graph_.outputs()[i];
-  const TensorId scored = loss_input(output);
+  const OutputSpec& spec = spec_.outputs[i];
+  const TensorId scored = loss_input(i);
   const Buffer prediction = value(scored);
   const Buffer result = value(output) ? value(output) : prediction;
-  const bool sparse = spec_.loss.kind == Loss::kSparseCategoricalCrossentropy;
+  const bool sparse = spec.loss->kind == Loss::kSparseCategoricalCrossentropy;
   const Buffer row_losses = new_buffer(out_.capacity, 1);
   const Buffer row_weights = new_buffer(out_.capacity, 1);
   const Buffer targets = sparse ? Buffer{} : new_buffer(graph_.width(output));
@@ -27,8 +28,8 @@ void Lowering::lower_loss(std::size_t i) {
                    const Feed& feed = *out->feed;
                    for (index_t row = own.rows.begin; row < own.rows.end; ++row) {
                      const index_t from = feed.row(state.begin + row);
-                     row_weights.view.data[row] =
-                         feed.sample_weight != nullptr ? feed.sample_weight[from] : 1.0f;
+                     const float* weights = feed.sample_weights[i];
+                     row_weights.view.data[row] = weights != nullptr ? weights[from] : 1.0f;
                      if (sparse) {
                        // Checked before, and in range even if somebody changes them meanwhile.
                        (*labels)[static_cast<std::size_t>(row)] =
@@ -45,9 +46,10 @@ void Lowering::lower_loss(std::size_t i) {
   }
 
   LossArgs loss;
-  loss.kind = spec_.loss.kind;
-  loss.from_logits = spec_.loss.from_logits || scored != output;
-  loss.label_smoothing = spec_.loss.label_smoothing;
+  loss.kind = spec.loss->kind;
+  loss.from_logits = spec.loss->from_logits || scored != output;
+  loss.label_smoothing = spec.loss->label_smoothing;
+  loss.scale = spec.loss_weight;
   const auto labels_from = [=](index_t row) { return sparse ? labels->data() + row : nullptr; };
   std::vector<Use> reads{prediction.own_rows(), labels_by_rows, row_weights.own_rows()};
   if (targets) reads.push_back(gathered(targets));
@@ -66,14 +68,14 @@ void Lowering::lower_loss(std::size_t i) {
     if (targets) args.targets = targets.of(own.rows);
     args.sample_weight = row_weights.view.data + own.rows.begin;
     args.row_losses = row_losses.view.data + own.rows.begin;
-    args.scale = 1.0f / static_cast<float>(state.rows);
+    args.scale = loss.scale / static_cast<float>(state.rows);
     if (dy) args.gradient = dy.of(own.rows);
     fastdnn::loss(args, own.context);
   });
   if (dy && !first_gradient) append_sum(dy, gradient(scored));
 
   std::vector<Buffer> metric_rows;
-  for (const Metric metric : spec_.metrics) {
+  for (const Metric metric : spec.metrics) {
     const Buffer values = new_buffer(out_.capacity, 1);
     metric_rows.push_back(values);
     MetricArgs args;
@@ -96,19 +98,18 @@ void Lowering::append_totals(std::size_t i, Buffer losses, Buffer weights,
                              std::vector<Buffer> metrics) {
   std::vector<Use> reads{losses.resource, weights.resource};
   for (const Buffer& rows : metrics) reads.push_back(rows.resource);
+  const auto place = static_cast<std::ptrdiff_t>(totals_place(spec_, i));
   LoweredProgram* out = &out_;
   program().append(reads, {totals_}, [=](const StepState& state, Context& context) {
     if (context.team->rank() != 0) return;
-    Totals& totals = *out->totals;
     const float* w = weights.view.data;
+    double* sums = out->totals->data() + place;
     for (index_t row = 0; row < state.rows; ++row) {
-      if (i == 0) {
-        totals[0] += 1.0;
-        totals[1] += w[row];
-      }
-      totals[2] += static_cast<double>(w[row]) * losses.view.data[row];
+      sums[0] += 1.0;
+      sums[1] += w[row];
+      sums[2] += static_cast<double>(w[row]) * losses.view.data[row];
     }
-    double* sums = totals.data() + 3 + 2 * metrics.size() * i;
+    sums += 3;
     for (const Buffer& values : metrics) {
       for (index_t row = 0; row < state.rows; ++row) {
         sums[0] += values.view.data[row];

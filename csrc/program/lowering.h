@@ -80,7 +80,7 @@ class Lowering {
     return csr_dense_cost(100.0 * static_cast<double>(out_.capacity), units);
   }
 
-  // --- The part of the graph that an output depends on ---
+  // --- The part of the graph that the outputs wanted depend on ---
 
   void find_live_nodes();
   // How many nodes and outputs read a tensor.
@@ -127,10 +127,12 @@ class Lowering {
   // The tensor that the loss of an output is computed from: the logits when a softmax or sigmoid
   // under its cross-entropy is differentiated together with it, else the output itself. As in
   // Keras, probabilities are clipped to 1e-7 .. 1 - 1e-7 and logits are not.
-  TensorId loss_input(TensorId output) const;
-  bool is_fused_into_loss(const Node& node) const;
-  // Largest logit and largest probability are in the same place; other metrics need the output.
-  bool metrics_need_outputs() const;
+  TensorId loss_input(std::size_t i) const;
+  bool is_fused_into_loss(const Node& node) const { return output_fused_with(node) >= 0; }
+  // The number of the output in whose loss the node's derivative is, or -1. Its predictions are not
+  // computed then, unless metrics need them: the largest logit is where the largest probability is.
+  std::ptrdiff_t output_fused_with(const Node& node) const;
+  bool metrics_need_output(std::size_t i) const;
   // The activation that can be applied while a product of `node` is still in the cache.
   const Node* activation_to_fuse(const Node& node) const;
   void forward(const Node& node);
@@ -142,6 +144,7 @@ class Lowering {
   void forward(const Node& node, const BatchNormalization& norm);
   void forward(const Node& node, const Dropout& dropout);
   void forward(const Node& node, const Rescaling& rescaling);
+  void forward(const Node& node, const Merge& merge);
   void append_rescaling(Buffer from, Buffer to, float scale, float offset);
 
   // --- Products ---
@@ -157,20 +160,30 @@ class Lowering {
   // One member adds up the rows, in their order.
   void append_totals(std::size_t i, Buffer losses, Buffer weights, std::vector<Buffer> metrics);
 
+  // --- Several tensors ---
+
+  // Row by row, each of the width of `to`: to = from, to += from, to *= from.
+  void append_merging(const Buffer& from, const Buffer& to,
+                      void (*merge)(float* y, const float* x, index_t cols));
+  void append_copy(const Buffer& from, const Buffer& to);
+  void append_sum(const Buffer& from, const Buffer& to);
+  void append_product_by(const Buffer& from, const Buffer& to);
+  static Buffer columns_of(const Buffer& buffer, index_t first, index_t count);
+
   // --- Backward ---
 
   void backward(const Node& node);
   // Where the gradient of a node's input goes: over the gradient of its output if nobody else needs
   // either, else a buffer of its own.
   Buffer gradient_of_input(const Node& node, const Buffer& dy);
-  // Adds it to what other readers of the input contributed.
-  void deliver_gradient(const Node& node, const Buffer& dx);
-  void append_sum(Buffer from, Buffer to);
+  // Adds it to what other readers of the tensor contributed, unless it is in its place already.
+  void deliver_gradient(TensorId x, const Buffer& dx);
   void backward(const Node& node, const Elementwise& activation);
   void backward(const Node& node, const Softmax&);
   void backward(const Node& node, const Dropout& dropout);
   void backward(const Node& node, const Rescaling& rescaling);
   void backward(const Node& node, const BatchNormalization& norm);
+  void backward(const Node& node, const Merge& merge);
   void backward(const Node& node, const Dense& dense);
   // The activation whose derivative a gradient of this tensor can be multiplied by at once, in the
   // product that computes it: it is in a product itself, and nobody else reads the tensor. Or null.
@@ -196,7 +209,8 @@ class Lowering {
   const Storage storage_;
   const Mode mode_;
   LoweredProgram& out_;
-  std::vector<const Node*> live_;  // in the graph's order
+  std::vector<std::size_t> outputs_;  // that are wanted: all, or those with a loss
+  std::vector<const Node*> live_;     // in the graph's order
   // By tensor.
   std::vector<Buffer> values_, gradients_;
   std::vector<bool> needs_gradient_;
@@ -217,7 +231,7 @@ bool Lowering::only_read_by(TensorId tensor) const {
   const auto& outputs = graph_.outputs();
   return std::find(outputs.begin(), outputs.end(), tensor) == outputs.end() &&
          std::all_of(live_.begin(), live_.end(), [tensor](const Node* node) {
-           return node->input != tensor || as<T>(node->operation);
+           return times_read(*node, tensor) == 0 || as<T>(node->operation);
          });
 }
 

@@ -7,6 +7,7 @@
 #include <atomic>
 #include <bit>
 #include <chrono>
+#include <cmath>
 
 #include "csrc/core/check.h"
 #include "csrc/core/subnormals.h"
@@ -21,9 +22,26 @@ constexpr std::size_t kMostPrograms = 8;
 // work per thread was found.
 constexpr double kWaitsPerStep = 3;
 
+void check_output(const OutputSpec& output) {
+  check(std::isfinite(output.loss_weight), "compile", "received the loss weight ",
+        output.loss_weight, "; expected a finite number");
+  if (!output.loss) {
+    check(output.metrics.empty(), "compile",
+          "received metrics for an output without loss; expected a loss as well");
+    return;
+  }
+  const bool sparse = output.loss->kind == Loss::kSparseCategoricalCrossentropy;
+  for (const Metric metric : output.metrics) {
+    check(metric_takes_labels(metric) == sparse, "compile", "received the metric '",
+          metric_name(metric), "' with the loss '", loss_name(output.loss->kind),
+          "'; expected one for ", sparse ? "class numbers" : "matrices", ", as the loss is");
+  }
+}
+
 }  // namespace
 
-Network::Network(Graph graph) : graph_(std::move(graph)), weights_(graph_), gradients_(graph_) {
+Network::Network(Graph graph, const std::vector<std::optional<ParameterMemory>>& shared)
+    : graph_(std::move(graph)), weights_(graph_, shared), gradients_(graph_) {
   process_ = getpid();
   check(!graph_.outputs().empty(), "network", "received a graph without output; add at least one");
 }
@@ -31,19 +49,19 @@ Network::Network(Graph graph) : graph_(std::move(graph)), weights_(graph_), grad
 void Network::compile(const TrainingSpec& spec, double learning_rate) {
   check_optimizer(spec.optimizer);
   prepare_step(spec.optimizer, learning_rate, 1);
-  const bool sparse = spec.loss.kind == Loss::kSparseCategoricalCrossentropy;
-  for (const Metric metric : spec.metrics) {
-    check(metric_takes_labels(metric) == sparse, "compile", "received the metric '",
-          metric_name(metric), "' with the loss '", loss_name(spec.loss.kind),
-          "'; expected one for ", sparse ? "class numbers" : "matrices", ", as the loss is");
-  }
-  auto slots = std::make_shared<std::vector<ParameterArena>>();
+  check(spec.outputs.size() == graph_.outputs().size(), "compile", "received losses for ",
+        spec.outputs.size(), " outputs; expected ", graph_.outputs().size());
+  check(std::any_of(spec.outputs.begin(), spec.outputs.end(),
+                    [](const OutputSpec& output) { return output.loss.has_value(); }),
+        "compile", "received no loss; expected one for some output");
+  for (const OutputSpec& output : spec.outputs) check_output(output);
+  std::vector<ParameterArena> slots;
   for (std::size_t i = 0; i < slot_names(spec.optimizer).size(); ++i) {
-    slots->emplace_back(graph_);
+    slots.emplace_back(graph_);
     const float initial = slot_initial_value(spec.optimizer, static_cast<int>(i));
     for (std::size_t p = 0; p < graph_.parameters().size(); ++p) {
       const auto id = static_cast<ParameterId>(p);
-      std::fill_n(slots->back().flat(id), slots->back().flat_size(id), initial);
+      std::fill_n(slots.back().flat(id), slots.back().flat_size(id), initial);
     }
   }
   programs_.clear();
@@ -82,7 +100,7 @@ LoweredProgram& Network::program(Mode mode, index_t capacity, const Feed& feed) 
   const auto found = programs_.find({mode, capacity, kinds});
   if (found != programs_.end()) return *found->second;
   if (programs_.size() >= kMostPrograms) programs_.clear();
-  auto made = lower(graph_, spec_, {&weights_, &gradients_, slots_.get()}, mode, capacity, kinds);
+  auto made = lower(graph_, spec_, {&weights_, &gradients_, &slots_}, mode, capacity, kinds);
   return *(programs_[{mode, capacity, kinds}] = std::move(made));
 }
 

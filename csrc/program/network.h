@@ -27,8 +27,9 @@ class Network {
   // For one caller at a time. The child of a fork starts unlocked.
   std::unique_lock<std::mutex> lock();
 
-  // Weights are zero. Throws InvalidArgument if the graph has no output.
-  explicit Network(Graph graph);
+  // Parameters without memory in `shared` are zero. Throws InvalidArgument if the graph has no
+  // output, or a parameter's memory has another shape.
+  explicit Network(Graph graph, const std::vector<std::optional<ParameterMemory>>& shared = {});
 
   const Graph& graph() const { return graph_; }
   const ParameterArena& weights() const { return weights_; }
@@ -47,7 +48,7 @@ class Network {
   void set_iterations(std::int64_t value);  // throws unless 0 <= value < 2^53
   std::uint64_t seed() const { return seed_; }
   void set_seed(std::uint64_t value) { seed_ = value; }
-  std::shared_ptr<std::vector<ParameterArena>> slots() const { return slots_; }
+  const std::vector<ParameterArena>& slots() const { return slots_; }
 
   // Runs steps and returns how many; adds to totals (see Totals). The feed must fit the graph.
   // Subnormal numbers count as zero.
@@ -58,8 +59,7 @@ class Network {
 
   const Graph graph_;
   ParameterArena weights_, gradients_;
-  std::shared_ptr<std::vector<ParameterArena>> slots_ =
-      std::make_shared<std::vector<ParameterArena>>();
+  std::vector<ParameterArena> slots_;
   TrainingSpec spec_;
   bool compiled_ = false;
   double learning_rate_ = 0.01;

@@ -24,7 +24,7 @@ from fastdnn import (
 )
 from fastdnn._core import __version__
 from fastdnn.layers import Input
-from fastdnn.models import Sequential, load_model
+from fastdnn.models import Model, Sequential, load_model
 from fastdnn.random import set_seed
 from fastdnn.system import (
     get_matmul_precision,
@@ -36,6 +36,7 @@ from fastdnn.system import (
 
 __all__ = [
     "Input",
+    "Model",
     "Sequential",
     "__version__",
     "activations",

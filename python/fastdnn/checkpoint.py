@@ -16,7 +16,7 @@ both.
 
 import json
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,7 @@ def save_weights(model: "Model", filepath: FilePath, overwrite: bool) -> None:
 
     def content() -> bytes:
         model._current_binding()
-        return _pack({weight.path: weight.value for weight in model.weights}, {})
+        return _pack({name: weight.value for weight, name in model.named_weights().items()}, {})
 
     _write("save_weights", filepath, overwrite, content)
 
@@ -82,18 +82,20 @@ def load_weights(model: "Model", filepath: FilePath) -> None:
     where = f"load_weights {os.fspath(filepath)}"
     model._current_binding()
     tensors, _ = _unpack(where, _read("load_weights", filepath))
-    stored = {name: array for name, array in tensors.items() if not _is_slot(name)}
-    _check_tensors(where, stored, {weight.path: weight.shape for weight in model.weights})
-    for weight in model.weights:
-        weight.value[...] = stored[weight.path]
+    names = model.named_weights()
+    stored, _ = _divided(tensors, names.values())
+    _check_tensors(where, stored, {name: weight.shape for weight, name in names.items()})
+    for weight, name in names.items():
+        weight.value[...] = stored[name]
 
 
 def to_bytes(model: "Model") -> bytes:
     """Return the content of the model's file."""
     binding = model._current_binding()
-    tensors = {weight.path: weight.value for weight in model.weights}
+    names = model.named_weights()
+    tensors = {name: weight.value for weight, name in names.items()}
     for (slot, weight), view in binding.slots().items():
-        tensors[f"{_SLOT_PREFIX}{slot}/{weight.path}"] = view
+        tensors[_slot_name(slot, names[weight])] = view
     architecture = {"class_name": type(model).__name__, "config": model.get_config()}
     texts = {
         "architecture": _without_arrays(architecture),
@@ -117,7 +119,7 @@ def from_bytes(content: bytes, where: str = "load_model") -> "Model":
         )
     try:
         return _restore(where, tensors, texts)
-    except (KeyError, TypeError, AttributeError, OverflowError) as error:
+    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"[{where}] the file's metadata is damaged: {type(error).__name__} {error}"
         ) from error
@@ -127,8 +129,9 @@ def _check_readable(tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> N
     """Raise a ValueError where load_model would refuse the file: no such file is written."""
     try:
         model, _ = _declare("save", texts)
-        expected = {weight.path: weight.shape for weight in model.weights}
-        if any(_is_slot(name) for name in tensors):
+        names = model.named_weights()
+        expected = {name: weight.shape for weight, name in names.items()}
+        if len(tensors) > len(expected):
             assert model._compiled is not None
             optimizer = model._compiled.optimizer
             numbers = optimizer.hyperparameters()
@@ -136,7 +139,7 @@ def _check_readable(tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> N
             config = OptimizerConfig(optimizer.native_name, **numbers)
             for slot in config.slot_names():
                 for weight in model.trainable_weights:
-                    expected[f"{_SLOT_PREFIX}{slot}/{weight.path}"] = weight.shape
+                    expected[_slot_name(slot, names[weight])] = weight.shape
         _check_tensors("save", tensors, expected)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(
@@ -146,23 +149,22 @@ def _check_readable(tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> N
 
 
 def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> "Model":
-    model, row = _declare(where, texts)
+    model, rows = _declare(where, texts)
     training = texts["training"]
-    weights = {name: array for name, array in tensors.items() if not _is_slot(name)}
-    slots = {name: array for name, array in tensors.items() if _is_slot(name)}
-    _check_tensors(where, weights, {weight.path: weight.shape for weight in model.weights})
-    for weight in model.weights:
-        weight.bind(weights[weight.path])
-    model._build(row)
+    names = model.named_weights()
+    weights, slots = _divided(tensors, names.values())
+    _check_tensors(where, weights, {name: weight.shape for weight, name in names.items()})
+    for weight, name in names.items():
+        weight.bind(weights[name])
+    model._build(rows)
     if not slots and not training["iterations"]:
         return model
     if model._compiled is None:
         raise ValueError(f"[{where}] the file has steps or slots of an optimizer, but names none")
-    model._compile_network(model._compiled.plan(model._output_row(row)[-1]), row)
+    model._compile_network(model._compiled_plan(), rows)
     binding = model._current_binding()
     views = {
-        f"{_SLOT_PREFIX}{slot}/{weight.path}": view
-        for (slot, weight), view in binding.slots().items()
+        _slot_name(slot, names[weight]): view for (slot, weight), view in binding.slots().items()
     }
     _check_tensors(where, slots, {name: view.shape for name, view in views.items()})
     for name, view in views.items():
@@ -172,29 +174,30 @@ def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any])
     return model
 
 
-def _declare(where: str, texts: Mapping[str, Any]) -> tuple["Model", Shape]:
-    """Return the model that the metadata describes, and its input row.
+def _declare(where: str, texts: Mapping[str, Any]) -> tuple["Model", list[Shape]]:
+    """Return the model that the metadata describes, and the rows of its inputs.
 
     Its weights are declared and have no memory: a file cannot ask for more than it has.
     """
-    from fastdnn.models.sequential import Sequential
+    from fastdnn.models.rebuilding import MODEL_CLASSES
 
     architecture, training = texts["architecture"], texts["training"]
-    if architecture["class_name"] != "Sequential":
+    if architecture["class_name"] not in MODEL_CLASSES:
         raise ValueError(
             f"[{where}] received the model class {architecture['class_name']!r}; "
-            "expected 'Sequential'"
+            f"expected {' or '.join(map(repr, MODEL_CLASSES))}"
         )
     seed = _count("seed", training["seed"], 2**64)
-    model = Sequential.unbuilt_from_config(architecture["config"], seed)
+    cls = MODEL_CLASSES[architecture["class_name"]]
+    model = cls.unbuilt_from_config(architecture["config"], seed)
     model._passes = _count("passes", training["passes"], 2**32)
-    row = model._declared_row()
-    if row is None:
+    rows = model._input_rows()
+    if rows is None:
         raise ValueError(f"[{where}] the file's architecture has no Input")
-    model.declare(row)
+    model.connect(rows)
     if texts["compile"] is not None:
         model.compile(**texts["compile"])
-    return model, row
+    return model, rows
 
 
 def _pack(tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> bytes:
@@ -347,9 +350,21 @@ def _without_arrays(config: Any) -> Any:
     return config
 
 
-def _is_slot(name: str) -> bool:
-    # "optimizer/momentum/dense/kernel"; a layer may well be called "optimizer".
-    return name.startswith(_SLOT_PREFIX) and name.count("/") == 3
+def _slot_name(slot: str, weight: str) -> str:
+    return f"{_SLOT_PREFIX}{slot}/{weight}"
+
+
+def _divided(
+    tensors: Mapping[str, Array], weights: Iterable[str]
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return the weights and the optimizer's slots; a layer may well be called "optimizer"."""
+    known = set(weights)
+    slots = {
+        name: array
+        for name, array in tensors.items()
+        if name.startswith(_SLOT_PREFIX) and name not in known
+    }
+    return {name: array for name, array in tensors.items() if name not in slots}, slots
 
 
 def _count(name: str, value: Any, limit: int) -> int:

@@ -78,7 +78,7 @@ ACTIVATIONS = {
 
 class Dense:
     def __init__(self, x, kernel, bias):
-        self.x, self.kernel, self.bias = x, kernel, bias
+        self.inputs, self.kernel, self.bias = [x], kernel, bias
 
     def forward(self, net, x, training):
         self.saved = x
@@ -95,7 +95,7 @@ class Activation:
     def __init__(self, x, name, alpha):
         if name != "softmax" and name not in ACTIVATIONS:
             raise ValueError(f"[activation] received '{name}'")
-        self.x, self.name, self.alpha = x, name, alpha
+        self.inputs, self.name, self.alpha = [x], name, alpha
 
     def forward(self, net, x, training):
         self.saved = x
@@ -113,7 +113,7 @@ class Activation:
 class BatchNormalization:
     def __init__(self, x, gamma, beta, moving_mean, moving_variance, momentum, epsilon, frozen):
         self.frozen = frozen
-        self.x, self.gamma, self.beta = x, gamma, beta
+        self.inputs, self.gamma, self.beta = [x], gamma, beta
         self.moving_mean, self.moving_variance = moving_mean, moving_variance
         self.momentum, self.epsilon = momentum, epsilon
 
@@ -144,7 +144,7 @@ class BatchNormalization:
 
 class Dropout:
     def __init__(self, x, rate, stream):
-        self.x, self.rate, self.stream = x, rate, stream
+        self.inputs, self.rate, self.stream = [x], rate, stream
 
     def forward(self, net, x, training):
         self.factors = 1.0
@@ -159,7 +159,7 @@ class Dropout:
 
 class Rescaling:
     def __init__(self, x, scale, offset):
-        self.x, self.scale, self.offset = x, scale, offset
+        self.inputs, self.scale, self.offset = [x], scale, offset
 
     def forward(self, net, x, training):
         return self.scale * x + self.offset
@@ -168,23 +168,48 @@ class Rescaling:
         return self.scale * dy
 
 
+class Merge:
+    def __init__(self, name, xs):
+        self.name, self.inputs = name, list(xs)
+
+    def forward(self, net, *xs, training):
+        self.saved = xs
+        if self.name == "concatenation":
+            return np.concatenate(xs, axis=1)
+        return np.sum(xs, axis=0) if self.name == "sum" else np.prod(xs, axis=0)
+
+    def backward(self, net, dy):
+        if self.name == "concatenation":
+            return np.split(dy, np.cumsum([x.shape[1] for x in self.saved])[:-1], axis=1)
+        if self.name == "sum":
+            return [dy] * len(self.saved)
+        others = [[x for j, x in enumerate(self.saved) if j != i] for i in range(len(self.saved))]
+        return [dy * np.prod(each, axis=0) for each in others]
+
+
 class Graph:
-    """Tensor 0 is the input, tensor i the output of operation i - 1: chains only."""
+    """Tensors are numbered in the order in which they were added."""
 
     def __init__(self):
-        self.operations, self.parameters, self.width, self.output = [], [], None, None
+        self.operations, self.parameters, self.inputs, self.outputs = {}, [], [], []
+        self.count = 0
+
+    def _tensor(self):
+        self.count += 1
+        return self.count - 1
 
     def add_input(self, width):
-        self.width = width
-        return 0
+        self.inputs.append(self._tensor())
+        return self.inputs[-1]
 
     def add_parameter(self, name, shape, trainable):
         self.parameters.append((name, tuple(shape), trainable))
         return len(self.parameters) - 1
 
     def _add(self, operation):
-        self.operations.append(operation)
-        return len(self.operations)
+        output = self._tensor()
+        self.operations[output] = operation
+        return output
 
     def add_dense(self, x, kernel, bias):
         return self._add(Dense(x, kernel, bias))
@@ -201,8 +226,11 @@ class Graph:
     def add_rescaling(self, x, scale, offset):
         return self._add(Rescaling(x, scale, offset))
 
+    def add_merge(self, name, xs):
+        return self._add(Merge(name, xs))
+
     def add_output(self, x):
-        self.output = x
+        self.outputs.append(x)
 
 
 class Network:
@@ -225,10 +253,11 @@ class Network:
         if index is not None and self.trainable[index]:
             self.gradients[index] = self.gradients.get(index, 0.0) + gradient
 
-    def compile(self, loss, loss_options, metrics, optimizer, hyper):
-        if loss not in LOSSES:
-            raise ValueError(f"[compile] received '{loss}'")
-        self.loss, self.loss_options, self.metrics = loss, dict(loss_options), list(metrics)
+    def compile(self, choices, optimizer, hyper):
+        for choice in choices:
+            if choice is not None and choice[0] not in LOSSES:
+                raise ValueError(f"[compile] received '{choice[0]}'")
+        self.choices = choices
         self.optimizer, self.hyper = optimizer, dict(hyper)
         self.learning_rate, self.iterations = hyper["learning_rate"], 0
         self.slot_names = SLOTS[optimizer](hyper)
@@ -240,22 +269,34 @@ class Network:
             if self.trainable[i]
         }
 
-    def forward(self, x, training=False):
+    def forward(self, inputs, training=False):
+        """Return the values of all tensors."""
         self.values = [array.copy() for array in self.arrays]
-        if x.dtype == np.uint8 and not isinstance(self.graph.operations[0], Rescaling):
-            x = x / 255.0
-        x = x.astype(np.float64)
-        for operation in self.graph.operations:
-            x = operation.forward(self, x, training)
-        return x
+        numbers = map(self._as_numbers, self.graph.inputs, inputs)
+        values = dict(zip(self.graph.inputs, numbers, strict=True))
+        for output, operation in self.graph.operations.items():
+            arguments = [values[i] for i in operation.inputs]
+            values[output] = operation.forward(self, *arguments, training=training)
+        return values
 
-    def step(self, x, y, weight):
+    def _as_numbers(self, tensor, x):
+        readers = [op for op in self.graph.operations.values() if tensor in op.inputs]
+        if x.dtype == np.uint8 and not any(isinstance(op, Rescaling) for op in readers):
+            x = x / 255.0
+        return x.astype(np.float64)
+
+    def step(self, inputs, targets, weights):
         """One forward and backward pass and an update; returns the totals."""
-        prediction = self.forward(x, training=True)
-        totals, gradient = self.totals(prediction, y, weight)
+        values = self.forward(inputs, training=True)
+        totals, arriving = self.totals(values, targets, weights)
         self.gradients = {}
-        for operation in reversed(self.graph.operations):
-            gradient = operation.backward(self, gradient)
+        for output, operation in reversed(self.graph.operations.items()):
+            if output not in arriving:
+                continue
+            passed = operation.backward(self, arriving[output])
+            passed = passed if isinstance(passed, list) else [passed]
+            for i, dx in zip(operation.inputs, passed, strict=True):
+                arriving[i] = arriving.get(i, 0.0) + dx
         for i, array in enumerate(self.arrays):
             if i in self.gradients:
                 slots = {n: self._slots[n, i] for n in self.slot_names}
@@ -265,33 +306,44 @@ class Network:
         self.iterations += 1
         return totals
 
-    def totals(self, prediction, y, weight):
-        """Totals of a batch, and the gradient of sum(weight * loss) / rows."""
-        weight = np.ones(len(prediction)) if weight is None else weight.astype(np.float64)
-        loss, gradient = LOSSES[self.loss](prediction, y, self.loss_options)
-        values = [METRICS[name](prediction, y) for name in self.metrics]
-        sums = [v for value in values for v in (value.sum(), (value * weight).sum())]
-        totals = np.array([len(weight), weight.sum(), (loss * weight).sum(), *sums], np.float64)
-        return totals, gradient * weight[:, None] / len(weight)
+    def totals(self, values, targets, weights):
+        """Totals of a batch, and the gradients of sum(weight * loss) / rows by output tensor."""
+        all_sums, gradients = [], {}
+        columns = self.graph.outputs, self.choices, targets, weights
+        for tensor, choice, y, weight in zip(*columns, strict=True):
+            prediction = values[tensor]
+            if choice is None:
+                all_sums.append(np.zeros(3))
+                continue
+            name, options, factor, metrics = choice
+            weight = np.ones(len(prediction)) if weight is None else weight.astype(np.float64)
+            loss, gradient = LOSSES[name](prediction, y, options)
+            rows = [METRICS[metric](prediction, y) for metric in metrics]
+            sums = [v for value in rows for v in (value.sum(), (value * weight).sum())]
+            all_sums.append([len(weight), weight.sum(), (loss * weight).sum(), *sums])
+            change = factor * gradient * weight[:, None] / len(weight)
+            gradients[tensor] = gradients.get(tensor, 0.0) + change
+        return np.concatenate(all_sums).astype(np.float64), gradients
 
-    def train(self, inputs, targets, sample_weight, order, first, batches, batch_size, max_seconds):
+    def train(self, inputs, targets, weights, order, first, batches, batch_size, max_seconds):
         def run(rows):
             rows = rows if order is None else order[rows]
-            weight = None if sample_weight is None else sample_weight[rows]
-            return self.step(inputs[0][rows], targets[0][rows], weight)
+            return self.step(*_of_rows(rows, inputs, targets, weights))
 
         return self._run(run, len(inputs[0]), first, batches, batch_size, max_seconds)
 
-    def evaluate(self, inputs, targets, sample_weight, first, batches, batch_size, max_seconds):
+    def evaluate(self, inputs, targets, weights, first, batches, batch_size, max_seconds):
         def run(rows):
-            weight = None if sample_weight is None else sample_weight[rows]
-            return self.totals(self.forward(inputs[0][rows]), targets[0][rows], weight)[0]
+            x, y, w = _of_rows(rows, inputs, targets, weights)
+            return self.totals(self.forward(x), y, w)[0]
 
         return self._run(run, len(inputs[0]), first, batches, batch_size, max_seconds)
 
     def predict(self, inputs, outputs, first, batches, batch_size, max_seconds):
         def run(rows):
-            outputs[0][rows] = self.forward(inputs[0][rows])
+            values = self.forward(_of_rows(rows, inputs)[0])
+            for tensor, output in zip(self.graph.outputs, outputs, strict=True):
+                output[rows] = values[tensor]
             return np.zeros(3)
 
         return self._run(run, len(inputs[0]), first, batches, batch_size, max_seconds)[0]
@@ -305,6 +357,10 @@ class Network:
             if time.perf_counter() >= deadline:
                 break
         return done, total
+
+
+def _of_rows(rows, *groups):
+    return [[None if array is None else array[rows] for array in group] for group in groups]
 
 
 # Losses: prediction, targets, options -> loss per row, gradient of the sum of the losses.

@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 from . import testing
-__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'activation', 'activation_backward', 'activation_default_alpha', 'activation_needs_input', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'cpu_features', 'csr_dense', 'csr_dense_backward', 'dense_backward', 'dropout', 'dropout_backward', 'first_nonfinite', 'gemm', 'isa_level', 'log_softmax', 'loss', 'matmul_precision', 'max_abs', 'mean', 'metric_rows', 'num_threads', 'optimizer_update', 'random_bits', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'rescaling', 'row_sums', 'set_matmul_precision', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_of_squares', 'supported_isa_levels', 'testing']
+__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'ParameterMemory', 'activation', 'activation_backward', 'activation_default_alpha', 'activation_needs_input', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'cpu_features', 'csr_dense', 'csr_dense_backward', 'dense_backward', 'dropout', 'dropout_backward', 'first_nonfinite', 'gemm', 'isa_level', 'log_softmax', 'loss', 'matmul_precision', 'max_abs', 'mean', 'metric_rows', 'num_threads', 'optimizer_update', 'random_bits', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'rescaling', 'row_sums', 'set_matmul_precision', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_of_squares', 'supported_isa_levels', 'testing']
 class Graph:
     """
     What a network computes; see csrc/program/graph.h.
@@ -24,6 +24,8 @@ class Graph:
         ...
     def add_input(self, width: typing.SupportsInt | typing.SupportsIndex) -> int:
         ...
+    def add_merge(self, name: str, xs: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex]) -> int:
+        ...
     def add_output(self, x: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
     def add_parameter(self, name: str, shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], trainable: bool) -> int:
@@ -34,13 +36,19 @@ class Network:
     """
     A graph with its weights; see csrc/program/network.h.
     """
+    @typing.overload
     def __init__(self, graph: Graph) -> None:
         ...
-    def compile(self, loss: str, loss_options: collections.abc.Mapping[str, typing.SupportsFloat | typing.SupportsIndex], metrics: collections.abc.Sequence[str], optimizer: str, hyper: dict) -> None:
+    @typing.overload
+    def __init__(self, graph: Graph, shared: collections.abc.Sequence[ParameterMemory | None]) -> None:
         ...
-    def evaluate(self, inputs: collections.abc.Sequence[typing.Any], targets: collections.abc.Sequence[numpy.ndarray], sample_weight: numpy.ndarray | None, first: typing.SupportsInt | typing.SupportsIndex, batches: typing.SupportsInt | typing.SupportsIndex, batch_size: typing.SupportsInt | typing.SupportsIndex, max_seconds: typing.SupportsFloat | typing.SupportsIndex) -> tuple[int, numpy.typing.NDArray[numpy.float64]]:
+    def compile(self, outputs: collections.abc.Sequence[tuple[str, collections.abc.Mapping[str, typing.SupportsFloat | typing.SupportsIndex], typing.SupportsFloat | typing.SupportsIndex, collections.abc.Sequence[str]] | None], optimizer: str, hyper: dict) -> None:
+        ...
+    def evaluate(self, inputs: collections.abc.Sequence[typing.Any], targets: collections.abc.Sequence[numpy.ndarray | None], sample_weights: collections.abc.Sequence[numpy.ndarray | None], first: typing.SupportsInt | typing.SupportsIndex, batches: typing.SupportsInt | typing.SupportsIndex, batch_size: typing.SupportsInt | typing.SupportsIndex, max_seconds: typing.SupportsFloat | typing.SupportsIndex) -> tuple[int, numpy.typing.NDArray[numpy.float64]]:
         ...
     def gradient(self, id: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
+        ...
+    def memory(self, id: typing.SupportsInt | typing.SupportsIndex) -> ParameterMemory:
         ...
     def parameter(self, id: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
         ...
@@ -48,7 +56,7 @@ class Network:
         ...
     def slot(self, name: str, parameter_id: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
         ...
-    def train(self, inputs: collections.abc.Sequence[typing.Any], targets: collections.abc.Sequence[numpy.ndarray], sample_weight: numpy.ndarray | None, order: numpy.ndarray | None, first: typing.SupportsInt | typing.SupportsIndex, batches: typing.SupportsInt | typing.SupportsIndex, batch_size: typing.SupportsInt | typing.SupportsIndex, max_seconds: typing.SupportsFloat | typing.SupportsIndex, update: bool = True) -> tuple[int, numpy.typing.NDArray[numpy.float64]]:
+    def train(self, inputs: collections.abc.Sequence[typing.Any], targets: collections.abc.Sequence[numpy.ndarray | None], sample_weights: collections.abc.Sequence[numpy.ndarray | None], order: numpy.ndarray | None, first: typing.SupportsInt | typing.SupportsIndex, batches: typing.SupportsInt | typing.SupportsIndex, batch_size: typing.SupportsInt | typing.SupportsIndex, max_seconds: typing.SupportsFloat | typing.SupportsIndex, update: bool = True) -> tuple[int, numpy.typing.NDArray[numpy.float64]]:
         ...
     @property
     def iterations(self) -> int:
@@ -85,6 +93,12 @@ class OptimizerConfig:
         ...
     @property
     def name(self) -> str:
+        ...
+class ParameterMemory:
+    """
+    Where the numbers of a parameter lie.
+    """
+    def array(self) -> numpy.ndarray:
         ...
 def activation(x: numpy.ndarray, name: str, alpha: typing.SupportsFloat | typing.SupportsIndex | None = None, out: typing.Any = None) -> numpy.ndarray:
     ...

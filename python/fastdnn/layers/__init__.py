@@ -7,22 +7,28 @@ from fastdnn.layers.dropout import Dropout
 from fastdnn.layers.flatten import Flatten
 from fastdnn.layers.input import Input
 from fastdnn.layers.layer import Layer
+from fastdnn.layers.merge import Add, Concatenate, Multiply
 from fastdnn.layers.rescaling import Rescaling
+from fastdnn.layers.tensor import Tensor
 from fastdnn.layers.weight import Weight
 
 __all__ = [
     "ELU",
     "Activation",
+    "Add",
     "BatchNormalization",
+    "Concatenate",
     "Dense",
     "Dropout",
     "Flatten",
     "Input",
     "Layer",
     "LeakyReLU",
+    "Multiply",
     "ReLU",
     "Rescaling",
     "Softmax",
+    "Tensor",
     "Weight",
 ]
 
@@ -30,12 +36,15 @@ CLASSES: dict[str, type[Layer]] = {
     cls.__name__: cls
     for cls in (
         Activation,
+        Add,
         BatchNormalization,
+        Concatenate,
         Dense,
         Dropout,
         ELU,
         Flatten,
         LeakyReLU,
+        Multiply,
         ReLU,
         Rescaling,
         Softmax,

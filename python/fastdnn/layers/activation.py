@@ -110,7 +110,7 @@ class Softmax(_ActivationLayer):
 
     nonlinearity = Nonlinearity("softmax")
 
-    def output_shape(self, input_shape: Shape) -> Shape:
+    def output_row(self, row: Shape) -> Shape:
         """Return the input's shape, which must be that of a vector."""
-        self.flat_width(input_shape)
-        return input_shape
+        self.flat_width(row)
+        return row

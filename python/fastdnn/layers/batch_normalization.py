@@ -79,9 +79,9 @@ class BatchNormalization(Layer):
         self.moving_mean_initializer = initializers.get(moving_mean_initializer, where)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer, where)
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, row: Shape) -> None:
         """Declare gamma, beta and the moving statistics."""
-        shape = (self.flat_width(input_shape),)
+        shape = (self.flat_width(row),)
         self.gamma: Weight | None = None
         self.beta: Weight | None = None
         if self.scale:
@@ -95,10 +95,10 @@ class BatchNormalization(Layer):
             "moving_variance", shape, self.moving_variance_initializer, trainable=False
         )
 
-    def output_shape(self, input_shape: Shape) -> Shape:
+    def output_row(self, row: Shape) -> Shape:
         """Return the input's shape, which must be that of a vector."""
-        self.flat_width(input_shape)
-        return input_shape
+        self.flat_width(row)
+        return row
 
     def lower(self, lowering: "Lowering", x: int) -> int:
         """Add the normalization."""

@@ -55,17 +55,17 @@ class Dense(Layer):
         self.kernel_initializer = initializers.get(kernel_initializer, "Dense")
         self.bias_initializer = initializers.get(bias_initializer, "Dense")
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, row: Shape) -> None:
         """Declare the kernel and the bias."""
-        shape = (self.flat_width(input_shape), self.units)
+        shape = (self.flat_width(row), self.units)
         self.kernel = self.add_weight("kernel", shape, self.kernel_initializer)
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight("bias", (self.units,), self.bias_initializer)
 
-    def output_shape(self, input_shape: Shape) -> Shape:
+    def output_row(self, row: Shape) -> Shape:
         """Return (units,)."""
-        self.flat_width(input_shape)
+        self.flat_width(row)
         return (self.units,)
 
     def lower(self, lowering: "Lowering", x: int) -> int:

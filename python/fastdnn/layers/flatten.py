@@ -19,9 +19,9 @@ class Flatten(Layer):
     def __init__(self, name: str | None = None) -> None:
         super().__init__(name)
 
-    def output_shape(self, input_shape: Shape) -> Shape:
+    def output_row(self, row: Shape) -> Shape:
         """Return the number of elements of a row."""
-        return (math.prod(input_shape),)
+        return (math.prod(row),)
 
     def lower(self, lowering: "Lowering", x: int) -> int:
         """Add nothing: the native core sees rows as vectors anyway."""

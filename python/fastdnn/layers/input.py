@@ -5,18 +5,19 @@ from collections.abc import Sequence
 from typing import Any
 
 from fastdnn.configuration import Configurable, is_integer
+from fastdnn.layers.tensor import Tensor
 
 # Elements of a row: labels are int32, and a weight has the product of two of these.
 LARGEST_WIDTH = 2**31 - 1
 
 
-class Input(Configurable):
-    """Says what a row of a model's input looks like.
+class Input(Tensor, Configurable):
+    """Says what a row of a model's input looks like; layers can be called on it.
 
     Args:
         shape: the shape of one row, without the batch: `(784,)`, or `(28, 28)` in front of
             a `Flatten` layer.
-        name: a name for display.
+        name: what `fit` calls it where inputs come in a dict.
 
     Raises:
         ValueError: if the shape is not a tuple of positive integers.
@@ -26,8 +27,15 @@ class Input(Configurable):
     """
 
     def __init__(self, shape: int | Sequence[int], name: str = "input") -> None:
-        self.shape = row_shape("Input", shape)
-        self.name = name
+        super().__init__(row_shape("Input", shape), name=name)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments."""
+        return {"shape": list(self.row), "name": self.name}
+
+    def __repr__(self) -> str:
+        named = "" if self.name == "input" else f", name={self.name!r}"
+        return f"Input(shape={self.row}{named})"
 
 
 def row_shape(where: str, shape: Any) -> tuple[int, ...]:

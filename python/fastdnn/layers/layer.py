@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fastdnn import initializers
 from fastdnn.configuration import Configurable, snake_case
+from fastdnn.layers.tensor import Call, as_tensors
 from fastdnn.layers.weight import Weight, checked_value
 
 if TYPE_CHECKING:
@@ -24,43 +25,80 @@ Shape = tuple[int, ...]
 class Layer(Configurable, ABC):
     """Base of the layers: declares weights, and adds operations to the native graph.
 
-    A subclass says what it is in three methods: `build` declares weights, `output_shape`
-    gives the shape of a row of its output, `lower` adds its operations.
+    A subclass says what it is in three methods: `build` declares weights, `output_row` gives
+    the shape of a row of its output, `lower` adds its operations. A layer of several inputs
+    takes more arguments of the kind that these methods have.
+
+    A layer called on symbolic tensors returns one. Called again, or put into another model,
+    it has the same weights.
 
     Attributes:
         name: unique in a model; without a name the model gives "dense", "dense_1", ...
         trainable: False freezes the layer; takes effect with the next step.
-        weights: the layer's weights, the trainable ones first.
-        built: whether the weights have been declared.
     """
 
     def __init__(self, name: str | None = None) -> None:
-        self._model: weakref.ref[Any] | None = None
+        self._models: weakref.WeakSet[Any] = weakref.WeakSet()
         self.has_own_name = name is not None
         self.name = name if name is not None else snake_case(type(self).__name__)
         self.trainable = True
-        self.built = False
-        self.weights: list[Weight] = []
+        self._weights: list[Weight] = []
         self._row_shape: Shape | None = None
 
-    def build(self, input_shape: Shape) -> None:
+    def build(self, row: Shape) -> None:
         """Declare the weights for rows of this shape."""
 
-    def output_shape(self, input_shape: Shape) -> Shape:
+    def output_row(self, row: Shape) -> Shape:
         """Return the shape of an output row for an input row of this shape."""
-        return input_shape
+        return row
 
     @abstractmethod
     def lower(self, lowering: "Lowering", x: int) -> int:
         """Add the layer's operations on tensor `x` and return the output's id."""
+
+    def __call__(self, inputs: Any) -> Any:
+        """Connect the layer with symbolic tensors and return its output.
+
+        Args:
+            inputs: a tensor, or a list of them for a layer of several inputs.
+
+        Raises:
+            ValueError: if the layer does not take such rows; it stays as it was.
+        """
+        tensors = as_tensors(self.name, inputs)
+        return Call(self, tensors, self.connect([tensor.row for tensor in tensors])).outputs[0]
+
+    def connect(self, rows: Sequence[Shape]) -> list[Shape]:
+        """Declare the weights for inputs with such rows; return the rows of the outputs."""
+        if len(rows) != 1:
+            raise ValueError(
+                f"[{self.name}] received {len(rows)} tensors; expected one; put a Concatenate() "
+                "layer in front"
+            )
+        self.declare(rows[0])
+        return [self.output_row(rows[0])]
+
+    def lower_call(self, lowering: "Lowering", xs: Sequence[int]) -> list[int]:
+        """Add the layer's operations on its inputs and return the outputs' ids."""
+        return [self.lower(lowering, *xs)]
 
     def add_weight(
         self, name: str, shape: Shape, initializer: initializers.Initializer, trainable: bool = True
     ) -> Weight:
         """Declare a weight; it gets memory and its initial value when the model is built."""
         weight = Weight(self, name, shape, initializer, trainable)
-        self.weights.append(weight)
+        self._weights.append(weight)
         return weight
+
+    @property
+    def weights(self) -> list[Weight]:
+        """The layer's weights, the trainable ones first."""
+        return list(self._weights)
+
+    @property
+    def built(self) -> bool:
+        """Whether the weights have been declared."""
+        return self._row_shape is not None
 
     @property
     def name(self) -> str:
@@ -73,7 +111,7 @@ class Layer(Configurable, ABC):
             raise ValueError(
                 f"[{type(self).__name__}] name: received {name!r}; expected a string without '/'"
             )
-        others = () if self.model is None else self.model.layers
+        others = (other for model in self._models for other in model.layers)
         if any(other.name == name for other in others if other is not self):
             raise ValueError(
                 f"[{type(self).__name__}] name: received {name!r}, the name of another layer of "
@@ -82,33 +120,37 @@ class Layer(Configurable, ABC):
         self._name = name
 
     @property
-    def model(self) -> Any:
-        """The model that the layer belongs to, or None."""
-        return None if self._model is None else self._model()
-
-    @model.setter
-    def model(self, model: Any) -> None:
-        self._model = None if model is None else weakref.ref(model)
+    def models(self) -> "weakref.WeakSet[Any]":
+        """The models that the layer belongs to."""
+        return self._models
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy belongs to no model; that of a whole model takes its layers in again.
-        return self.__dict__ | {"_model": None}
+        return {name: value for name, value in self.__dict__.items() if name != "_models"}
 
-    def declare(self, input_shape: Shape) -> None:
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._models = weakref.WeakSet()
+
+    def declare(self, row: Shape) -> None:
         """Build the layer once, or raise a ValueError if it was built for other rows."""
         if self._row_shape is None:
-            self.build(input_shape)
-            self._row_shape, self.built = input_shape, True
-        elif self._row_shape != input_shape and self.weights:
+            try:
+                self.build(row)
+            except BaseException:
+                self.forget()
+                raise
+            self._row_shape = row
+        elif self._row_shape != row and self._weights:
             raise ValueError(
-                f"[{self.name}] received rows of shape {input_shape}; the layer was built for "
-                f"rows of shape {self._row_shape}"
+                f"[{self.name}] received rows of shape {row}; the layer was built for rows of "
+                f"shape {self._row_shape}"
             )
 
     def forget(self) -> None:
         """Undo `declare`: the layer has no weights again."""
-        self.weights.clear()
-        self._row_shape, self.built = None, False
+        self._weights.clear()
+        self._row_shape = None
 
     def clone(self) -> "Self":
         """Return a new layer with the same configuration and copies of the weights.
@@ -165,14 +207,14 @@ class Layer(Configurable, ABC):
         layer.trainable = bool(trainable)
         return layer
 
-    def flat_width(self, input_shape: Shape) -> int:
+    def flat_width(self, row: Shape) -> int:
         """Return the width of rows that must be vectors, or raise a ValueError."""
-        if len(input_shape) != 1:
+        if len(row) != 1:
             raise ValueError(
-                f"[{self.name}] received rows of shape {input_shape}; expected rows of shape "
-                f"({math.prod(input_shape)},); put a Flatten() layer in front"
+                f"[{self.name}] received rows of shape {row}; expected rows of shape "
+                f"({math.prod(row)},); put a Flatten() layer in front"
             )
-        return input_shape[0]
+        return row[0]
 
 
 def assign_all(where: str, weights: Sequence[Weight], values: Sequence[npt.ArrayLike]) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastdnn._core import ParameterMemory
 from fastdnn.initializers import Initializer
 
 Array = npt.NDArray[np.float32]
@@ -15,7 +16,7 @@ class Weight:
 
     Attributes:
         name: "kernel".
-        path: "dense/kernel", its name in files.
+        memory: what networks share it by; None before the first is built.
         shape: (in, out) or (n,).
         trainable: whether training may change it. A frozen layer's weights are not trainable.
         owner: the layer.
@@ -27,13 +28,14 @@ class Weight:
         self.owner = owner
         self._trains = trains
         self._view: Array | None = None
+        self.memory: ParameterMemory | None = None
         self.name = name
         self.shape = shape
         self.initializer = initializer
 
     @property
     def path(self) -> str:
-        """The weight's name in files: layer/weight."""
+        """Layer and weight, "dense/kernel": the name in files of a model that has the layer."""
         return f"{self.owner.name}/{self.name}"
 
     @property
@@ -53,10 +55,7 @@ class Weight:
 
     @property
     def value(self) -> Array:
-        """A view of the weight's memory: writing to it changes the model.
-
-        Adding a layer to the model, or freezing one, moves the weights: take a new view then.
-        """
+        """A view of the weight's memory: writing to it changes the models that have the layer."""
         if self._view is None:
             raise ValueError(
                 f"[{self.path}] the weight has no value yet; build the model first: give it an "
@@ -76,12 +75,21 @@ class Weight:
         # The view must not leave without the caller asking for it by name.
         return np.array(self.value, dtype)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # A copy has numbers of its own.
+        return self.__dict__ | {"memory": None}
+
     def __repr__(self) -> str:
         return f"<Weight {self.path}, shape={self.shape}, trainable={self.trainable}>"
 
-    def bind(self, view: Array | None) -> None:
-        """Let the weight live in `view` from now on, filled by the caller; None for nowhere."""
-        self._view = view
+    def bind(self, view: Array | None, memory: ParameterMemory | None = None) -> None:
+        """Let the weight live in `view` from now on, filled by the caller; None for nowhere.
+
+        Args:
+            view: the numbers.
+            memory: where they lie, if that is a native network's memory.
+        """
+        self._view, self.memory = view, memory
 
     @property
     def bound(self) -> bool:

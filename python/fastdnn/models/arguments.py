@@ -1,7 +1,7 @@
 """Checks of the plain arguments of fit, evaluate and predict."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -41,3 +41,36 @@ def validates(frequency: int | Sequence[int], epoch: int) -> bool:
     if isinstance(frequency, Sequence) and not isinstance(frequency, str):
         return epoch + 1 in frequency
     return (epoch + 1) % at_least("fit", "validation_freq", frequency, 1) == 0
+
+
+def arranged(where: str, what: str, value: Any, names: Sequence[str]) -> list[Any]:
+    """Return one item for each name.
+
+    Args:
+        where: what the caller was doing, for messages.
+        what: which argument it was.
+        value: a dict by these names; a list of as many items as there are names; or, where
+            there is one name, anything else.
+        names: those of the inputs or the outputs.
+
+    Raises:
+        ValueError: if names are missing or unknown, or the number of items is another.
+    """
+    if isinstance(value, Mapping):
+        unknown = [str(name) for name in value if name not in names]
+        missing = [name for name in names if name not in value]
+        if unknown or missing:
+            raise ValueError(
+                f"[{where}] {what}: received a dict with the keys {list(value)}; expected "
+                f"{', '.join(names)}"
+            )
+        return [value[name] for name in names]
+    if len(names) == 1:
+        return [value]
+    if not isinstance(value, list | tuple) or len(value) != len(names):
+        size = f" of {len(value)}" if isinstance(value, list | tuple) else ""
+        raise ValueError(
+            f"[{where}] {what}: received a {type(value).__name__}{size}; expected a list of "
+            f"{len(names)}, or a dict with {', '.join(names)}"
+        )
+    return list(value)

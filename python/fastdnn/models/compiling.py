@@ -1,6 +1,7 @@
-"""What `compile` chose: an optimizer, a loss and metrics."""
+"""What `compile` chose: an optimizer, and for every output a loss and metrics."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,10 +9,50 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import losses, metrics, optimizers
-from fastdnn.configuration import serialize
+from fastdnn.configuration import is_number, serialize
 from fastdnn.losses import Loss
 from fastdnn.metrics import Accuracy, Metric
+from fastdnn.models import data as datasets
+from fastdnn.models.arguments import arranged
 from fastdnn.optimizers import Optimizer
+
+Metrics = tuple[Metric | Accuracy, ...]
+
+
+@dataclass(frozen=True)
+class OutputChoice:
+    """What `compile` chose for one output; without a loss it is not trained."""
+
+    name: str
+    loss: Loss | None
+    loss_weight: float
+    metrics: Metrics
+    weighted_metrics: Metrics
+
+    def shown(self, width: int) -> dict[str, tuple[Metric, bool]]:
+        """Return the metrics by name and whether they are weighted, for so many columns.
+
+        Raises:
+            ValueError: if a metric does not take the targets that the loss takes.
+        """
+        result: dict[str, tuple[Metric, bool]] = {}
+        for weighted, group in ((False, self.metrics), (True, self.weighted_metrics)):
+            for metric in group:
+                if self.loss is None:
+                    raise ValueError(
+                        f"[compile] metrics: received {metric.name!r} for the output "
+                        f"{self.name!r}, which has no loss; expected one as well"
+                    )
+                if isinstance(metric, Accuracy):
+                    metric = metric.resolve(self.loss, width)
+                if (metric.targets == "classes") != (self.loss.targets == "classes"):
+                    raise ValueError(
+                        f"[compile] metrics: received {metric.name!r} with loss "
+                        f"{self.loss.native_name!r}; the one takes integer labels, the other does "
+                        "not; use 'accuracy' for the accuracy that fits"
+                    )
+                result[_unused_name(metric.name, weighted, result)] = (metric, weighted)
+        return result
 
 
 @dataclass(frozen=True)
@@ -19,78 +60,219 @@ class Compiled:
     """The parsed arguments of `compile`."""
 
     optimizer: Optimizer
-    loss: Loss
-    metrics: tuple[Metric | Accuracy, ...]
-    weighted_metrics: tuple[Metric | Accuracy, ...]
+    outputs: tuple[OutputChoice, ...]
 
     @classmethod
     def parse(
-        cls, optimizer: Any, loss: Any, metric_list: Any, weighted_metrics: Any
+        cls,
+        optimizer: Any,
+        names: Sequence[str],
+        loss: Any,
+        loss_weights: Any,
+        choices: Mapping[str, Any],
     ) -> "Compiled":
-        """Look up every name, or raise a ValueError that lists the valid ones."""
-        return cls(
-            optimizers.get(optimizer, "compile"),
-            losses.get(loss, "compile"),
-            _metrics("metrics", metric_list),
-            _metrics("weighted_metrics", weighted_metrics),
+        """Look up every name, or raise a ValueError that lists the valid ones.
+
+        Args:
+            optimizer: a name or an object.
+            names: the outputs' names.
+            loss: one for all outputs, a list or a dict.
+            loss_weights: a list, a dict or None.
+            choices: the arguments "metrics" and "weighted_metrics".
+        """
+        rule = optimizers.get(optimizer, "compile")
+        found = [
+            None if item is None and len(names) > 1 else losses.get(item, "compile")
+            for item in _per_output("loss", loss, names)
+        ]
+        if all(item is None for item in found):
+            raise ValueError("[compile] loss: received None for every output; expected some loss")
+        scored = [item is not None for item in found]
+        weights = _per_output("loss_weights", 1.0 if loss_weights is None else loss_weights, names)
+        lists = {
+            argument: _metric_lists(argument, value, names, scored)
+            for argument, value in choices.items()
+        }
+        outputs = tuple(
+            OutputChoice(name, found[i], _loss_weight(weights[i]), *(lists[a][i] for a in lists))
+            for i, name in enumerate(names)
         )
+        return cls(rule, outputs)
 
     def get_config(self) -> dict[str, Any]:
         """Return arguments for `compile`, in a form JSON can hold."""
-        return {
-            "optimizer": serialize(self.optimizer),
-            "loss": serialize(self.loss),
-            "metrics": serialize(self.metrics),
-            "weighted_metrics": serialize(self.weighted_metrics),
+        config: dict[str, Any] = {
+            "loss": [serialize(output.loss) for output in self.outputs],
+            "metrics": [serialize(output.metrics) for output in self.outputs],
+            "weighted_metrics": [serialize(output.weighted_metrics) for output in self.outputs],
         }
+        if len(self.outputs) == 1:
+            config = {argument: values[0] for argument, values in config.items()}
+        else:
+            config["loss_weights"] = [output.loss_weight for output in self.outputs]
+        return {"optimizer": serialize(self.optimizer), **config}
 
-    def plan(self, outputs: int) -> "MetricPlan":
-        """Choose the metrics behind "accuracy", now that the number of outputs is known."""
-        shown: dict[str, tuple[Metric, bool]] = {}
-        for weighted, group in ((False, self.metrics), (True, self.weighted_metrics)):
-            for metric in group:
-                if isinstance(metric, Accuracy):
-                    metric = metric.resolve(self.loss, outputs)
-                if (metric.targets == "classes") != (self.loss.targets == "classes"):
-                    raise ValueError(
-                        f"[compile] metrics: received {metric.name!r} with loss "
-                        f"{self.loss.native_name!r}; the one takes integer labels, the other does "
-                        "not; use 'accuracy' for the accuracy that fits"
-                    )
-                shown[_unused_name(metric.name, weighted, shown)] = (metric, weighted)
-        native = dict.fromkeys(metric.native_name for metric, _ in shown.values())
-        return MetricPlan(shown, list(native))
+    def targets(
+        self, where: str, y: Any, sample_weight: Any, class_weight: Any, widths: Sequence[int]
+    ) -> tuple[list[Any], list[npt.NDArray[np.float32] | None]]:
+        """Return the targets and the sample weights of every output, as the native core takes them.
+
+        Args:
+            where: what the caller was doing, for messages.
+            y: the targets of the outputs that have a loss.
+            sample_weight: one weight a row, for all outputs, in a list or in a dict, or None.
+            class_weight: see `datasets.to_sample_weight`; for one output alone.
+            widths: the outputs' columns.
+        """
+        if class_weight is not None and len(self.outputs) > 1:
+            raise ValueError(
+                f"[{where}] class_weight: received weights for a model of {len(self.outputs)} "
+                "outputs; expected one output; use sample_weight"
+            )
+        scored = [output.name for output in self.outputs if output.loss is not None]
+        values = dict(zip(scored, arranged(where, "y", y, scored), strict=True))
+        given = sample_weight
+        if not isinstance(given, Mapping) and not (isinstance(given, list) and len(scored) > 1):
+            given = dict.fromkeys(scored, sample_weight)
+        weights = dict(zip(scored, arranged(where, "sample_weight", given, scored), strict=True))
+        arrays, factors = [], []
+        for output, width in zip(self.outputs, widths, strict=True):
+            array = factor = None
+            if output.loss is not None:
+                array = datasets.to_array(where, "y", values[output.name])
+                array = datasets.to_targets(where, array, output.loss, width)
+                factor = datasets.to_sample_weight(
+                    where, weights[output.name], class_weight, array, output.loss, width
+                )
+            arrays.append(array)
+            factors.append(factor)
+        return arrays, factors
+
+    def plan(self, widths: Sequence[int]) -> "MetricPlan":
+        """Choose the metrics behind "accuracy", now that the outputs' columns are known."""
+        shown = [output.shown(width) for output, width in zip(self.outputs, widths, strict=True)]
+        return MetricPlan(self.outputs, shown)
 
 
-@dataclass(frozen=True)
 class MetricPlan:
-    """Which metrics are shown, and what the native core sums up for them."""
+    """Which metrics are shown, and what the native core sums up for them.
 
-    shown: dict[str, tuple[Metric, bool]]
-    native: list[str]
+    Args:
+        outputs: what was chosen for each.
+        shown: the metrics of each by name, and whether they are weighted.
+
+    Attributes:
+        native: what the native core is compiled with, for each output its loss, the loss's
+            options and weight, and the metrics; None for one without loss.
+    """
+
+    def __init__(
+        self, outputs: Sequence[OutputChoice], shown: Sequence[dict[str, tuple[Metric, bool]]]
+    ) -> None:
+        self._outputs, self._shown = outputs, shown
+        self.native: list[tuple[str, dict[str, float], float, list[str]] | None] = []
+        for output, group in zip(outputs, shown, strict=True):
+            loss, names = output.loss, dict.fromkeys(m.native_name for m, _ in group.values())
+            self.native.append(
+                None
+                if loss is None
+                else (loss.native_name, loss.options(), output.loss_weight, list(names))
+            )
 
     @property
     def size(self) -> int:
         """The length of the native totals."""
-        return 3 + 2 * len(self.native)
+        return sum(3 + 2 * len(_metrics_of(native)) for native in self.native)
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the loss and the metrics, as `logs` returns them."""
+        return list(self.logs(np.zeros(self.size)))
 
     def logs(self, totals: npt.NDArray[np.float64]) -> dict[str, float]:
-        """Return the loss and the metrics by name.
+        """Return the loss, with several outputs each one's, and the metrics by name.
 
         Args:
-            totals: rows, sum of weights, sum of weighted losses; then for every native metric
-                the sum of its values and the sum of its weighted values.
+            totals: for each output rows, sum of weights, sum of weighted losses; then for every
+                native metric the sum of its values and the sum of its weighted values.
         """
-        rows, weight = float(totals[0]), float(totals[1])
-        logs = {"loss": float(totals[2]) / rows if rows else float("nan")}
-        for name, (metric, weighted) in self.shown.items():
-            place = 3 + 2 * self.native.index(metric.native_name)
-            total = float(totals[place + weighted])
-            logs[name] = metric.result(total, weight if weighted else rows)
-        return logs
+        several = len(self._outputs) > 1
+        loss, losses, values = 0.0, {}, {}
+        place = 0
+        for output, shown, native in zip(self._outputs, self._shown, self.native, strict=True):
+            rows, weight, total = map(float, totals[place : place + 3])
+            first, names = place + 3, _metrics_of(native)
+            place = first + 2 * len(names)
+            if native is None:
+                continue
+            mean = total / rows if rows else math.nan
+            # One output's weight is in its gradients alone: its loss is shown as it is.
+            loss += output.loss_weight * mean
+            losses[f"{output.name}_loss"] = mean
+            for name, (metric, weighted) in shown.items():
+                sum_of_values = float(
+                    totals[first + 2 * names.index(metric.native_name) + weighted]
+                )
+                key = f"{output.name}_{name}" if several else name
+                values[key] = metric.result(sum_of_values, weight if weighted else rows)
+        return {"loss": loss, **(losses if several else {}), **values}
 
 
-def _metrics(argument: str, value: Any) -> tuple[Metric | Accuracy, ...]:
+def _metrics_of(native: tuple[str, dict[str, float], float, list[str]] | None) -> list[str]:
+    return [] if native is None else native[3]
+
+
+def _per_output(argument: str, value: Any, names: Sequence[str]) -> list[Any]:
+    """Return one item for each output: the same for all, or those of a list or a dict.
+
+    Names that a dict leaves out get None, as in Keras; so an output goes without a loss.
+    """
+    if isinstance(value, Mapping) and "class_name" not in value:
+        unknown = [str(name) for name in value if name not in names]
+        if unknown:
+            raise ValueError(
+                f"[compile] {argument}: received {', '.join(unknown)}; expected names of outputs: "
+                f"{', '.join(names)}"
+            )
+        return [value.get(name) for name in names]
+    if isinstance(value, list | tuple):
+        if len(value) != len(names):
+            raise ValueError(
+                f"[compile] {argument}: received a list of {len(value)}; expected {len(names)}, "
+                f"one for each output: {', '.join(names)}"
+            )
+        return list(value)
+    return [value] * len(names)
+
+
+def _loss_weight(value: Any) -> float:
+    if value is None:
+        return 1.0
+    if not is_number(value) or not math.isfinite(value):
+        raise ValueError(
+            f"[compile] loss_weights: received {value!r}; expected finite numbers, in a list or a "
+            "dict by the outputs' names"
+        )
+    return float(value)
+
+
+def _metric_lists(
+    argument: str, value: Any, names: Sequence[str], scored: Sequence[bool]
+) -> list[Metrics]:
+    """Return the metrics of every output."""
+    by_output = isinstance(value, Mapping) or (
+        isinstance(value, list | tuple)
+        and len(names) > 1
+        and all(item is None or isinstance(item, list | tuple) for item in value)
+    )
+    if by_output and value:
+        items = _per_output(argument, value, names)
+        return [_metrics(argument, [i] if isinstance(i, str) else i) for i in items]
+    metric_list = _metrics(argument, value)
+    return [metric_list if has_loss else () for has_loss in scored]
+
+
+def _metrics(argument: str, value: Any) -> Metrics:
     if value is None:
         return ()
     if isinstance(value, str) or not isinstance(value, Sequence):

@@ -36,8 +36,8 @@ class Dataset:
     """Rows for training or evaluation, as the native core takes them."""
 
     inputs: list[Rows]
-    targets: list[AnyArray]
-    weight: npt.NDArray[np.float32] | None
+    targets: list[AnyArray | None]  # None for an output without loss
+    weights: list[npt.NDArray[np.float32] | None]  # per output; None where all are one
 
     @property
     def rows(self) -> int:
@@ -48,8 +48,8 @@ class Dataset:
         """Return the rows from `first` up to `last`, which share the data."""
         return Dataset(
             [array[first:last] for array in self.inputs],
-            [array[first:last] for array in self.targets],
-            None if self.weight is None else self.weight[first:last],
+            [None if array is None else array[first:last] for array in self.targets],
+            [None if array is None else array[first:last] for array in self.weights],
         )
 
 

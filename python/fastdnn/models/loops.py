@@ -99,7 +99,7 @@ def evaluate(network: Any, data: Dataset, batch_size: int, size: int, bar: Any =
             count, part = network.evaluate(
                 data.inputs,
                 data.targets,
-                data.weight,
+                data.weights,
                 done * batch_size,
                 batches - done,
                 batch_size,
@@ -117,17 +117,17 @@ def evaluate(network: Any, data: Dataset, batch_size: int, size: int, bar: Any =
 
 def predict(
     network: Any,
-    inputs: Rows,
-    output: npt.NDArray[np.float32],
+    inputs: list[Rows],
+    outputs: list[npt.NDArray[np.float32]],
     batch_size: int,
     bar: Any = None,
 ) -> None:
-    """Fill `output`."""
-    batches, done = math.ceil(len(inputs) / batch_size), 0
+    """Fill `outputs`."""
+    batches, done = math.ceil(len(inputs[0]) / batch_size), 0
     try:
         while done < batches:
             count = network.predict(
-                [inputs], [output], done * batch_size, batches - done, batch_size, SLICE_SECONDS
+                inputs, outputs, done * batch_size, batches - done, batch_size, SLICE_SECONDS
             )
             done += count
             if bar is not None:
@@ -150,7 +150,7 @@ def _train(model: "Trainer", data: Dataset, passes: Passes, batches: int) -> tup
     done, totals = network.train(
         data.inputs,
         data.targets,
-        data.weight,
+        data.weights,
         passes.order,
         passes.done * passes.batch_size,
         batches,

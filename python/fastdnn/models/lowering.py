@@ -1,6 +1,6 @@
 """Lowering: from layers to the native network, and the memory its weights live in."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,6 +9,7 @@ import numpy.typing as npt
 from fastdnn import _core
 from fastdnn.activations import Nonlinearity
 from fastdnn.layers.batch_normalization import BatchNormalization
+from fastdnn.layers.layer import Shape
 from fastdnn.layers.weight import Weight
 from fastdnn.random import DROPOUT_STREAM, SEEDED_DROPOUT_STREAM, WEIGHT_STREAM
 
@@ -16,11 +17,16 @@ Array = npt.NDArray[np.float32]
 
 
 class Lowering:
-    """A native graph under construction; layers add their operations to it."""
+    """A native graph under construction; layers add their operations to it.
 
-    def __init__(self) -> None:
+    Args:
+        names: the name of every weight in the model.
+    """
+
+    def __init__(self, names: Mapping[Weight, str]) -> None:
         self.graph = _core.Graph()
         self.ids: dict[Weight, int] = {}
+        self._names = names
         self._dropouts = 0
 
     def dense(self, x: int, kernel: Weight, bias: Weight | None) -> int:
@@ -59,7 +65,7 @@ class Lowering:
         """Return the weight's id: a layer used twice shares it."""
         if weight not in self.ids:
             shape, trainable = weight.shape, weight.trainable
-            self.ids[weight] = self.graph.add_parameter(weight.path, shape, trainable)
+            self.ids[weight] = self.graph.add_parameter(self._names[weight], shape, trainable)
         return self.ids[weight]
 
 
@@ -68,24 +74,33 @@ class Binding:
 
     Args:
         lowering: the finished graph.
-        output_row: the shape of a row of the output.
+        output_rows: the shapes of a row of the outputs.
         seed: the model's seed.
     """
 
-    def __init__(self, lowering: Lowering, output_row: tuple[int, ...], seed: int) -> None:
-        self.output_row = output_row
+    def __init__(self, lowering: Lowering, output_rows: Sequence[Shape], seed: int) -> None:
+        self.output_rows = output_rows
         self.ids = lowering.ids
         self.trainable = {weight: weight.trainable for weight in lowering.ids}
         self._frozen = {weight.owner: weight.frozen for weight in lowering.ids}
         self.compiled = False
-        self.network = _core.Network(lowering.graph)
+        # Weights that have native memory stay there: other models may have them, too.
+        shared = [weight.memory for weight in lowering.ids]
+        self.network = _core.Network(lowering.graph, shared)
         self.network.seed = seed
         self._seed = seed
 
     def fill(self, weights: Sequence[Weight]) -> None:
-        """Give weights their memory here; keep the values they have, initialize the others."""
-        views = [self.network.parameter(self.ids[weight]) for weight in weights]
+        """Give weights without native memory theirs; keep values, initialize where there are none.
+
+        Args:
+            weights: all weights of the model, whose places in it tell their random numbers apart.
+        """
+        memories = [self.network.memory(self.ids[weight]) for weight in weights]
+        views = [memory.array() for memory in memories]
         for place, (weight, view) in enumerate(zip(weights, views, strict=True)):
+            if weight.memory is not None:
+                continue
             if weight.bound:
                 view[...] = weight.value
             elif weight.initializer.seed is None:
@@ -93,8 +108,9 @@ class Binding:
             else:
                 view[...] = weight.initializer(weight.shape)
         # Only now: an initializer that fails leaves every weight where it was.
-        for weight, view in zip(weights, views, strict=True):
-            weight.bind(view)
+        for weight, view, memory in zip(weights, views, memories, strict=True):
+            if weight.memory is None:
+                weight.bind(view, memory)
 
     def is_current(self) -> bool:
         """Whether no layer has been frozen or thawed since."""

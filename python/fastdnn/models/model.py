@@ -1,93 +1,126 @@
-"""A model: layers in one native network, their weights, files."""
+"""A model: connected layers in one native network, their weights, files."""
 
 import copy
 import copyreg
 import os
-from abc import abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastdnn import checkpoint
-from fastdnn.configuration import Configurable
-from fastdnn.layers.input import row_shape
+from fastdnn.configuration import serialize
+from fastdnn.layers.input import Input
 from fastdnn.layers.layer import Layer, Shape, assign_all
+from fastdnn.layers.tensor import Call, Tensor, as_tensors
 from fastdnn.layers.weight import Weight
 from fastdnn.models.lowering import Binding, Lowering
 from fastdnn.models.summary import format_summary
+from fastdnn.models.topology import Topology
 from fastdnn.models.training import Trainer
 from fastdnn.random import next_seed
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
-class Model(Trainer, Configurable):
-    """Base of the models: owns layers, their native network and the random seed.
 
-    A subclass says how the layers are connected, in `declare` and `lower`.
+class Model(Trainer, Layer):
+    """All that lies between some symbolic tensors and others.
+
+    A model is a layer, too: called on tensors it becomes part of another model, which shares
+    its weights. So do two models that have a layer in common: training the one changes the
+    other.
+
+    Args:
+        inputs: the `Input`s, one, a list or a dict. Data comes in the same order, or in a dict
+            by their names.
+        outputs: what is computed, one tensor, a list or a dict. Losses and metrics go by the
+            names of the layers that compute them, or the keys of the dict.
+        name: a name for display; in another model, the first part of its weights' names.
 
     Attributes:
-        layers: the layers, from the input to the output.
-        name: a name for display.
         seed: the key of the model's random numbers; see `fastdnn.random`.
+
+    Raises:
+        ValueError: if an output needs an `Input` that is not among the inputs, or two layers
+            have the same name.
+
+    >>> import fastdnn as fd
+    >>> wide, deep = fd.Input(shape=(8,), name="wide"), fd.Input(shape=(20,), name="deep")
+    >>> hidden = fd.layers.Dense(16, activation="relu")(deep)
+    >>> price = fd.layers.Dense(1, name="price")(fd.layers.Concatenate()([wide, hidden]))
+    >>> fd.Model([wide, deep], price).count_params()
+    361
     """
 
-    def __init__(self, name: str, seed: int | None = None) -> None:
-        super().__init__()
-        self.name = name
-        self.seed = next_seed() if seed is None else seed
+    def __init__(self, inputs: Any, outputs: Any, name: str | None = None) -> None:
+        self._start(name)
+        self._connect(inputs, outputs)
+        self._bind()
+
+    def _start(self, name: str | None, seed: int | None = None) -> None:
         self._layers: list[Layer] = []
+        self._topology: Topology | None = None
+        Trainer.__init__(self)
+        Layer.__init__(self, name)
+        self.seed = next_seed() if seed is None else seed
 
-    @abstractmethod
-    def declare(self, shape: Shape) -> Shape:
-        """Declare every layer's weights for input rows of this shape; return the output's."""
+    def _connect(self, inputs: Any, outputs: Any) -> None:
+        """Take in the layers between inputs and outputs."""
+        keys = list(outputs) if isinstance(outputs, Mapping) else None
+        topology = Topology(as_tensors("Model", inputs), as_tensors("Model", outputs), keys)
+        for layer in topology.layers:
+            self._name_layer(layer)
+            self._layers.append(layer)
+        for layer in topology.layers:
+            layer.models.add(self)
+        self._topology = topology
 
-    @abstractmethod
-    def lower(self, lowering: Lowering, shape: Shape) -> None:
-        """Add all operations to the native graph."""
-
-    @abstractmethod
-    def row_shapes(self) -> list[Shape | None]:
-        """Return the shape of a row of every layer's output, None where it is not known yet."""
-
-    def build(self, input_shape: Sequence[int | None] | None = None) -> None:
-        """Give the weights their initial values.
-
-        Only needed without an `Input` and before the first `fit`.
-
-        Args:
-            input_shape: the shape of the input with the batch in front: `(None, 784)`.
-
-        Raises:
-            ValueError: if the layers do not take such rows.
-        """
-        if input_shape is None or len(input_shape) < 2:
+    def _name_layer(self, layer: Layer) -> None:
+        """Give a layer without a name of its own one that no other layer of the model has."""
+        taken = {other.name for other in self._layers}
+        if layer.name in taken and (layer.has_own_name or layer.models):
             raise ValueError(
-                f"[build] input_shape: received {input_shape!r}; expected the batch and the shape "
-                "of a row, such as (None, 784)"
+                f"[{type(self).__name__}] received two layers named {layer.name!r}; expected "
+                "different names; give them some, as in Dense(10, name='digits')"
             )
-        self._build(row_shape("build", input_shape[1:]))
+        base, count = layer.name, 0
+        while layer.name in taken:
+            count += 1
+            layer.name = f"{base}_{count}"
 
-    def _build(self, shape: Shape) -> None:
-        if self._input_row is not None and self._input_row != shape:
+    def _input_rows(self) -> list[Shape] | None:
+        return None if self._topology is None else self._topology.input_rows
+
+    def _output_rows(self, rows: Sequence[Shape]) -> list[Shape]:
+        return self._known_topology().output_rows
+
+    def _build(self, rows: Sequence[Shape]) -> None:
+        self._bind()
+
+    def _known_topology(self) -> Topology:
+        if self._topology is None:
             raise ValueError(
-                f"[build] received rows of shape {shape}; the model was built for rows of shape "
-                f"{self._input_row}"
+                f"[{self.name}] the model has no weights yet; give it an Input, call build or fit"
             )
-        with self._all_or_nothing():
-            self.declare(shape)
-            self._bind(shape)
+        return self._topology
 
-    def _bind(self, shape: Shape) -> None:
+    def _bind(self) -> None:
         """Lower the layers to a new native network, and move weights and optimizer there."""
-        lowering = Lowering()
-        self.lower(lowering, shape)
-        binding = Binding(lowering, self._output_row(shape), self.seed)
+        topology, names = self._known_topology(), self.named_weights()
+        topology.declare()
+        lowering = Lowering(names)
+        inputs = [lowering.graph.add_input(tensor.width) for tensor in topology.inputs]
+        for output in topology.lower(lowering, inputs):
+            lowering.graph.add_output(output)
+        binding = Binding(lowering, topology.output_rows, self.seed)
         with self._all_or_nothing():
-            binding.fill(self.weights)
+            binding.fill(list(names))
             self._move_optimizer(binding)
-            self._binding, self._input_row = binding, shape
+            self._binding = binding
 
     @contextmanager
     def _all_or_nothing(self, adding: Any = None) -> Iterator[None]:
@@ -97,39 +130,154 @@ class Model(Trainer, Configurable):
         """
         name = getattr(adding, "name", None)
         layers, fresh = list(self._layers), [layer for layer in self._layers if not layer.built]
-        state = self._binding, self._input_row, self._plan
-        views = [(each, each.value if each.bound else None) for each in self.weights]
+        state = self._binding, self._topology, self._plan
+        views = [(each, each.value if each.bound else None, each.memory) for each in self.weights]
         try:
             yield
         except BaseException:
             for layer in self._layers:
                 if layer not in layers:
-                    layer.model = None
+                    layer.models.discard(self)
                     if layer is adding:
                         layer.name = name
             for layer in layers:
-                layer.model = self
+                layer.models.add(self)
             for layer in fresh:
                 layer.forget()
-            for weight, view in views:
-                weight.bind(view)
+            for weight, view, memory in views:
+                weight.bind(view, memory)
             self._layers = layers
-            self._binding, self._input_row, self._plan = state
+            self._binding, self._topology, self._plan = state
             raise
 
     def _current_binding(self) -> Binding:
-        if self._binding is None or self._input_row is None:
-            raise ValueError(
-                f"[{self.name}] the model has no weights yet; give it an Input, call build or fit"
-            )
-        if not self._binding.is_current():
-            self._bind(self._input_row)
+        if self._binding is None or not self._binding.is_current():
+            self._bind()
+        assert self._binding is not None, "made by _bind"
         return self._binding
+
+    def __call__(self, inputs: Any) -> Any:
+        """Make the model part of another one: connect it with symbolic tensors.
+
+        Args:
+            inputs: a tensor for each of the model's inputs, in their order.
+
+        Returns:
+            The output, or the outputs in a list or a dict as they were given to `Model`.
+
+        Raises:
+            ValueError: if the tensors' rows are not those of the inputs.
+        """
+        tensors = as_tensors(self.name, inputs)
+        call = Call(self, tensors, self.connect([tensor.row for tensor in tensors]))
+        return self._in_structure(list(call.outputs))
+
+    def connect(self, rows: Sequence[Shape]) -> list[Shape]:
+        """Check that inputs have such rows; return the rows of the outputs."""
+        topology = self._known_topology()
+        if list(rows) != topology.input_rows:
+            received, expected = (", ".join(map(str, each)) for each in (rows, topology.input_rows))
+            raise ValueError(
+                f"[{self.name}] received rows of shape {received}; the model was built for rows "
+                f"of shape {expected}"
+            )
+        topology.declare()
+        return topology.output_rows
+
+    def lower_call(self, lowering: Lowering, xs: Sequence[int]) -> list[int]:
+        """Add the operations of all layers."""
+        return self._known_topology().lower(lowering, xs)
+
+    def lower(self, lowering: Lowering, x: int, *more: int) -> int:
+        """Add the operations of all layers; return the id of the first output."""
+        return self.lower_call(lowering, [x, *more])[0]
+
+    def output_row(self, row: Shape, *more: Shape) -> Shape:
+        """Return the shape of a row of the first output."""
+        return self._output_rows([row, *more])[0]
+
+    def forget(self) -> None:
+        """Undo what `connect` declared."""
+        for layer in self._layers:
+            layer.forget()
+
+    def _in_structure(self, values: list[Any]) -> Any:
+        """Return values for the outputs as these were given to `Model`."""
+        keys = self._known_topology().output_keys
+        if keys is not None:
+            return dict(zip(keys, values, strict=True))
+        return values[0] if len(values) == 1 else values
+
+    @property
+    def trainable(self) -> bool:
+        """Whether some layer is; setting it sets that of all layers."""
+        return not self._layers or any(layer.trainable for layer in self._layers)
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._layers:
+            layer.trainable = value
+
+    def freeze(self, pattern: str = ".*") -> list[str]:
+        """Freeze the layers whose whole names a regular expression matches.
+
+        Args:
+            pattern: such as "hidden[12]"; layers of a model inside have names like
+                "tower/hidden1".
+
+        Returns:
+            Their names.
+
+        Raises:
+            ValueError: if there is none.
+        """
+        return self._set_trainable("freeze", pattern, False)
+
+    def unfreeze(self, pattern: str = ".*") -> list[str]:
+        """Let training change layers again, chosen as by `freeze`."""
+        return self._set_trainable("unfreeze", pattern, True)
+
+    def _set_trainable(self, where: str, pattern: str, value: bool) -> list[str]:
+        names = self.named_layers()
+        found = {layer: name for layer, name in names.items() if re.fullmatch(pattern, name)}
+        if not found:
+            raise ValueError(
+                f"[{where}] received {pattern!r}, which matches no layer; expected a pattern for "
+                f"some of {', '.join(names.values())}"
+            )
+        for layer in found:
+            layer.trainable = value
+        return list(found.values())
+
+    def extract(self, upto: str, name: str | None = None) -> "Model":
+        """Return a model of the lower layers, which are shared.
+
+        Args:
+            upto: the name of the layer whose output it computes.
+            name: a name for display.
+
+        Raises:
+            ValueError: if there is no such layer, or the model has no `Input` and has not been
+                built.
+
+        >>> import fastdnn as fd
+        >>> model = fd.Sequential([
+        ...     fd.Input(shape=(4,)), fd.layers.Dense(3, name="hidden"), fd.layers.Dense(2)
+        ... ])
+        >>> model.extract("hidden").output_shape
+        (None, 3)
+        """
+        topology, layer = self._known_topology(), self.get_layer(upto)
+        outputs = next(call.outputs for call in topology.calls if call.layer is layer)
+        lower = Topology(topology.inputs, outputs)
+        needed = {tensor for call in lower.calls for tensor in call.inputs}
+        inputs = [tensor for tensor in topology.inputs if tensor in needed]
+        return Model(inputs, list(outputs), name)
 
     @property
     def built(self) -> bool:
         """Whether the weights have values."""
-        return self._binding is not None
+        return self._topology is not None and all(weight.bound for weight in self.weights)
 
     @property
     def layers(self) -> list[Layer]:
@@ -137,21 +285,59 @@ class Model(Trainer, Configurable):
         return list(self._layers)
 
     @property
-    def input_shape(self) -> tuple[int | None, ...]:
-        """The shape of the input, with None for the batch."""
-        self._current_binding()
-        return (None, *(self._input_row or ()))
+    def input_shape(self) -> Any:
+        """The shape of the input, with None for the batch; of several, a list."""
+        return _one_or_all([tensor.shape for tensor in self._known_topology().inputs])
 
     @property
-    def output_shape(self) -> tuple[int | None, ...]:
-        """The shape of the output, with None for the batch."""
-        self._current_binding()
-        return (None, *self.declare(self._input_row or ()))
+    def output_shape(self) -> Any:
+        """The shape of the output, with None for the batch; of several, a list."""
+        return _one_or_all([tensor.shape for tensor in self._known_topology().outputs])
+
+    @property
+    def inputs(self) -> list[Tensor]:
+        """The symbolic inputs."""
+        return list(self._known_topology().inputs)
+
+    @property
+    def outputs(self) -> list[Tensor]:
+        """The symbolic outputs."""
+        return list(self._known_topology().outputs)
+
+    @property
+    def input(self) -> Tensor:
+        """The first symbolic input."""
+        return self.inputs[0]
+
+    @property
+    def output(self) -> Tensor:
+        """The first symbolic output."""
+        return self.outputs[0]
+
+    def named_layers(self) -> dict[Layer, str]:
+        """Return the layers with weights and operations of their own, and their names.
+
+        Those of a model inside are called by both names: "tower/hidden1".
+        """
+        names: dict[Layer, str] = {}
+        for layer in self._layers:
+            inner = layer.named_layers() if isinstance(layer, Model) else {layer: ""}
+            for each, name in inner.items():
+                names.setdefault(each, f"{layer.name}/{name}".rstrip("/"))
+        return names
+
+    def named_weights(self) -> dict[Weight, str]:
+        """Return all weights, layer by layer, and their names in files: "hidden1/kernel"."""
+        return {
+            weight: f"{name}/{weight.name}"
+            for layer, name in self.named_layers().items()
+            for weight in layer.weights
+        }
 
     @property
     def weights(self) -> list[Weight]:
         """All weights, layer by layer."""
-        return [weight for layer in self._layers for weight in layer.weights]
+        return list(self.named_weights())
 
     @property
     def trainable_weights(self) -> list[Weight]:
@@ -205,9 +391,50 @@ class Model(Trainer, Configurable):
         Args:
             print_fn: called once with the whole text.
         """
-        shapes = self.row_shapes()
+        shapes = [self._row_of(layer) for layer in self._layers]
         slots = 0 if self._binding is None else sum(v.size for v in self._binding.slots().values())
         print_fn(format_summary(self.name, self._layers, shapes, slots))
+
+    def _row_of(self, layer: Layer) -> Shape | None:
+        return None if self._topology is None else self._topology.rows_of(layer)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the name, the inputs, the layers' configs and how they are connected."""
+        topology = self._known_topology()
+        inputs = [
+            serialize(Input(tensor.row, name))
+            for tensor, name in zip(topology.inputs, topology.input_names, strict=True)
+        ]
+        layers = serialize(self._layers)
+        return {"name": self.name, "inputs": inputs, "layers": layers, **topology.get_config()}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Self":
+        """Create a model with the same layers and new weights.
+
+        Raises:
+            ValueError: if the config is not one of such a model.
+        """
+        model = cls.unbuilt_from_config(config)
+        rows = model._input_rows()
+        if rows is not None and model._layers:
+            model._build(rows)
+        return model
+
+    @classmethod
+    def unbuilt_from_config(cls, config: Mapping[str, Any], seed: int | None = None) -> "Self":
+        """Create a model whose weights have no memory yet, even if its inputs are known.
+
+        Args:
+            config: the result of `get_config`.
+            seed: the model's seed; None for a new one.
+        """
+        from fastdnn.models.rebuilding import connected_tensors
+
+        model = cls.__new__(cls)
+        model._start(config["name"], seed)
+        model._connect(*connected_tensors(config))
+        return model
 
     def save(self, filepath: str | os.PathLike[str], overwrite: bool = True) -> None:
         """Write the model to one safetensors file, in one piece or not at all.
@@ -249,13 +476,18 @@ class Model(Trainer, Configurable):
         # weights; before that there is nothing but Python objects.
         if self._binding is not None:
             return checkpoint.from_bytes, (checkpoint.to_bytes(self),)
-        return copyreg.__newobj__, (type(self),), self.__dict__  # type: ignore[attr-defined]
+        state = self.__getstate__()
+        return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]
 
     def __copy__(self) -> "Model":
-        # Two models cannot share layers.
+        # Models that share layers share what training changes: that is said with layers.
         return copy.deepcopy(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
+        super().__setstate__(state)
         for layer in self._layers:
-            layer.model = self
+            layer.models.add(self)
+
+
+def _one_or_all(shapes: list[tuple[int | None, ...]]) -> Any:
+    return shapes[0] if len(shapes) == 1 else shapes

@@ -1,14 +1,14 @@
 """Layers one after the other."""
 
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastdnn.configuration import serialize, unknown_name
-from fastdnn.layers import CLASSES, Input, Layer
-from fastdnn.layers.layer import Shape
-from fastdnn.models.lowering import Lowering
+from fastdnn.configuration import serialize
+from fastdnn.layers.input import Input, row_shape
+from fastdnn.layers.layer import Layer, Shape
+from fastdnn.layers.tensor import Call, Tensor
 from fastdnn.models.model import Model
+from fastdnn.models.topology import Topology
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -39,9 +39,9 @@ class Sequential(Model):
     """
 
     def __init__(
-        self, layers: Iterable[Layer | Input] | None = None, name: str = "sequential"
+        self, layers: Iterable[Layer | Input] | None = None, name: str | None = None
     ) -> None:
-        super().__init__(name)
+        self._start(name)
         self._input: Input | None = None
         if isinstance(layers, Layer | Input):
             raise ValueError(
@@ -52,10 +52,10 @@ class Sequential(Model):
             for layer in layers or ():
                 self._append(layer)
             if self._input is not None and self._layers:
-                self._build(self._input.shape)
+                self._build([self._input.row])
         except BaseException:
             for member in self._layers:
-                member.model = None
+                member.models.discard(self)
             raise
 
     def add(self, layer: Layer | Input) -> None:
@@ -66,13 +66,15 @@ class Sequential(Model):
         """
         self._refuse_while_fitting("add")
         with self._all_or_nothing(adding=layer):
+            rows = self._input_rows()
             self._append(layer)
-            shape = self._declared_row()
-            if shape is not None and self._layers:
-                self._build(shape)
+            rows = rows or self._input_rows()
+            if rows is not None and self._layers:
+                self._topology = None
+                self._build(rows)
 
     def pop(self) -> Layer:
-        """Take the top layer off and return it, with copies of its weights.
+        """Take the top layer off and return it; it keeps its weights.
 
         Raises:
             ValueError: if there is no layer.
@@ -81,51 +83,66 @@ class Sequential(Model):
         if not self._layers:
             raise ValueError("[pop] the model has no layers")
         with self._all_or_nothing():
+            rows, built = self._input_rows(), self._topology is not None
             layer = self._layers.pop()
-            for weight in layer.weights:
-                if weight.bound:
-                    weight.bind(weight.numpy())
-            if self._layers and self._input_row is not None:
-                self._bind(self._input_row)
+            self._topology = None
+            if self._layers and built and rows is not None:
+                self._build(rows)
             elif not self._layers:
-                self._release()
-            layer.model = None
+                self._binding = self._plan = None
+            layer.models.discard(self)
         return layer
 
-    def declare(self, shape: Shape) -> Shape:
-        """Declare every layer's weights for input rows of this shape; return the output's."""
-        for layer in self._layers:
-            layer.declare(shape)
-            shape = layer.output_shape(shape)
-        return shape
+    def build(self, row: Sequence[int | None] | None = None) -> None:
+        """Give the weights their initial values.
 
-    def lower(self, lowering: Lowering, shape: Shape) -> None:
-        """Add the layers' operations, one after the other."""
-        x = lowering.graph.add_input(math.prod(shape))
+        Only needed without an `Input` and before the first `fit`.
+
+        Args:
+            row: the shape of the input with the batch in front: `(None, 784)`.
+
+        Raises:
+            ValueError: if the layers do not take such rows.
+        """
+        if row is None or len(row) < 2:
+            raise ValueError(
+                f"[build] input_shape: received {row!r}; expected the batch and the shape of a "
+                "row, such as (None, 784)"
+            )
+        self._build([row_shape("build", row[1:])])
+
+    def connect(self, rows: Sequence[Shape]) -> list[Shape]:
+        """Declare every layer's weights for such rows; return the output's."""
+        if self._topology is None:
+            self._chain(rows)
+        return super().connect(rows)
+
+    def _build(self, rows: Sequence[Shape]) -> None:
+        with self._all_or_nothing():
+            self.connect(rows)
+            self._bind()
+
+    def _chain(self, rows: Sequence[Shape]) -> None:
+        """Connect the layers one after the other, now that the input's rows are known."""
+        if not self._layers:
+            raise ValueError(f"[{self.name}] the model has no layers; add some")
+        if len(rows) != 1:
+            raise ValueError(f"[{self.name}] received {len(rows)} tensors; expected one")
+        known = self._input is not None and self._input.row == rows[0]
+        first = self._input if known and self._input is not None else Input(rows[0])
+        tensors: list[Tensor] = [first]
         for layer in self._layers:
-            x = layer.lower(lowering, x)
-        lowering.graph.add_output(x)
+            tensors = list(Call(layer, tensors, layer.connect([t.row for t in tensors])).outputs)
+        self._topology = Topology([first], tensors)
 
     def get_config(self) -> dict[str, Any]:
         """Return the name and the layers' configs, with the input's shape if it is known."""
         front: list[Any] = []
         if self._input is not None:
             front = [serialize(self._input)]
-        elif self._input_row is not None:
-            front = [serialize(Input(self._input_row))]
+        elif self._topology is not None:
+            front = [serialize(Input(self._topology.input_rows[0]))]
         return {"name": self.name, "layers": front + serialize(self._layers)}
-
-    @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> "Self":
-        """Create a model with the same layers and new weights.
-
-        Raises:
-            ValueError: if the config is not one of a Sequential.
-        """
-        model = cls.unbuilt_from_config(config)
-        if model._input is not None and model._layers:
-            model._build(model._input.shape)
-        return model
 
     @classmethod
     def unbuilt_from_config(cls, config: Mapping[str, Any], seed: int | None = None) -> "Self":
@@ -139,40 +156,42 @@ class Sequential(Model):
             raise ValueError(
                 "[from_config] received no list of layers; expected the result of get_config"
             )
-        name = str(config.get("name", "sequential"))
-        if seed is None:
-            model = cls(name=name)
-        else:  # the constructor would draw one, and change those of the models to come
-            model = cls.__new__(cls)
-            Model.__init__(model, name, seed)
-            model._input = None
+        from fastdnn.models.rebuilding import layer_from_config
+
+        model = cls.__new__(cls)
+        # A seed that is given is not drawn: that would change those of the models to come.
+        model._start(str(config.get("name", "sequential")), seed)
+        model._input = None
         for item in config["layers"]:
-            model._append(_layer_from_config(item))
+            model._append(layer_from_config(item))
         return model
 
     def __repr__(self) -> str:
         return f"<Sequential {self.name!r}, {len(self._layers)} layers, built={self.built}>"
 
-    def row_shapes(self) -> list[Shape | None]:
-        """Return the shape of a row of every layer's output, None where it is not known yet."""
-        shape = self._declared_row()
-        if shape is None:
-            return [None] * len(self._layers)
-        shapes: list[Shape | None] = []
-        for layer in self._layers:
-            shape = layer.output_shape(shape)
-            shapes.append(shape)
-        return shapes
+    def _row_of(self, layer: Layer) -> Shape | None:
+        rows = self._input_rows()
+        if rows is None:
+            return None
+        row = rows[0]
+        for each in self._layers:
+            row = each.output_row(row)
+            if each is layer:
+                break
+        return row
 
-    def _output_row(self, shape: Shape) -> Shape:
+    def _input_rows(self) -> list[Shape] | None:
+        if self._topology is not None:
+            return self._topology.input_rows
+        return None if self._input is None else [self._input.row]
+
+    def _output_rows(self, rows: Sequence[Shape]) -> list[Shape]:
         if not self._layers:
             raise ValueError(f"[{self.name}] the model has no layers; add some")
+        row = rows[0]
         for layer in self._layers:
-            shape = layer.output_shape(shape)
-        return shape
-
-    def _declared_row(self) -> Shape | None:
-        return self._input_row or (self._input.shape if self._input else None)
+            row = layer.output_row(row)
+        return [row]
 
     def _append(self, layer: Layer | Input) -> None:
         if isinstance(layer, Input):
@@ -184,31 +203,6 @@ class Sequential(Model):
             raise ValueError(
                 f"[Sequential] received {layer!r} of type {type(layer).__name__}; expected a layer"
             )
-        if layer.model is not None:
-            raise ValueError(
-                f"[Sequential] layer {layer.name!r} belongs to a model already; use "
-                "layer.clone() for a copy with its weights"
-            )
-        self._name(layer)
-        layer.model = self
+        self._name_layer(layer)
+        layer.models.add(self)
         self._layers.append(layer)
-
-    def _name(self, layer: Layer) -> None:
-        taken = {other.name for other in self._layers}
-        if layer.has_own_name and layer.name in taken:
-            raise ValueError(
-                f"[Sequential] received two layers named {layer.name!r}; expected different names"
-            )
-        base, count = layer.name, 0
-        while layer.name in taken:
-            count += 1
-            layer.name = f"{base}_{count}"
-
-
-def _layer_from_config(item: Any) -> Layer | Input:
-    name = item.get("class_name") if isinstance(item, Mapping) else None
-    if name == "Input":
-        return Input.from_config(item.get("config", {}))
-    if not isinstance(name, str) or name not in CLASSES:
-        raise ValueError(unknown_name("from_config", "layer", name, ("Input", *CLASSES)))
-    return CLASSES[name].from_config(item.get("config", {}))

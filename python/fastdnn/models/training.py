@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
-import numpy.typing as npt
 
 from fastdnn.callbacks import (
     Callback,
@@ -22,10 +21,11 @@ from fastdnn.configuration import at_least
 from fastdnn.layers.layer import Layer, Shape
 from fastdnn.models import data as datasets
 from fastdnn.models import loops
-from fastdnn.models.arguments import splits_at, time_limit, validates
+from fastdnn.models.arguments import arranged, splits_at, time_limit, validates
 from fastdnn.models.compiling import Compiled, MetricPlan
-from fastdnn.models.data import Dataset
+from fastdnn.models.data import Dataset, Rows
 from fastdnn.models.lowering import Binding
+from fastdnn.models.topology import Topology
 from fastdnn.optimizers import Optimizer
 
 # Rows of a batch in evaluate and predict, where its size changes nothing but the speed.
@@ -35,8 +35,8 @@ _LARGE_BATCH, _SMALL_BATCH = 1024, 32
 class Trainer(ABC):
     """The half of a model that trains; it checks everything before it changes anything."""
 
-    name: str
     seed: int
+    _topology: Topology | None
 
     def __init__(self) -> None:
         self.stop_training = False
@@ -44,7 +44,6 @@ class Trainer(ABC):
         self._compiled: Compiled | None = None
         self._plan: MetricPlan | None = None
         self._binding: Binding | None = None
-        self._input_row: Shape | None = None
         self._fitting = False
         self._passes = 0  # over training data, in the life of the model
 
@@ -55,35 +54,44 @@ class Trainer(ABC):
         """The layers, in order."""
 
     @abstractmethod
-    def _build(self, shape: Shape) -> None:
-        """Create the native network for rows of this shape."""
+    def _build(self, rows: Sequence[Shape]) -> None:
+        """Create the native network for inputs with such rows."""
 
     @abstractmethod
     def _current_binding(self) -> Binding:
         """Return the native network that fits the layers as they are."""
 
     @abstractmethod
-    def _declared_row(self) -> Shape | None:
-        """Return the shape of an input row, None where it is not known yet."""
+    def _input_rows(self) -> list[Shape] | None:
+        """Return the shape of a row of every input, None where they are not known yet."""
 
     @abstractmethod
-    def _output_row(self, shape: Shape) -> Shape:
-        """Return the shape of an output row for an input row of this shape."""
+    def _output_rows(self, rows: Sequence[Shape]) -> list[Shape]:
+        """Return the shape of a row of every output for inputs with such rows."""
+
+    @abstractmethod
+    def _in_structure(self, values: list[Any]) -> Any:
+        """Return values for the outputs in the form that the model's outputs have."""
 
     def compile(
         self,
         optimizer: Any = "rmsprop",
         loss: Any = None,
-        metrics: Sequence[Any] | None = None,
-        weighted_metrics: Sequence[Any] | None = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
     ) -> None:
         """Choose how to train.
 
         Args:
             optimizer: a name or an object of `fastdnn.optimizers`.
-            loss: a name or an object of `fastdnn.losses`.
+            loss: a name or an object of `fastdnn.losses`. For a model of several outputs one for
+                all, a list, or a dict by the outputs' names; an output whose loss is None is
+                not trained and needs no targets.
+            loss_weights: the losses' factors in their sum, for several outputs: a list or a dict.
             metrics: names or objects of `fastdnn.metrics`; "accuracy" becomes the one that
-                fits the loss and the targets.
+                fits the loss and the targets. For several outputs a list of lists or a dict, or
+                one list for every output that has a loss.
             weighted_metrics: likewise; sample weights count.
 
         A new optimizer starts anew; the same object keeps its state.
@@ -96,7 +104,9 @@ class Trainer(ABC):
         >>> model.compile(optimizer=fd.optimizers.SGD(0.1), loss="mse", metrics=["mae"])
         """
         self._refuse_while_fitting("compile")
-        compiled = Compiled.parse(optimizer, loss, metrics, weighted_metrics)
+        names = ["output"] if self._topology is None else self._topology.output_names
+        choices = {"metrics": metrics, "weighted_metrics": weighted_metrics}
+        compiled = Compiled.parse(optimizer, names, loss, loss_weights, choices)
         binding, anew = self._binding, compiled.optimizer is not self.optimizer
         if binding is not None and not anew:
             binding = self._current_binding()  # if layers were frozen, the state moves along now
@@ -112,13 +122,16 @@ class Trainer(ABC):
 
     @property
     def loss(self) -> Any:
-        """The loss that `compile` chose."""
-        return None if self._compiled is None else self._compiled.loss
+        """The loss that `compile` chose; of several outputs, a list."""
+        if self._compiled is None:
+            return None
+        losses = [output.loss for output in self._compiled.outputs]
+        return losses[0] if len(losses) == 1 else losses
 
     @property
     def metrics_names(self) -> list[str]:
         """What `evaluate` returns, in this order; known after the first data."""
-        return ["loss"] if self._plan is None else ["loss", *self._plan.shown]
+        return ["loss"] if self._plan is None else self._plan.names
 
     def fit(
         self,
@@ -143,11 +156,13 @@ class Trainer(ABC):
 
         Args:
             x: the inputs, (rows, ...): an array, a list, a data frame, or a sparse matrix of
-                scipy's, which stays sparse and needs `Dense` as the first layer. float32, float16,
+                scipy's, which stays sparse and needs `Dense` as the first layer; of several
+                inputs, a list of these, or a dict by the inputs' names. float32, float16,
                 bfloat16 (of ml_dtypes) and uint8 are read batch by batch, from a `np.memmap` too,
                 and stay as they are; uint8 counts as divided by 255, unless a `Rescaling` layer
                 comes first, which gets 0 to 255. Other types become float32 once.
-            y: the targets: integer labels (rows,) for the sparse loss, else (rows, outputs).
+            y: the targets: integer labels (rows,) for the sparse loss, else (rows, outputs); of
+                several outputs, a list, or a dict by their names.
             batch_size: the rows of a step.
             epochs: the epoch to stop at; how many there are if `initial_epoch` is 0.
             verbose: 0 silent, 1 a progress bar, 2 a line an epoch, "auto" the bar on a
@@ -157,7 +172,8 @@ class Trainer(ABC):
             validation_data: `(x, y)` or `(x, y, sample_weight)` to validate on.
             shuffle: whether to draw a new order of the rows for every epoch.
             class_weight: a dict from class to weight, or "balanced".
-            sample_weight: one weight a row; it multiplies the row's loss.
+            sample_weight: one weight a row; it multiplies the row's loss. For several outputs a
+                list or a dict, too.
             initial_epoch: the number of the first epoch.
             steps_per_epoch: the steps of an epoch; the next one goes on where it stopped.
                 None for as many as there are batches.
@@ -192,16 +208,16 @@ class Trainer(ABC):
         validates(validation_freq, 0)  # raises where it is wrong
         own = checked_callbacks(callbacks)
         seconds = time_limit(max_seconds)
-        data, plan, row = self._prepare("fit", x, y, sample_weight, class_weight)
+        data, plan, rows = self._prepare("fit", x, y, sample_weight, class_weight)
         validation = None
         if validation_data is not None:
-            validation = self._prepare_validation(validation_data, row)
+            validation = self._prepare_validation(validation_data, rows)
         elif validation_split:
             first = splits_at(validation_split, data.rows)
             data, validation = data.slice(0, first), data.slice(first, data.rows)
         evaluation_size = _evaluation_batch("fit", validation_batch_size, validation)
 
-        self._compile_network(plan, row)
+        self._compile_network(plan, rows)
         seed = self.seed if shuffle else None
         passes = loops.Passes(data.rows, batch_size, seed, self._passes)
         steps = passes.batches if steps_per_epoch is None else steps_per_epoch
@@ -280,9 +296,9 @@ class Trainer(ABC):
             ValueError: if the model is not compiled, or the data is wrong.
         """
         verbosity = chosen_verbosity(verbose)
-        data, plan, row = self._prepare("evaluate", x, y, sample_weight, None)
+        data, plan, rows = self._prepare("evaluate", x, y, sample_weight, None)
         batch_size = _evaluation_batch("evaluate", batch_size, data)
-        self._compile_network(plan, row)
+        self._compile_network(plan, rows)
         bar = None
         if verbosity == 1:
             bar = progress_bar("evaluate", -(-data.rows // batch_size), delay=0.5)
@@ -291,10 +307,10 @@ class Trainer(ABC):
             print(format_logs(logs, ": ", " - "), flush=True)
         return _in_form(logs, return_dict)
 
-    def predict(
-        self, x: Any, batch_size: int | None = None, verbose: int | str = "auto"
-    ) -> npt.NDArray[np.float32]:
+    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> Any:
         """Return the model's outputs for these rows, float32 of shape (rows, outputs).
+
+        Several outputs come in a list, or in a dict if the model was made with one.
 
         Args:
             x: the inputs, as in `fit`; NaN is passed on instead of refused.
@@ -306,20 +322,19 @@ class Trainer(ABC):
         """
         verbosity = chosen_verbosity(verbose)
         binding = self._current_binding()
-        row = self._input_row or ()
-        rows = datasets.to_rows("predict", x, self.layers, allow_empty=True)
-        inputs = datasets.to_inputs("predict", rows, row, check_finite=False)
-        output = np.empty((len(inputs), *binding.output_row), np.float32)
+        inputs, _ = self._inputs("predict", x, self._input_rows(), predicts=True)
+        count = len(inputs[0])
+        outputs = [np.empty((count, *row), np.float32) for row in binding.output_rows]
         if batch_size is None:
-            batch_size = _LARGE_BATCH if len(inputs) > _SMALL_BATCH else _SMALL_BATCH
+            batch_size = _LARGE_BATCH if count > _SMALL_BATCH else _SMALL_BATCH
         else:
-            batch_size = min(at_least("predict", "batch_size", batch_size, 1), max(len(inputs), 1))
-        batches = -(-len(inputs) // batch_size)
+            batch_size = min(at_least("predict", "batch_size", batch_size, 1), max(count, 1))
+        batches = -(-count // batch_size)
         bar = None
         if verbosity == 1 and batches > 1:
             bar = progress_bar("predict", batches, delay=0.5)
-        loops.predict(binding.network, inputs, output, batch_size, bar)
-        return output
+        loops.predict(binding.network, inputs, outputs, batch_size, bar)
+        return self._in_structure(outputs)
 
     def train_on_batch(
         self,
@@ -341,8 +356,8 @@ class Trainer(ABC):
         Raises:
             ValueError: if the model is not compiled, or the data is wrong.
         """
-        data, plan, row = self._prepare("train_on_batch", x, y, sample_weight, class_weight)
-        self._compile_network(plan, row)
+        data, plan, rows = self._prepare("train_on_batch", x, y, sample_weight, class_weight)
+        self._compile_network(plan, rows)
         totals = loops.train_step(self, data)
         return _in_form(plan.logs(totals), return_dict)
 
@@ -350,11 +365,11 @@ class Trainer(ABC):
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> float | list[float] | dict[str, float]:
         """Return the loss and the metrics of one batch; `evaluate` without a display."""
-        data, plan, row = self._prepare("test_on_batch", x, y, sample_weight, None)
-        self._compile_network(plan, row)
+        data, plan, rows = self._prepare("test_on_batch", x, y, sample_weight, None)
+        self._compile_network(plan, rows)
         return _in_form(self._evaluate(data, data.rows), return_dict)
 
-    def predict_on_batch(self, x: Any) -> npt.NDArray[np.float32]:
+    def predict_on_batch(self, x: Any) -> Any:
         """Return the outputs for one batch; `predict` without a display."""
         return self.predict(x, verbose=0)
 
@@ -365,40 +380,54 @@ class Trainer(ABC):
         y: Any,
         sample_weight: Any,
         class_weight: Any,
-        row: Shape | None = None,
-    ) -> tuple[Dataset, MetricPlan, Shape]:
+        rows: Sequence[Shape] | None = None,
+    ) -> tuple[Dataset, MetricPlan, list[Shape]]:
         """Check and convert the data; the model stays as it is.
 
         Args:
             where: what the caller was doing, for messages.
             x: the inputs.
             y: the targets.
-            sample_weight: one weight a row, or None.
-            class_weight: see `datasets.to_sample_weight`.
-            row: the shape of an input row; None for the model's, or else that of `x`.
+            sample_weight: one weight a row, or None; for several outputs, a list or a dict too.
+            class_weight: see `datasets.to_sample_weight`; for one output alone.
+            rows: the shapes of the inputs' rows; None for the model's, or else those of `x`.
 
         Returns:
-            The data, the metrics to sum up, and the shape of an input row.
+            The data, the metrics to sum up, and the shapes of the inputs' rows.
         """
         if self._compiled is None:
             raise ValueError(
                 f"[{where}] the model is not compiled; call compile(optimizer=..., loss=...) first"
             )
-        loss = self._compiled.loss
-        inputs = datasets.to_rows(where, x, self.layers)
-        targets = datasets.to_array(where, "y", y)
-        row = row or self._declared_row() or inputs.shape[1:] or (1,)
-        output = self._output_row(row)
-        inputs = datasets.to_inputs(where, inputs, row)
-        datasets.check_rows(where, inputs, targets)
-        targets = datasets.to_targets(where, targets, loss, output[-1])
-        weight = datasets.to_sample_weight(
-            where, sample_weight, class_weight, targets, loss, output[-1]
-        )
-        plan = self._compiled.plan(output[-1])
-        return Dataset([inputs], [targets], weight), plan, row
+        inputs, found = self._inputs(where, x, rows or self._input_rows())
+        widths = [row[-1] for row in self._output_rows(found)]
+        targets, weights = self._compiled.targets(where, y, sample_weight, class_weight, widths)
+        for array in targets:
+            if array is not None:
+                datasets.check_rows(where, inputs[0], array)
+        return Dataset(inputs, targets, weights), self._compiled.plan(widths), found
 
-    def _prepare_validation(self, validation: Sequence[Any], row: Shape) -> Dataset:
+    def _inputs(
+        self, where: str, x: Any, rows: Sequence[Shape] | None, predicts: bool = False
+    ) -> tuple[list[Rows], list[Shape]]:
+        """Return the inputs as the native core takes them, and the shapes of their rows."""
+        topology = self._topology
+        names = ["input"] if topology is None else topology.input_names
+        inputs, found = [], []
+        for i, part in enumerate(arranged(where, "x", x, names)):
+            readers = self.layers if topology is None else topology.readers(topology.inputs[i])
+            part = datasets.to_rows(where, part, readers, allow_empty=predicts)
+            row = rows[i] if rows is not None else part.shape[1:] or (1,)
+            inputs.append(datasets.to_inputs(where, part, row, check_finite=not predicts))
+            found.append(row)
+            if len(inputs[i]) != len(inputs[0]):
+                raise ValueError(
+                    f"[{where}] x: received {len(inputs[0])} rows of {names[0]!r} and "
+                    f"{len(inputs[i])} of {names[i]!r}; expected equal numbers"
+                )
+        return inputs, found
+
+    def _prepare_validation(self, validation: Sequence[Any], rows: Sequence[Shape]) -> Dataset:
         if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
             raise ValueError(
                 "[fit] validation_data: received "
@@ -406,12 +435,12 @@ class Trainer(ABC):
             )
         x, y, *rest = validation
         weight = rest[0] if rest else None
-        return self._prepare("fit validation_data", x, y, weight, None, row)[0]
+        return self._prepare("fit validation_data", x, y, weight, None, rows)[0]
 
-    def _compile_network(self, plan: MetricPlan, row: Shape) -> None:
+    def _compile_network(self, plan: MetricPlan, rows: Sequence[Shape]) -> None:
         """Have a native network for such rows that is compiled for the loss and these metrics."""
-        if self._binding is None:
-            self._build(row)
+        if self._topology is None:
+            self._build(rows)
         binding = self._current_binding()
         if not binding.compiled or self._plan is None or plan.native != self._plan.native:
             self._plan = None  # no plan fits what is half compiled
@@ -421,20 +450,18 @@ class Trainer(ABC):
     def _compile_binding(self, binding: Binding, plan: MetricPlan, old: Binding) -> None:
         if self._compiled is None:
             return
-        loss, optimizer = self._compiled.loss, self._compiled.optimizer
-        binding.compile(
-            old,
-            loss.native_name,
-            loss.options(),
-            plan.native,
-            optimizer.native_name,
-            optimizer.hyperparameters(),
-        )
+        optimizer = self._compiled.optimizer
+        binding.compile(old, plan.native, optimizer.native_name, optimizer.hyperparameters())
 
     def _move_optimizer(self, binding: Binding) -> None:
         """Let another native network take over the optimizer's state, if there is one."""
         if self._binding is not None and self._binding.compiled:
-            self._compile_binding(binding, self._plan or MetricPlan({}, []), self._binding)
+            plan = self._plan or self._compiled_plan()
+            self._compile_binding(binding, plan, self._binding)
+
+    def _compiled_plan(self) -> MetricPlan:
+        assert self._compiled is not None, "asked by the caller"
+        return self._compiled.plan([row[-1] for row in self._output_rows(self._input_rows() or [])])
 
     def _refuse_while_fitting(self, where: str) -> None:
         if self._fitting:
@@ -442,10 +469,6 @@ class Trainer(ABC):
                 f"[{where}] received a call while fit runs, as from a callback; set "
                 "model.stop_training = True there, and call it when fit has returned"
             )
-
-    def _release(self) -> None:
-        """Have no native network any more."""
-        self._binding, self._input_row, self._plan = None, None, None
 
     def _evaluate(self, data: Dataset, batch_size: int, bar: Any = None) -> dict[str, float]:
         binding, plan = self._current_binding(), self._plan

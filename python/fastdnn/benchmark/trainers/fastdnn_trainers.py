@@ -74,7 +74,7 @@ class NativeTrainer:
         done = 0
         while done < steps:
             count, _ = self._network.train(
-                x, labels, None, self._order, done * size, steps - done, size, minute
+                x, labels, [None], self._order, done * size, steps - done, size, minute
             )
             done += count
 

@@ -1,0 +1,54 @@
+"""Layers and their connections, made anew from a model's config."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from fastdnn.configuration import is_integer, unknown_name
+from fastdnn.layers import CLASSES, Input, Layer
+from fastdnn.layers.tensor import Call, Tensor
+from fastdnn.models.model import Model
+from fastdnn.models.sequential import Sequential
+
+MODEL_CLASSES: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
+
+
+def layer_from_config(item: Any) -> Layer | Input:
+    """Return the layer, the input or the model that `serialize` described, without memory."""
+    name = item.get("class_name") if isinstance(item, Mapping) else None
+    if name == "Input":
+        return Input.from_config(item.get("config", {}))
+    if name in MODEL_CLASSES:
+        return MODEL_CLASSES[name].unbuilt_from_config(item.get("config", {}))
+    if not isinstance(name, str) or name not in CLASSES:
+        known = ("Input", *MODEL_CLASSES, *CLASSES)
+        raise ValueError(unknown_name("from_config", "layer", name, known))
+    return CLASSES[name].from_config(item.get("config", {}))
+
+
+def connected_tensors(config: Mapping[str, Any]) -> tuple[list[Tensor], Any]:
+    """Return the inputs and the outputs that `Model.get_config` described.
+
+    Raises:
+        ValueError: if a number stands for no layer, or for no tensor that is there before it.
+    """
+    inputs = [Input.from_config(item["config"]) for item in config["inputs"]]
+    layers = [layer_from_config(item) for item in config["layers"]]
+    tensors: list[Tensor] = list(inputs)
+    for layer_number, input_numbers in config["calls"]:
+        layer = _item(layers, layer_number)
+        if not isinstance(layer, Layer):
+            raise ValueError("[from_config] received an Input among the layers")
+        arguments = [_item(tensors, number) for number in input_numbers]
+        call = Call(layer, arguments, layer.connect([tensor.row for tensor in arguments]))
+        tensors += call.outputs
+    outputs = [_item(tensors, number) for number in config["outputs"]]
+    keys = config.get("output_keys")
+    return list(inputs), outputs if keys is None else dict(zip(keys, outputs, strict=True))
+
+
+def _item(items: Sequence[Any], number: Any) -> Any:
+    if not is_integer(number) or not 0 <= number < len(items):
+        raise ValueError(
+            f"[from_config] received the number {number!r}; expected one from 0 to {len(items) - 1}"
+        )
+    return items[number]
