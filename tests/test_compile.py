@@ -1,4 +1,5 @@
 import copy
+import inspect
 import math
 
 import numpy as np
@@ -36,6 +37,13 @@ def test_names_of_optimizers(name):
     assert optimizers.get(name).native_name == name.lower()
 
 
+def test_every_optimizer_goes_by_its_class_name():
+    for name in optimizers.NAMES:
+        assert type(optimizers.get(name)).__name__.lower() == name
+    assert optimizers.get("adamw").native_name == "adam"
+    assert optimizers.get("AdamW").weight_decay == 0.004
+
+
 @pytest.mark.parametrize(
     "thing",
     [
@@ -45,6 +53,11 @@ def test_names_of_optimizers(name):
         optimizers.RMSprop(centered=True),
         optimizers.Adam(0.01),
         optimizers.Adagrad(),
+        optimizers.AdamW(weight_decay=0.01, amsgrad=True),
+        optimizers.Adadelta(rho=0.9, clipnorm=1.0, use_ema=True, ema_overwrite_frequency=3),
+        optimizers.Nadam(global_clipnorm=2, gradient_accumulation_steps=4),
+        optimizers.Adamax(clipvalue=0.5, ema_momentum=1.0),
+        optimizers.Lion(weight_decay=0.1, name="leo"),
         metrics.RootMeanSquaredError(name="r"),
     ],
     ids=lambda thing: type(thing).__name__,
@@ -54,18 +67,38 @@ def test_config_round_trip(thing):
     assert repr(again) == repr(thing)
 
 
+def test_arguments_before_there_were_common_ones_make_the_same_optimizer():
+    config = {"learning_rate": 0.1, "momentum": 0.9, "nesterov": True, "name": "sgd"}
+    assert repr(optimizers.SGD.from_config(config)) == repr(optimizers.SGD(0.1, 0.9, True))
+
+
+@pytest.mark.parametrize("cls", [optimizers.SGD, optimizers.AdamW, optimizers.Lion])
+def test_signatures_list_every_argument(cls):
+    names = list(inspect.signature(cls).parameters)
+    common = ["clipnorm", "clipvalue", "global_clipnorm", "use_ema", "ema_momentum"]
+    common += ["ema_overwrite_frequency", "gradient_accumulation_steps", "name"]
+    assert names[-8:] == common and names.count("weight_decay") == 1
+    assert inspect.signature(cls).parameters["name"].default == cls.__name__.lower()
+
+
+COMMON = {"use_ema": False, "ema_momentum": 0.99}
+
+
 def test_defaults_are_keras_s():
-    assert optimizers.SGD().hyperparameters() == {
+    assert optimizers.SGD().hyperparameters() == COMMON | {
         "learning_rate": 0.01,
         "momentum": 0.0,
         "nesterov": 0.0,
     }
-    assert optimizers.Adam().hyperparameters() == {
+    assert optimizers.Adam().hyperparameters() == COMMON | {
         "learning_rate": 0.001,
         "beta_1": 0.9,
         "beta_2": 0.999,
         "epsilon": 1e-7,
+        "amsgrad": False,
     }
+    assert optimizers.Adadelta().hyperparameters()["rho"] == 0.95
+    assert optimizers.Lion().hyperparameters()["beta_2"] == 0.99
     assert optimizers.RMSprop().hyperparameters()["rho"] == 0.9
     assert optimizers.Adagrad().hyperparameters()["initial_accumulator_value"] == 0.1
     assert optimizers.Ftrl().hyperparameters()["learning_rate_power"] == -0.5
@@ -106,7 +139,10 @@ def test_logs():
     [
         ({"loss": None}, r"\[compile\] loss: received None of type NoneType; expected a name"),
         ({"loss": "msee"}, r"loss: received 'msee'; expected one of .*; did you mean 'mse'"),
-        ({"optimizer": "adm"}, r"optimizer: received 'adm'; expected one of adagrad, adam, .*adam"),
+        (
+            {"optimizer": "adm"},
+            r"optimizer: received 'adm'; expected one of adadelta, .*you mean 'adam'",
+        ),
         ({"metrics": "accuracy"}, r"metrics: received 'accuracy'; expected a list such as"),
         ({"metrics": ["acuracy"]}, r"metrics: received 'acuracy'; .* did you mean 'accuracy'"),
         ({"weighted_metrics": 3}, r"weighted_metrics: received 3; expected a list"),
@@ -137,6 +173,28 @@ def test_metrics_must_take_the_targets_of_the_loss():
         (lambda: optimizers.Adam(beta_1=1.0), r"beta_1: received 1.0"),
         (lambda: optimizers.Ftrl(learning_rate_power=0.5), r"received 0.5; expected zero or a neg"),
         (lambda: losses.BinaryCrossentropy(label_smoothing=2), r"label_smoothing: received 2"),
+        (
+            lambda: optimizers.Lion(beta_1=0),
+            r"\[Lion\] beta_1: received 0; expected a number above",
+        ),
+        (
+            lambda: optimizers.AdamW(weight_decay=None),
+            r"received None; expected a number; use Adam",
+        ),
+        (lambda: optimizers.SGD(weight_decay=-1), r"weight_decay: received -1; expected a number"),
+        (lambda: optimizers.SGD(ema_momentum=1.5), r"received 1.5; .* at least 0 and at most 1"),
+        (
+            lambda: optimizers.Adam(clipnorm=1, global_clipnorm=2.0),
+            r"\[Adam\] received clipnorm=1.0, global_clipnorm=2.0; expected at most one of",
+        ),
+        (
+            lambda: optimizers.SGD(gradient_accumulation_steps=1),
+            r"\[SGD\] gradient_accumulation_steps: received 1; expected an integer of at least 2",
+        ),
+        (
+            lambda: optimizers.SGD(use_ema=True, ema_overwrite_frequency=0.5),
+            r"ema_overwrite_frequency: received 0.5; expected an integer of at least 1",
+        ),
     ],
 )
 def test_numbers_out_of_range(create, message):
@@ -167,6 +225,7 @@ def test_freezing_before_compile_keeps_the_optimizers_state():
         (optimizers.SGD(), "nesterov"),
         (optimizers.RMSprop(), "centered"),
         (optimizers.Adam(), "beta_1"),
+        (optimizers.Adam(), "weight_decay"),
     ],
 )
 def test_only_the_learning_rate_of_an_optimizer_changes(optimizer, name):

@@ -36,6 +36,8 @@ def _layers(package, last):
     ]
 
 
+EMA = {"use_ema": True, "ema_momentum": 0.6, "ema_overwrite_frequency": 4}
+EVERYTHING = {"weight_decay": 0.1, "global_clipnorm": 0.1, "gradient_accumulation_steps": 2}
 CASES = [
     ("SGD", {"learning_rate": 0.1, "momentum": 0.9}, "SparseCategoricalCrossentropy", {}),
     ("SGD", {"learning_rate": 0.1}, "CategoricalCrossentropy", {"label_smoothing": 0.1}),
@@ -43,6 +45,16 @@ CASES = [
     ("RMSprop", {"learning_rate": 0.01, "centered": True}, "BinaryCrossentropy", {}),
     ("Adagrad", {"learning_rate": 0.1}, "MeanSquaredError", {}),
     ("Ftrl", {"learning_rate": 0.1, "beta": 0.1}, "MeanAbsoluteError", {}),
+    ("AdamW", {"learning_rate": 0.01, "amsgrad": True}, "MeanSquaredError", {}),
+    ("Adadelta", {"learning_rate": 1.0}, "MeanSquaredError", {}),
+    ("Nadam", {"learning_rate": 0.01}, "MeanSquaredError", {}),
+    ("Adamax", {"learning_rate": 0.01}, "MeanSquaredError", {}),
+    ("SGD", {"learning_rate": 0.1, "weight_decay": 0.1}, "MeanSquaredError", {}),
+    ("SGD", {"learning_rate": 0.1, "clipvalue": 0.01}, "MeanSquaredError", {}),
+    ("SGD", {"learning_rate": 0.1, "clipnorm": 0.05}, "MeanSquaredError", {}),
+    ("SGD", {"learning_rate": 0.1, "global_clipnorm": 0.1}, "MeanSquaredError", {}),
+    ("SGD", {"learning_rate": 0.1, **EMA}, "MeanSquaredError", {}),
+    ("SGD", {"learning_rate": 0.1, **EMA, **EVERYTHING}, "MeanSquaredError", {}),
 ]
 LAST = {
     "SparseCategoricalCrossentropy": "softmax",

@@ -62,6 +62,25 @@ OPTIMIZERS = [
             "beta": 0.5,
         },
     ),
+    ("sgd", SGD | {"weight_decay": 0.1}),
+    ("sgd", SGD | {"clipvalue": 0.002}),
+    ("sgd", SGD | {"clipnorm": 0.05}),
+    ("adam", ADAM | {"weight_decay": 0.1, "global_clipnorm": 0.05}),
+    ("sgd", SGD | {"use_ema": True, "ema_momentum": 0.8}),
+    ("adam", ADAM | {"use_ema": True, "ema_momentum": 0.5, "ema_overwrite_frequency": 2}),
+    ("sgd", SGD | {"gradient_accumulation_steps": 2}),
+    (
+        "adam",
+        ADAM
+        | {
+            "weight_decay": 0.1,
+            "global_clipnorm": 0.05,
+            "use_ema": True,
+            "ema_momentum": 0.5,
+            "ema_overwrite_frequency": 2,
+            "gradient_accumulation_steps": 3,
+        },
+    ),
 ]
 
 

@@ -38,12 +38,12 @@ void check_apart(const std::string& op, const NamedArray& a, const NamedArray& b
 }
 
 // Checks everything before anything is changed. `slots` maps argument names to arrays, in the order
-// of slot_names().
+// of rule_slot_names().
 void optimizer_update_arrays(const OptimizerConfig& config, const Array& weights,
                              const Array& gradient, const py::dict& slots, double learning_rate,
                              std::int64_t iteration) {
   const std::string op = std::string(optimizer_name(config.kind)) + "_update";
-  const std::vector<std::string> wanted = slot_names(config);
+  const std::vector<std::string> wanted = rule_slot_names(config);
   std::vector<NamedArray> arrays = {{"weights", weights}, {"gradient", gradient}};
   std::vector<std::string> given;
   for (const auto& [key, value] : slots) {
@@ -76,12 +76,13 @@ void optimizer_update_arrays(const OptimizerConfig& config, const Array& weights
              [&](Context& context) { optimizer_update(args, context); });
 }
 
-// An option of some optimizers: exactly one of `real` and `flag` is set.
+// An option of some optimizers: exactly one of `real`, `flag` and `count` is set.
 struct Option {
   const char* name;
   double OptimizerConfig::* real;
   bool OptimizerConfig::* flag;
-  std::vector<Optimizer> kinds;
+  std::vector<Optimizer> kinds;  // empty: all have it
+  std::int64_t OptimizerConfig::* count = nullptr;
 };
 
 const std::vector<Option>& all_options() {
@@ -91,11 +92,11 @@ const std::vector<Option>& all_options() {
       {"momentum", &C::momentum, nullptr, {kSgd, kRmsprop}},
       {"nesterov", nullptr, &C::nesterov, {kSgd}},
       {"initial_accumulator_value", &C::initial_accumulator_value, nullptr, {kAdagrad, kFtrl}},
-      {"epsilon", &C::epsilon, nullptr, {kAdagrad, kRmsprop, kAdam}},
-      {"rho", &C::rho, nullptr, {kRmsprop}},
+      {"epsilon", &C::epsilon, nullptr, {kAdagrad, kRmsprop, kAdam, kAdadelta, kNadam, kAdamax}},
+      {"rho", &C::rho, nullptr, {kRmsprop, kAdadelta}},
       {"centered", nullptr, &C::centered, {kRmsprop}},
-      {"beta_1", &C::beta_1, nullptr, {kAdam}},
-      {"beta_2", &C::beta_2, nullptr, {kAdam}},
+      {"beta_1", &C::beta_1, nullptr, {kAdam, kNadam, kAdamax, kLion}},
+      {"beta_2", &C::beta_2, nullptr, {kAdam, kNadam, kAdamax, kLion}},
       {"amsgrad", nullptr, &C::amsgrad, {kAdam}},
       {"learning_rate_power", &C::learning_rate_power, nullptr, {kFtrl}},
       {"l1_regularization_strength", &C::l1_regularization_strength, nullptr, {kFtrl}},
@@ -105,6 +106,14 @@ const std::vector<Option>& all_options() {
        nullptr,
        {kFtrl}},
       {"beta", &C::beta, nullptr, {kFtrl}},
+      {"weight_decay", &C::weight_decay, nullptr, {}},
+      {"clipnorm", &C::clipnorm, nullptr, {}},
+      {"clipvalue", &C::clipvalue, nullptr, {}},
+      {"global_clipnorm", &C::global_clipnorm, nullptr, {}},
+      {"use_ema", nullptr, &C::use_ema, {}},
+      {"ema_momentum", &C::ema_momentum, nullptr, {}},
+      {"ema_overwrite_frequency", nullptr, nullptr, {}, &C::ema_overwrite_frequency},
+      {"gradient_accumulation_steps", nullptr, nullptr, {}, &C::gradient_accumulation_steps},
   };
   return options;
 }
@@ -112,7 +121,8 @@ const std::vector<Option>& all_options() {
 std::vector<Option> options_for(Optimizer kind) {
   std::vector<Option> options;
   for (const Option& option : all_options()) {
-    if (std::find(option.kinds.begin(), option.kinds.end(), kind) != option.kinds.end()) {
+    const auto& kinds = option.kinds;
+    if (kinds.empty() || std::find(kinds.begin(), kinds.end(), kind) != kinds.end()) {
       options.push_back(option);
     }
   }
@@ -124,6 +134,8 @@ py::dict options_of(const OptimizerConfig& config) {
   for (const Option& o : options_for(config.kind)) {
     if (o.flag != nullptr) {
       values[o.name] = config.*o.flag;
+    } else if (o.count != nullptr) {
+      values[o.name] = config.*o.count;
     } else {
       values[o.name] = config.*o.real;
     }
@@ -144,10 +156,22 @@ void optimizer_update_block(const OptimizerConfig& config, py::array_t<float>& w
                             std::vector<py::array_t<float>> slots, index_t cols,
                             double learning_rate, std::int64_t iteration) {
   float* data[kMaxOptimizerSlots] = {};
-  for (std::size_t s = 0; s < slot_names(config).size(); ++s) data[s] = slots.at(s).mutable_data();
+  for (std::size_t s = 0; s < rule_slot_names(config).size(); ++s)
+    data[s] = slots.at(s).mutable_data();
   cpu::kernels().optimizer_update_f32(prepare_step(config, learning_rate, iteration),
                                       weights.mutable_data(), data, weights.shape(1),
                                       gradient.data(), gradient.shape(1), weights.shape(0), cols);
+}
+
+// Works on flat arrays of the same size, as a step program does.
+void moving_average_arrays(py::array_t<float>& average, py::array_t<float>& weights,
+                           double momentum, bool overwrites) {
+  const MovingAverageArgs args{average.mutable_data(), weights.mutable_data(), weights.size(),
+                               momentum, overwrites};
+  check(average.size() == weights.size(), "testing", "received arrays that do not fit");
+  const GilRelease release;
+  run_on_cpu(args.size * kNanosecondsPerElement * 1e-3,
+             [&](Context& context) { moving_average(args, context); });
 }
 
 // A product a^T b that is used up by an update of `weights`, as a step program does it.
@@ -161,7 +185,7 @@ void optimizer_update_product(const OptimizerConfig& config, const Array& a, con
   args.precision = matmul_precision();
   args.update.weights = writable_rows("testing", "weights", weights);
   args.update.step = prepare_step(config, learning_rate, iteration);
-  for (std::size_t s = 0; s < slot_names(config).size(); ++s) {
+  for (std::size_t s = 0; s < rule_slot_names(config).size(); ++s) {
     args.update.slots[s] = slots.at(s).mutable_data();
   }
   const MatrixView& w = args.update.weights;
@@ -179,8 +203,7 @@ void optimizer_update_product(const OptimizerConfig& config, const Array& a, con
 }  // namespace
 
 OptimizerConfig optimizer_config(const std::string& name, const py::dict& given) {
-  OptimizerConfig config;
-  config.kind = parse_optimizer(name);
+  OptimizerConfig config = default_config(parse_optimizer(name));
   const std::vector<Option> options = options_for(config.kind);
   for (const auto& [key, value] : given) {
     const auto wanted = py::cast<std::string>(key);
@@ -194,12 +217,16 @@ OptimizerConfig optimizer_config(const std::string& name, const py::dict& given)
     try {
       if (option->flag != nullptr) {
         config.*option->flag = py::cast<bool>(value);
+      } else if (option->count != nullptr) {
+        config.*option->count = py::cast<std::int64_t>(value);
       } else {
         config.*option->real = py::cast<double>(value);
       }
     } catch (const py::cast_error&) {
       fail(name, wanted, ": received ", py::repr(value).cast<std::string>(), "; expected a ",
-           option->flag != nullptr ? "bool" : "number");
+           option->flag != nullptr    ? "bool"
+           : option->count != nullptr ? "whole number"
+                                      : "number");
     }
   }
   check_optimizer(config);
@@ -225,6 +252,8 @@ void register_optimizer(py::module_& m) {
       .def("optimizer_update_block", &optimizer_update_block, arg("config"),
            arg("weights").noconvert(), arg("gradient").noconvert(), arg("slots"), arg("cols"),
            arg("learning_rate"), arg("iteration"))
+      .def("moving_average", &moving_average_arrays, arg("average").noconvert(),
+           arg("weights").noconvert(), arg("momentum"), arg("overwrites"))
       .def("optimizer_update_product", &optimizer_update_product, arg("config"), arg("a"), arg("b"),
            arg("weights").noconvert(), arg("slots"), arg("learning_rate"), arg("iteration"));
 }

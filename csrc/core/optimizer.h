@@ -12,9 +12,13 @@ enum class Optimizer : int {
   kRmsprop,
   kAdam,
   kFtrl,
+  kAdadelta,
+  kNadam,
+  kAdamax,
+  kLion,
 };
 
-// Most slots (arrays of the weights' shape that live from step to step) that an optimizer has.
+// Most slots (arrays of the weights' shape that live from step to step) that a rule has.
 inline constexpr int kMaxOptimizerSlots = 3;
 
 // The slots, or null where there are none, so many elements further.
@@ -29,14 +33,22 @@ struct OptimizerStep {
   bool nesterov = false;  // SGD with momentum
   bool centered = false;  // RMSprop
   bool amsgrad = false;   // Adam
-  // Adam: learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t)
+  // What becomes of gradient and weight before the rule; these values leave them as they are.
+  float gradient_scale = 1.0f;
+  float clip = __builtin_inff();  // of each element of the scaled gradient
+  float decay = 0.0f;             // share of the weight that is taken away
+  // Adam: learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t); Adamax: without the root
   float learning_rate = 0.0f;
   float momentum = 0.0f;            // SGD, RMSprop; 0: there is no such slot
-  float epsilon = 0.0f;             // Adagrad, RMSprop, Adam
-  float rho = 0.0f;                 // RMSprop
-  float one_minus_rho = 0.0f;       // RMSprop
-  float one_minus_beta_1 = 0.0f;    // Adam
-  float one_minus_beta_2 = 0.0f;    // Adam
+  float epsilon = 0.0f;             // all but SGD, Ftrl, Lion; Nadam: times sqrt(1 - beta_2^t)
+  float rho = 0.0f;                 // RMSprop, Adadelta
+  float one_minus_rho = 0.0f;       // RMSprop, Adadelta
+  float beta_1 = 0.0f;              // Lion
+  float beta_2 = 0.0f;              // Adamax, Lion
+  float one_minus_beta_1 = 0.0f;    // Adam, Nadam, Adamax, Lion
+  float one_minus_beta_2 = 0.0f;    // Adam, Nadam, Lion
+  float momentum_rate = 0.0f;       // Nadam: the learning rate of m, and
+  float gradient_rate = 0.0f;       //   of g, both times sqrt(1 - beta_2^t)
   float power = 0.0f;               // Ftrl: -learning_rate_power
   float inverse_rate = 0.0f;        // Ftrl: 1 / learning_rate
   float l1 = 0.0f;                  // Ftrl

@@ -5,5 +5,6 @@
 namespace fastdnn::cuda {
 
 void optimizer_update(const OptimizerUpdateArgs&, Stream&) { no_cuda("optimizer_update"); }
+void moving_average(const MovingAverageArgs&, Stream&) { no_cuda("moving_average"); }
 
 }  // namespace fastdnn::cuda

@@ -51,6 +51,8 @@ void Lowering::run() {
   for (std::size_t i : outputs_) lower_loss(i);
   if (!training()) return;
   for (auto node = live_.rbegin(); node != live_.rend(); ++node) backward(**node);
+  append_clipped_updates();
+  append_moving_averages();
 }
 
 void Lowering::find_live_nodes() {

@@ -48,7 +48,7 @@ struct TrainingSpec {
 struct Storage {
   const ParameterArena* weights = nullptr;
   const ParameterArena* gradients = nullptr;
-  const std::vector<ParameterArena>* slots = nullptr;
+  const std::vector<ParameterArena>* slots = nullptr;  // in the order of slot_names()
 };
 
 // Sums over the rows of all steps since they were cleared, output by output:
@@ -66,6 +66,7 @@ inline std::size_t totals_place(const TrainingSpec& spec, std::size_t output) {
 struct LoweredProgram {
   Program program;
   std::deque<AlignedBuffer<float>> buffers;
+  std::deque<AlignedBuffer<double>> sums;
   AlignedBuffer<float> scratch;
   std::vector<GemmArgs> products;  // at full capacity: what scratch is for
   // The same for products that a member computes alone, and how much of it each member has.

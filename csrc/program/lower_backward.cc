@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Backward: how gradients travel, and how they change the weights.
+// Backward: how gradients travel.
 #include <algorithm>
 
 #include "csrc/core/check.h"
@@ -135,7 +135,7 @@ void Lowering::backward(const Node& node, const BatchNormalization& norm) {
                          .dgamma = dgamma,
                          .dbeta = dbeta,
                          .training = !norm.frozen,
-                         .accumulate = accumulate},
+                         .accumulate = accumulate || state.adds},
                         context);
   });
   if (dx) deliver_gradient(node.input(), dx);
@@ -207,9 +207,10 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
   if (sparse_input(node.input()) != nullptr) return lower_sparse_kernel_gradient(node, dense, dz);
   const Buffer x = value(node.input());
   const OptimizerConfig& optimizer = spec_.optimizer;
-  // No other node adds to it: nobody else touches the gradient's memory either.
-  const bool updates = mode_ == Mode::kTrain && uses(dense.kernel) == 1;
-  const bool straight = updates && optimizer.kind == Optimizer::kSgd && optimizer.momentum == 0.0;
+  const bool updates = updates_at_once(dense.kernel);
+  const bool straight = updates && optimizer.kind == Optimizer::kSgd && optimizer.momentum == 0.0 &&
+                        optimizer.weight_decay == 0.0 && optimizer.clipvalue == 0.0;
+  const bool started = !updates && start_gradient(dense.kernel);
   GemmArgs args;
   const float scale = representation(node.input()).scale;
   args.a = x.view;
@@ -227,7 +228,7 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
     add_update_cost(dense.kernel);
   } else {
     args.c = storage_.gradients->view(dense.kernel);
-    args.beta = start_gradient(dense.kernel) ? 1.0f : 0.0f;
+    args.beta = started ? 1.0f : 0.0f;
   }
   append_product({x.resource, dz.resource},
                  updates ? weight(dense.kernel) : gradient_of(dense.kernel), args,
@@ -235,6 +236,7 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
                    a.a = x.of(rows);
                    a.b = dz.of(rows);
                    if (straight) a.alpha = -state.optimizer.learning_rate * scale;
+                   if (!updates) a.beta = started || state.adds ? 1.0f : 0.0f;
                    a.update.step = state.optimizer;
                  });
   if (!updates) finish_gradient(dense.kernel);
@@ -245,7 +247,7 @@ void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense
   out_.microseconds += sparse_cost(dz.view.cols);
   LoweredProgram* out = &out_;
   const auto sparse = sparse_input(node.input());
-  if (mode_ == Mode::kTrain && uses(dense.kernel) == 1) {
+  if (updates_at_once(dense.kernel)) {
     CsrDenseUpdateArgs args;
     args.kernel_row = storage_.weights->view(dense.kernel).stride;
     args.update = update_of(dense.kernel);
@@ -274,6 +276,7 @@ void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense
                      now.x = out->feed->inputs[sparse->place].sparse;
                      now.rows = sparse->rows.data();
                      now.dz = dz.of(state.rows);
+                     now.accumulate = args.accumulate || state.adds;
                      csr_dense_backward(now, context);
                    });
   finish_gradient(dense.kernel);
@@ -285,37 +288,10 @@ void Lowering::lower_bias_gradient(const Dense& dense, const Buffer& dz) {
   add_cost(dz.view.cols, 0.1);
   program().append(
       {dz.resource}, {gradient_of(dense.bias)}, [=](const StepState& state, Context& context) {
-        column_sums({.x = dz.of(state.rows), .sums = db, .accumulate = accumulate}, context);
+        column_sums({.x = dz.of(state.rows), .sums = db, .accumulate = accumulate || state.adds},
+                    context);
       });
   finish_gradient(dense.bias);
-}
-
-bool Lowering::start_gradient(ParameterId id) {
-  const bool started = gradient_started_[static_cast<std::size_t>(id)];
-  gradient_started_[static_cast<std::size_t>(id)] = true;
-  return started;
-}
-
-OptimizerUpdateArgs Lowering::update_of(ParameterId id) const {
-  OptimizerUpdateArgs args;
-  args.weights = storage_.weights->flat(id);
-  args.gradient = storage_.gradients->flat(id);
-  args.size = storage_.weights->flat_size(id);
-  for (std::size_t i = 0; i < storage_.slots->size(); ++i)
-    args.slots[i] = (*storage_.slots)[i].flat(id);
-  return args;
-}
-
-void Lowering::finish_gradient(ParameterId id) {
-  if (id == kNone || !parameter(id).trainable) return;
-  if (--uses_left_[static_cast<std::size_t>(id)] > 0 || mode_ != Mode::kTrain) return;
-  const OptimizerUpdateArgs args = update_of(id);
-  add_update_cost(id);
-  program().append({gradient_of(id)}, {weight(id)}, [=](const StepState& state, Context& context) {
-    OptimizerUpdateArgs now = args;
-    now.step = state.optimizer;
-    optimizer_update(now, context);
-  });
 }
 
 }  // namespace fastdnn::program

@@ -191,18 +191,31 @@ class Lowering {
   const Node* activation_passed_back(TensorId tensor, float* scale) const;
   // dx = dz W^T, or of what came before x's activation.
   void lower_input_gradient(const Node& node, const Dense& dense, const Buffer& dz);
-  // dW = x^T dz. Plain SGD goes straight into the weights, W -= lr x^T dz: no gradient is stored.
+  // dW = x^T dz. An update that needs no more than a part of dW at a time uses it up at once, and
+  // plain SGD goes straight into the weights, W -= lr x^T dz: no gradient is stored.
   void lower_kernel_gradient(const Node& node, const Dense& dense, const Buffer& dz);
   void lower_sparse_kernel_gradient(const Node& node, const Dense& dense, const Buffer& dz);
   void lower_bias_gradient(const Dense& dense, const Buffer& dz);
   // Whether an earlier node has written part of this gradient already.
   bool start_gradient(ParameterId id);
   OptimizerUpdateArgs update_of(ParameterId id) const;
+  bool updates_at_once(ParameterId kernel) const;
   void add_update_cost(ParameterId id) {
     out_.microseconds += 0.4e-3 * static_cast<double>(storage_.weights->flat_size(id));
   }
-  // Updates the parameter once all of its nodes have contributed.
+  // Updates the parameter once all of its nodes have contributed, and if that waits for the norm of
+  // all gradients, notes it for append_clipped_updates().
   void finish_gradient(ParameterId id);
+  // The sum of a gradient's squares, which a step that updates the weights computes.
+  struct Squares {
+    double* sum;
+    Resource resource;
+  };
+  Squares append_sum_of_squares(ParameterId id);
+  // Clipped by the norm of the gradients with these squares, if there are any.
+  void append_update(ParameterId id, const std::vector<Squares>& squares);
+  void append_clipped_updates();
+  void append_moving_averages();
 
   const Graph& graph_;
   const TrainingSpec& spec_;
@@ -223,6 +236,11 @@ class Lowering {
   std::vector<Resource> weight_resources_, gradient_resources_;
   std::vector<int> uses_left_;
   std::vector<bool> gradient_started_;
+  struct Finished {
+    ParameterId id;
+    Squares squares;
+  };
+  std::vector<Finished> finished_;  // gradients whose norms are needed
   Resource scratch_, totals_;
 };
 

@@ -56,12 +56,18 @@ void Network::compile(const TrainingSpec& spec, double learning_rate) {
         "compile", "received no loss; expected one for some output");
   for (const OutputSpec& output : spec.outputs) check_output(output);
   std::vector<ParameterArena> slots;
-  for (std::size_t i = 0; i < slot_names(spec.optimizer).size(); ++i) {
-    slots.emplace_back(graph_);
+  const std::vector<std::string> names = slot_names(spec.optimizer);
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const ParameterArena& slot = slots.emplace_back(graph_);
     const float initial = slot_initial_value(spec.optimizer, static_cast<int>(i));
     for (std::size_t p = 0; p < graph_.parameters().size(); ++p) {
       const auto id = static_cast<ParameterId>(p);
-      std::fill_n(slots.back().flat(id), slots.back().flat_size(id), initial);
+      // An average begins with the weights: those that join later have one from the start, too.
+      if (names[i] == kAverageSlot) {
+        std::copy_n(weights_.flat(id), slot.flat_size(id), slot.flat(id));
+      } else {
+        std::fill_n(slot.flat(id), slot.flat_size(id), initial);
+      }
     }
   }
   programs_.clear();
@@ -94,13 +100,30 @@ void Network::set_iterations(std::int64_t value) {
   iterations_ = value;
 }
 
+void Network::prepare_training(std::int64_t index, StepState& state) const {
+  const OptimizerConfig& c = spec_.optimizer;
+  const std::int64_t steps = c.accumulates() ? c.gradient_accumulation_steps : 1;
+  const std::int64_t update = index / steps + 1;
+  state.optimizer = prepare_step(c, learning_rate_, update);
+  state.adds = index % steps != 0;
+  state.updates = index % steps == steps - 1;
+  // As in Keras, until the first update is over the average is the weights, and each of the steps
+  // that lead to an update moves the average and may overwrite the weights.
+  state.average_momentum = update == 1 ? 0.0 : c.ema_momentum;
+  state.averages_overwrite =
+      c.ema_overwrite_frequency > 0 && update % c.ema_overwrite_frequency == 0;
+}
+
 LoweredProgram& Network::program(Mode mode, index_t capacity, const Feed& feed) {
   std::vector<RowKind> kinds;
   for (const Source& input : feed.inputs) kinds.push_back(input.kind());
   const auto found = programs_.find({mode, capacity, kinds});
   if (found != programs_.end()) return *found->second;
   if (programs_.size() >= kMostPrograms) programs_.clear();
-  auto made = lower(graph_, spec_, {&weights_, &gradients_, &slots_}, mode, capacity, kinds);
+  // Gradients of several steps are summed up where they are saved.
+  const bool accumulates = mode == Mode::kTrain && spec_.optimizer.accumulates();
+  const ParameterArena& gradients = accumulates ? slots_.back() : gradients_;
+  auto made = lower(graph_, spec_, {&weights_, &gradients, &slots_}, mode, capacity, kinds);
   return *(programs_[{mode, capacity, kinds}] = std::move(made));
 }
 
@@ -134,7 +157,7 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
       state.precision = precision;
       state.iteration = static_cast<std::uint32_t>(iterations_ + step);
       if (mode == Mode::kTrain) {
-        state.optimizer = prepare_step(spec_.optimizer, learning_rate_, iterations_ + step + 1);
+        prepare_training(iterations_ + step, state);
       }
       if (team.rank() == 0) {
         const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();

@@ -55,6 +55,8 @@ class Network {
   index_t run(Mode mode, const Feed& feed, const Slice& slice, Totals* totals);
 
  private:
+  // The state of step number `index`, counted from 0, of a program for training.
+  void prepare_training(std::int64_t index, StepState& state) const;
   LoweredProgram& program(Mode mode, index_t capacity, const Feed& feed);
 
   const Graph graph_;

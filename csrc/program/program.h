@@ -20,6 +20,11 @@ struct StepState {
   std::uint64_t seed = 0;
   std::uint32_t iteration = 0;  // steps done before this one
   OptimizerStep optimizer{};
+  bool adds = false;    // gradients go on top of those of the steps before
+  bool updates = true;  // the weights by what gradients there are then
+  // Of the weights' moving average: how much of it stays, and whether it then replaces them.
+  double average_momentum = 0.0;
+  bool averages_overwrite = false;
   MatmulPrecision precision{};
 };
 

@@ -170,7 +170,7 @@ def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any])
     for name, view in views.items():
         view[...] = slots[name]
     binding.network.iterations = _count("iterations", training["iterations"], 2**53)
-    model._compiled.optimizer.iterations = binding.network.iterations
+    model._compiled.optimizer.note_steps(binding.network.iterations)
     return model
 
 

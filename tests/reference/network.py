@@ -261,6 +261,8 @@ class Network:
         self.optimizer, self.hyper = optimizer, dict(hyper)
         self.learning_rate, self.iterations = hyper["learning_rate"], 0
         self.slot_names = SLOTS[optimizer](hyper)
+        self.slot_names += ["average"] * bool(hyper.get("use_ema"))
+        self.slot_names += ["gradient_accumulator"] * ("gradient_accumulation_steps" in hyper)
         start = hyper.get("initial_accumulator_value", 0.0)
         self._slots = {
             (name, i): np.full(array.shape, start if name == "accumulator" else 0.0)
@@ -297,14 +299,47 @@ class Network:
             passed = passed if isinstance(passed, list) else [passed]
             for i, dx in zip(operation.inputs, passed, strict=True):
                 arriving[i] = arriving.get(i, 0.0) + dx
+        steps = self.hyper.get("gradient_accumulation_steps", 1)
+        if steps > 1:
+            self._accumulate(self.iterations % steps == 0)
+        t = self.iterations // steps + 1
+        if (self.iterations + 1) % steps == 0:
+            self._update({i: g / steps for i, g in self.gradients.items()}, t)
+        if self.hyper.get("use_ema"):
+            self._average(t)
         for i, array in enumerate(self.arrays):
-            if i in self.gradients:
-                slots = {n: self._slots[n, i] for n in self.slot_names}
-                t, hyper = self.iterations + 1, self.hyper | {"learning_rate": self.learning_rate}
-                UPDATES[self.optimizer](self.values[i], self.gradients[i], slots, hyper, t)
             array[...] = self.values[i]
         self.iterations += 1
         return totals
+
+    def _accumulate(self, first):
+        for i, gradient in self.gradients.items():
+            total = self._slots["gradient_accumulator", i]
+            self.gradients[i] = total[...] = gradient if first else total + gradient
+
+    def _update(self, gradients, t):
+        hyper = self.hyper | {"learning_rate": self.learning_rate}
+        norms = {i: np.sqrt((g * g).sum()) for i, g in gradients.items()}
+        total = np.sqrt(sum(norm**2 for norm in norms.values()))
+        for i, gradient in gradients.items():
+            if limit := hyper.get("clipnorm"):
+                gradient = gradient * min(1.0, limit / norms[i])
+            if limit := hyper.get("global_clipnorm"):
+                gradient = gradient * min(1.0, limit / total)
+            if limit := hyper.get("clipvalue"):
+                gradient = np.clip(gradient, -limit, limit)
+            self.values[i] -= self.learning_rate * hyper.get("weight_decay", 0.0) * self.values[i]
+            slots = {n: self._slots[n, i] for n in self.slot_names}
+            UPDATES[self.optimizer](self.values[i], gradient, slots, hyper, t)
+
+    def _average(self, t):
+        kept = 0.0 if t == 1 else self.hyper["ema_momentum"]
+        every = self.hyper.get("ema_overwrite_frequency", 0)
+        for i in self.gradients:
+            average = self._slots["average", i]
+            average[...] = kept * average + (1.0 - kept) * self.values[i]
+            if every and t % every == 0:
+                self.values[i][...] = average
 
     def totals(self, values, targets, weights):
         """Totals of a batch, and the gradients of sum(weight * loss) / rows by output tensor."""

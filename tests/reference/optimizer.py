@@ -85,4 +85,77 @@ def ftrl(
     return [(new_w, (z_terms + l1) / quadratic), (new_n, new_n), (new_z, z_terms)]
 
 
-STEPS = {"sgd": sgd, "adagrad": adagrad, "rmsprop": rmsprop, "adam": adam, "ftrl": ftrl}
+def adadelta(w, g, slots, learning_rate, iteration, *, rho, epsilon):
+    a = rho * slots[0] + (1 - rho) * g**2
+    change = np.sqrt(slots[1] + epsilon) / np.sqrt(a + epsilon) * g
+    d = rho * slots[1] + (1 - rho) * change**2
+    # A square has the roundings of the change, which are many, twice.
+    d_terms = d + (1 - rho) * change**2
+    step = learning_rate * change
+    return [(w - step, np.abs(w) + np.abs(step)), (a, a), (d, d_terms)]
+
+
+def nadam(w, g, slots, learning_rate, iteration, *, beta_1, beta_2, epsilon):
+    shares = [beta_1 * (1 - 0.5 * 0.96**t) for t in range(1, iteration + 2)]
+    u, next_u, product = shares[-2], shares[-1], np.prod(shares[:-1])
+    m = slots[0] + (g - slots[0]) * (1 - beta_1)
+    v = slots[1] + (g**2 - slots[1]) * (1 - beta_2)
+    m_terms = np.abs(slots[0]) + np.abs((1 - beta_1) * g)
+    v_terms = slots[1] + (1 - beta_2) * g**2
+    m_share, g_share = next_u / (1 - product * next_u), (1 - u) / (1 - product)
+    scale = learning_rate / (np.sqrt(v / (1 - beta_2**iteration)) + epsilon)
+    w_terms = np.abs(w) + scale * (m_share * m_terms + g_share * np.abs(g)) * (1 + v_terms / v)
+    return [(w - (m_share * m + g_share * g) * scale, w_terms), (m, m_terms), (v, v_terms)]
+
+
+def adamax(w, g, slots, learning_rate, iteration, *, beta_1, beta_2, epsilon):
+    m = slots[0] + (g - slots[0]) * (1 - beta_1)
+    u = np.maximum(beta_2 * slots[1], np.abs(g))
+    m_terms = np.abs(slots[0]) + np.abs((1 - beta_1) * g)
+    scale = learning_rate / (1 - beta_1**iteration) / (u + epsilon)
+    return [(w - m * scale, np.abs(w) + m_terms * scale), (m, m_terms), (u, u)]
+
+
+def lion(w, g, slots, learning_rate, iteration, *, beta_1, beta_2):
+    direction = beta_1 * slots[0] + (1 - beta_1) * g
+    terms = np.abs(beta_1 * slots[0]) + np.abs((1 - beta_1) * g)
+    # Rounding decides the sign of what is as small as that.
+    undecided = (np.abs(direction) <= 2.0**-20 * terms) & (terms > 0)
+    w_terms = np.where(undecided, np.inf, np.abs(w) + learning_rate)
+    m = beta_2 * slots[0] + (1 - beta_2) * g
+    m_terms = np.abs(beta_2 * slots[0]) + np.abs((1 - beta_2) * g)
+    return [(w - learning_rate * np.sign(direction), w_terms), (m, m_terms)]
+
+
+STEPS = {
+    "sgd": sgd,
+    "adagrad": adagrad,
+    "rmsprop": rmsprop,
+    "adam": adam,
+    "ftrl": ftrl,
+    "adadelta": adadelta,
+    "nadam": nadam,
+    "adamax": adamax,
+    "lion": lion,
+}
+
+# What every optimizer has and a rule does not see.
+COMMON = (
+    "weight_decay",
+    "clipnorm",
+    "clipvalue",
+    "global_clipnorm",
+    "use_ema",
+    "ema_momentum",
+    "ema_overwrite_frequency",
+    "gradient_accumulation_steps",
+)
+
+
+def step(name, w, g, slots, learning_rate, iteration, **options):
+    """One step of a rule after what comes before it, element by element."""
+    common = {name: options.pop(name) for name in COMMON if name in options}
+    w = w - learning_rate * common.get("weight_decay", 0.0) * w
+    if bound := common.get("clipvalue", 0.0):
+        g = np.clip(g, -bound, bound)
+    return STEPS[name](w, g, slots, learning_rate, iteration, **options)

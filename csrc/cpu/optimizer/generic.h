@@ -5,8 +5,9 @@
 namespace fastdnn::cpu {
 namespace {
 
-// What every rule works on.
+// What every rule works on, and what becomes of it before.
 struct UpdateBlock {
+  const OptimizerStep& step;
   float* w;
   float* const* slots;
   index_t stride;
@@ -16,21 +17,37 @@ struct UpdateBlock {
   index_t cols;
 };
 
-// Calls rule(weight, gradient, slots) on one vector of each and stores what it left in the weight
-// and the slots.
-template <int kSlots, typename Rule>
+// Leaves weight and gradient as they are.
+struct AsTheyAre {
+  void operator()(F32&, F32&) const {}
+};
+
+// Scales and clips the gradient, and lets the weight decay. NaN stays NaN.
+struct Prepared {
+  F32 scale, least, most, decay;
+  void operator()(F32& weight, F32& gradient) const {
+    gradient = max(least, min(most, scale * gradient));
+    weight = fnma(decay, weight, weight);
+  }
+};
+
+// Calls prepare(weight, gradient) and rule(weight, gradient, slots) on one vector of each and
+// stores what they left in the weight and the slots.
+template <int kSlots, typename Prepare, typename Rule>
 inline void update_vector(float* w, float* const (&slots)[kMaxOptimizerSlots], const float* g,
-                          index_t j, index_t count, const Rule& rule) {
+                          index_t j, index_t count, const Prepare& prepare, const Rule& rule) {
   F32 weight = load(w + j, count);
+  F32 gradient = load(g + j, count);
   F32 slot[kMaxOptimizerSlots];
   for (int s = 0; s < kSlots; ++s) slot[s] = load(slots[s] + j, count);
-  rule(weight, load(g + j, count), slot);
+  prepare(weight, gradient);
+  rule(weight, gradient, slot);
   for (int s = 0; s < kSlots; ++s) store(slots[s] + j, slot[s], count);
   store(w + j, weight, count);
 }
 
-template <int kSlots, typename Rule>
-void update_block(const UpdateBlock& block, const Rule& rule) {
+template <int kSlots, typename Prepare, typename Rule>
+void update_rows(const UpdateBlock& block, const Prepare& prepare, const Rule& rule) {
   for (index_t i = 0; i < block.rows; ++i) {
     float* slots[kMaxOptimizerSlots] = {};
     for (int s = 0; s < kSlots; ++s) slots[s] = block.slots[s] + i * block.stride;
@@ -38,10 +55,21 @@ void update_block(const UpdateBlock& block, const Rule& rule) {
     const float* g = block.g + i * block.g_stride;
     index_t j = 0;
     for (; j + kLanes <= block.cols; j += kLanes) {
-      update_vector<kSlots>(w, slots, g, j, kLanes, rule);
+      update_vector<kSlots>(w, slots, g, j, kLanes, prepare, rule);
     }
-    if (j < block.cols) update_vector<kSlots>(w, slots, g, j, block.cols - j, rule);
+    if (j < block.cols) update_vector<kSlots>(w, slots, g, j, block.cols - j, prepare, rule);
   }
+}
+
+template <int kSlots, typename Rule>
+void update_block(const UpdateBlock& block, const Rule& rule) {
+  const OptimizerStep& step = block.step;
+  if (step.gradient_scale == 1.0f && step.clip == __builtin_inff() && step.decay == 0.0f) {
+    return update_rows<kSlots>(block, AsTheyAre{}, rule);
+  }
+  const Prepared prepared{set1(step.gradient_scale), set1(-step.clip), set1(step.clip),
+                          set1(step.decay)};
+  update_rows<kSlots>(block, prepared, rule);
 }
 
 // What is divided by: the inverse of a smaller number may be infinite. NaN stays NaN.
@@ -115,6 +143,63 @@ void adam(const OptimizerStep& step, const UpdateBlock& block) {
   });
 }
 
+void adadelta(const OptimizerStep& step, const UpdateBlock& block) {
+  const F32 rate = set1(step.learning_rate);
+  const F32 epsilon = set1(step.epsilon);
+  const F32 rho = set1(step.rho);
+  const F32 rest = set1(step.one_minus_rho);
+  update_block<2>(block, [=](F32& w, F32 g, F32* slot) {
+    slot[0] = fma(rho, slot[0], rest * (g * g));
+    const F32 inverse_root = quick_inverse_sqrt(at_least_normal(slot[0] + epsilon));
+    const F32 change = quick_sqrt(slot[1] + epsilon) * inverse_root * g;
+    slot[1] = fma(rho, slot[1], rest * (change * change));
+    w = fnma(rate, change, w);
+  });
+}
+
+void nadam(const OptimizerStep& step, const UpdateBlock& block) {
+  const F32 momentum_rate = set1(step.momentum_rate);
+  const F32 gradient_rate = set1(step.gradient_rate);
+  const F32 epsilon = set1(step.epsilon);
+  const F32 rest_1 = set1(step.one_minus_beta_1);
+  const F32 rest_2 = set1(step.one_minus_beta_2);
+  update_block<2>(block, [=](F32& w, F32 g, F32* slot) {
+    slot[0] = fma(rest_1, g - slot[0], slot[0]);
+    slot[1] = fnma(rest_2, fnma(g, g, slot[1]), slot[1]);
+    const F32 direction = fma(momentum_rate, slot[0], gradient_rate * g);
+    w = fnma(direction, quick_inverse(at_least_normal(quick_sqrt(slot[1]) + epsilon)), w);
+  });
+}
+
+void adamax(const OptimizerStep& step, const UpdateBlock& block) {
+  const F32 rate = set1(step.learning_rate);
+  const F32 epsilon = set1(step.epsilon);
+  const F32 rest_1 = set1(step.one_minus_beta_1);
+  const F32 beta_2 = set1(step.beta_2);
+  update_block<2>(block, [=](F32& w, F32 g, F32* slot) {
+    slot[0] = fma(rest_1, g - slot[0], slot[0]);
+    slot[1] = max(beta_2 * slot[1], abs(g));
+    w = fnma(rate * slot[0], quick_inverse(at_least_normal(slot[1] + epsilon)), w);
+  });
+}
+
+// Zero and NaN stay what they are.
+inline F32 sign(F32 x) {
+  return select(x > zero(), set1(1.0f), select(x < zero(), set1(-1.0f), x));
+}
+
+void lion(const OptimizerStep& step, const UpdateBlock& block) {
+  const F32 rate = set1(step.learning_rate);
+  const F32 beta_1 = set1(step.beta_1);
+  const F32 beta_2 = set1(step.beta_2);
+  const F32 rest_1 = set1(step.one_minus_beta_1);
+  const F32 rest_2 = set1(step.one_minus_beta_2);
+  update_block<1>(block, [=](F32& w, F32 g, F32* slot) {
+    w = fnma(rate, sign(fma(beta_1, slot[0], rest_1 * g)), w);
+    slot[0] = fma(beta_2, slot[0], rest_2 * g);
+  });
+}
+
 // a^0: one, but NaN stays NaN.
 inline F32 power_of_zero(F32 a) { return select(is_nan(a), a, set1(1.0f)); }
 
@@ -143,7 +228,7 @@ namespace FASTDNN_LEVEL {
 
 void optimizer_update_f32(const OptimizerStep& step, float* w, float* const* slots, index_t stride,
                           const float* g, index_t g_stride, index_t rows, index_t cols) {
-  const UpdateBlock block{w, slots, stride, g, g_stride, rows, cols};
+  const UpdateBlock block{step, w, slots, stride, g, g_stride, rows, cols};
   switch (step.kind) {
     case Optimizer::kSgd:
       return sgd(step, block);
@@ -161,6 +246,25 @@ void optimizer_update_f32(const OptimizerStep& step, float* w, float* const* slo
       if (step.power == 0.5f) return ftrl(step, block, [](F32 a) { return sqrt(a); });
       if (step.power == 0.0f) return ftrl(step, block, [](F32 a) { return power_of_zero(a); });
       return ftrl(step, block, [power = set1(step.power)](F32 a) { return exp(power * log(a)); });
+    case Optimizer::kAdadelta:
+      return adadelta(step, block);
+    case Optimizer::kNadam:
+      return nadam(step, block);
+    case Optimizer::kAdamax:
+      return adamax(step, block);
+    case Optimizer::kLion:
+      return lion(step, block);
+  }
+}
+
+void moving_average_f32(float* average, float* w, index_t size, float momentum,
+                        float one_minus_momentum, bool overwrites) {
+  const F32 kept = set1(momentum);
+  const F32 rest = set1(one_minus_momentum);
+  for (index_t i = 0; i < size; i += kLanes) {
+    const F32 mean = fma(kept, load(average + i, size - i), rest * load(w + i, size - i));
+    store(average + i, mean, size - i);
+    if (overwrites) store(w + i, mean, size - i);
   }
 }
 

@@ -12,18 +12,29 @@ namespace {
 // 4 KiB of each array, so that no two members write to the same cache line.
 constexpr index_t kChunk = 1024;
 
+// The elements of this member.
+Range share_of(index_t size, Team& team) {
+  const Range chunks = team.share(ceil_div(size, kChunk));
+  return {std::min(chunks.begin * kChunk, size), std::min(chunks.end * kChunk, size)};
+}
+
 }  // namespace
 
 void optimizer_update(const OptimizerUpdateArgs& args, Team& team) {
-  const Range chunks = team.share(ceil_div(args.size, kChunk));
-  const index_t begin = chunks.begin * kChunk;
-  const index_t end = std::min(chunks.end * kChunk, args.size);
-  if (begin >= end) return;
+  const Range mine = share_of(args.size, team);
+  if (mine.empty()) return;
   float* slots[kMaxOptimizerSlots];
-  offset_slots(args.slots, begin, slots);
-  const index_t count = end - begin;
-  kernels().optimizer_update_f32(args.step, args.weights + begin, slots, count,
-                                 args.gradient + begin, count, 1, count);
+  offset_slots(args.slots, mine.begin, slots);
+  kernels().optimizer_update_f32(args.step, args.weights + mine.begin, slots, mine.size(),
+                                 args.gradient + mine.begin, mine.size(), 1, mine.size());
+}
+
+void moving_average(const MovingAverageArgs& args, Team& team) {
+  const Range mine = share_of(args.size, team);
+  if (mine.empty()) return;
+  kernels().moving_average_f32(args.average + mine.begin, args.weights + mine.begin, mine.size(),
+                               static_cast<float>(args.momentum),
+                               static_cast<float>(1.0 - args.momentum), args.overwrites);
 }
 
 }  // namespace fastdnn::cpu

@@ -7,7 +7,7 @@ import fastdnn._core
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['activation_backward_columns', 'activation_columns', 'fma_peak', 'gemm_by_tiles', 'kernel_names', 'loss_padded', 'math', 'metric_padded', 'multiply_by_pairs_everywhere', 'multiply_by_tiles_everywhere', 'optimizer_update_block', 'optimizer_update_product', 'random_group', 'set_isa_level', 'set_least_microseconds_per_thread', 'softmax_backward_columns', 'softmax_columns', 'to_f32']
+__all__: list[str] = ['activation_backward_columns', 'activation_columns', 'fma_peak', 'gemm_by_tiles', 'kernel_names', 'loss_padded', 'math', 'metric_padded', 'moving_average', 'multiply_by_pairs_everywhere', 'multiply_by_tiles_everywhere', 'optimizer_update_block', 'optimizer_update_product', 'random_group', 'set_isa_level', 'set_least_microseconds_per_thread', 'softmax_backward_columns', 'softmax_columns', 'to_f32']
 def activation_backward_columns(arg0: str, arg1: numpy.ndarray, arg2: numpy.ndarray, arg3: numpy.ndarray, arg4: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def activation_columns(arg0: str, arg1: numpy.ndarray, arg2: numpy.ndarray, arg3: typing.SupportsInt | typing.SupportsIndex) -> None:
@@ -23,6 +23,8 @@ def loss_padded(name: str, y_true: numpy.ndarray, outputs: numpy.typing.NDArray[
 def math(name: str, x: numpy.ndarray, out: numpy.ndarray) -> None:
     ...
 def metric_padded(name: str, y_true: numpy.ndarray, y_pred: numpy.ndarray, cols: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
+    ...
+def moving_average(average: numpy.typing.NDArray[numpy.float32], weights: numpy.typing.NDArray[numpy.float32], momentum: typing.SupportsFloat | typing.SupportsIndex, overwrites: bool) -> None:
     ...
 def multiply_by_pairs_everywhere(arg0: bool) -> None:
     ...

@@ -181,6 +181,42 @@ def ftrl(w: Array, g: Array, n: Array, z: Array, learning_rate: float) -> None:
     np.copyto(n, grown)
 
 
+def adadelta(w: Array, g: Array, a: Array, d: Array, learning_rate: float) -> None:
+    """Do one step of Adadelta."""
+    a *= np.float32(0.95)
+    a += np.float32(0.05) * (g * g)
+    change = np.sqrt(d + np.float32(1e-7)) * g / np.sqrt(a + np.float32(1e-7))
+    d *= np.float32(0.95)
+    d += np.float32(0.05) * (change * change)
+    w -= np.float32(learning_rate) * change
+
+
+def nadam(w: Array, g: Array, m: Array, v: Array, iteration: int, learning_rate: float) -> None:
+    """Do one step of Nadam."""
+    shares = [0.9 * (1 - 0.5 * 0.96**t) for t in range(1, iteration + 2)]
+    product = float(np.prod(shares[:-1]))
+    m += np.float32(0.1) * (g - m)
+    v += np.float32(0.001) * (g * g - v)
+    ahead = np.float32(shares[-1] / (1 - product * shares[-1])) * m
+    ahead += np.float32((1 - shares[-2]) / (1 - product)) * g
+    root = np.sqrt(v / np.float32(1 - 0.999**iteration))
+    w -= np.float32(learning_rate) * ahead / (root + np.float32(1e-7))
+
+
+def adamax(w: Array, g: Array, m: Array, u: Array, iteration: int, learning_rate: float) -> None:
+    """Do one step of Adamax."""
+    m += np.float32(0.1) * (g - m)
+    np.maximum(np.float32(0.999) * u, np.abs(g), out=u)
+    w -= np.float32(learning_rate / (1 - 0.9**iteration)) * m / (u + np.float32(1e-7))
+
+
+def lion(w: Array, g: Array, m: Array, learning_rate: float) -> None:
+    """Do one step of Lion."""
+    w -= np.float32(learning_rate) * np.sign(np.float32(0.9) * m + np.float32(0.1) * g)
+    m *= np.float32(0.99)
+    m += np.float32(0.01) * g
+
+
 def first_nonfinite(x: Array) -> int:
     """Return the index of the first NaN or infinity, or -1."""
     finite = np.isfinite(x).ravel()

@@ -140,7 +140,7 @@ def predict(
 def note_iterations(model: "Trainer") -> None:
     """Let the optimizer show the number of steps that the native network has made."""
     if model.optimizer is not None:
-        model.optimizer.iterations = int(model._current_binding().network.iterations)
+        model.optimizer.note_steps(int(model._current_binding().network.iterations))
 
 
 def _train(model: "Trainer", data: Dataset, passes: Passes, batches: int) -> tuple[int, Totals]:

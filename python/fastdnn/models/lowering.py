@@ -127,6 +127,13 @@ class Binding:
             for weight in trainable
         }
 
+    def overwrite_with_averages(self) -> None:
+        """Replace the weights by their moving averages, if the optimizer has made any."""
+        if self.network.iterations > 0:
+            for (name, weight), average in self.slots().items():
+                if name == "average":
+                    weight.value[...] = average
+
     def compile(self, old: "Binding", *arguments: Any) -> None:
         """Compile the network and keep the state of the optimizer of `old`, if it has one.
 

@@ -239,6 +239,8 @@ class Trainer(ABC):
                 everybody.call("on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
+            if epochs > 0:
+                self._current_binding().overwrite_with_averages()
             everybody.call("on_train_end", logs)
         finally:
             self._fitting = False

@@ -14,9 +14,13 @@ from fastdnn.ops.loss import (
 )
 from fastdnn.ops.metric import in_top_k, metric_rows
 from fastdnn.ops.optimizer import (
+    adadelta_update,
     adagrad_update,
     adam_update,
+    adamax_update,
     ftrl_update,
+    lion_update,
+    nadam_update,
     rmsprop_update,
     sgd_update,
 )
@@ -46,8 +50,10 @@ __all__ = [
     "activation",
     "activation_backward",
     "activation_needs_input",
+    "adadelta_update",
     "adagrad_update",
     "adam_update",
+    "adamax_update",
     "all_finite",
     "batch_normalization",
     "batch_normalization_backward",
@@ -62,6 +68,7 @@ __all__ = [
     "ftrl_update",
     "gemm",
     "in_top_k",
+    "lion_update",
     "log_softmax",
     "loss",
     "max_abs",
@@ -69,6 +76,7 @@ __all__ = [
     "mean_absolute_error",
     "mean_squared_error",
     "metric_rows",
+    "nadam_update",
     "random_bits",
     "random_normal",
     "random_permutation",

@@ -245,3 +245,177 @@ def ftrl_update(
     )
     slots = _given(accumulators=accumulators, linears=linears)
     _core.optimizer_update(config, weights, gradient, slots, learning_rate, 1)
+
+
+def adadelta_update(
+    weights: _Array,
+    gradient: _Array,
+    accumulated_grads: _Array,
+    accumulated_delta_vars: _Array,
+    *,
+    learning_rate: float = 0.001,
+    rho: float = 0.95,
+    epsilon: float = 1e-7,
+) -> None:
+    """Do one step of Adadelta on `weights`, in place.
+
+    `a = rho a + (1 - rho) g^2`; `s = g sqrt(d + epsilon) / sqrt(a + epsilon)`;
+    `d = rho d + (1 - rho) s^2`; `w -= lr s`.
+
+    Args:
+        weights: Array of any shape; changed.
+        gradient: Array of the same shape.
+        accumulated_grads: `a`, an array of the same shape, zeros before the first step; changed.
+        accumulated_delta_vars: `d`, the same.
+        learning_rate: Step size, at least 0.
+        rho: Share of the old means that is kept, from 0 to 1.
+        epsilon: Small constant inside the roots.
+
+    Raises:
+        ValueError: As for `sgd_update`.
+
+    Source: Keras 3's Adadelta; Zeiler, 2012, algorithm 1.
+
+    >>> import numpy as np
+    >>> from fastdnn import ops
+    >>> w, a, d = np.ones(2, np.float32), np.zeros(2, np.float32), np.full(2, 4, np.float32)
+    >>> g = np.array([2, -2], np.float32)
+    >>> ops.adadelta_update(w, g, a, d, learning_rate=0.25, rho=0.75, epsilon=0)
+    >>> w.tolist(), a.tolist(), d.tolist()
+    ([0.0, 2.0], [1.0, 1.0], [7.0, 7.0])
+    """
+    config = _core.OptimizerConfig("adadelta", rho=rho, epsilon=epsilon)
+    slots = _given(
+        accumulated_grads=accumulated_grads, accumulated_delta_vars=accumulated_delta_vars
+    )
+    _core.optimizer_update(config, weights, gradient, slots, learning_rate, 1)
+
+
+def nadam_update(
+    weights: _Array,
+    gradient: _Array,
+    momentums: _Array,
+    velocities: _Array,
+    *,
+    iteration: int,
+    learning_rate: float = 0.001,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """Do one step of Nadam on `weights`, in place.
+
+    With `u(t) = beta_1 (1 - 0.96^t / 2)` and `U(t)` the product of `u(1)` to `u(t)`:
+    `m += (1 - beta_1)(g - m)`; `v += (1 - beta_2)(g^2 - v)`;
+    `h = u(t + 1) m / (1 - U(t + 1)) + (1 - u(t)) g / (1 - U(t))`;
+    `w -= lr h / (sqrt(v / (1 - beta_2^t)) + epsilon)`.
+
+    Args:
+        weights: Array of any shape; changed.
+        gradient: Array of the same shape.
+        momentums: Array of the same shape, zeros before the first step; changed.
+        velocities: The same.
+        iteration: Number of the step, `t`; the first is 1.
+        learning_rate: Step size, at least 0.
+        beta_1: Share of the old mean that is kept, at least 0 and less than 1.
+        beta_2: Share of the old mean square that is kept, at least 0 and less than 1.
+        epsilon: Small constant added to the root.
+
+    Raises:
+        ValueError: As for `sgd_update`.
+
+    Source: Keras 3's Nadam; Dozat, 2015, algorithm 8.
+
+    >>> import numpy as np
+    >>> from fastdnn import ops
+    >>> w, m, v = np.ones(2, np.float32), np.zeros(2, np.float32), np.zeros(2, np.float32)
+    >>> ops.nadam_update(w, np.array([3, -3], np.float32), m, v, iteration=1, learning_rate=0.5)
+    >>> print(w.round(3))
+    [0.469 1.531]
+    """
+    config = _core.OptimizerConfig("nadam", beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+    slots = _given(momentums=momentums, velocities=velocities)
+    _core.optimizer_update(config, weights, gradient, slots, learning_rate, iteration)
+
+
+def adamax_update(
+    weights: _Array,
+    gradient: _Array,
+    momentums: _Array,
+    norms: _Array,
+    *,
+    iteration: int,
+    learning_rate: float = 0.001,
+    beta_1: float = 0.9,
+    beta_2: float = 0.999,
+    epsilon: float = 1e-7,
+) -> None:
+    """Do one step of Adamax on `weights`, in place.
+
+    `m += (1 - beta_1)(g - m)`; `u = max(beta_2 u, |g|)`;
+    `w -= lr / (1 - beta_1^t) m / (u + epsilon)`.
+
+    Args:
+        weights: Array of any shape; changed.
+        gradient: Array of the same shape.
+        momentums: Array of the same shape, zeros before the first step; changed.
+        norms: The same.
+        iteration: Number of the step, `t`; the first is 1.
+        learning_rate: Step size, at least 0.
+        beta_1: Share of the old mean that is kept, at least 0 and less than 1.
+        beta_2: Share of the old maximum that is kept, at least 0 and less than 1.
+        epsilon: Small constant against division by zero.
+
+    Raises:
+        ValueError: As for `sgd_update`.
+
+    Source: Keras 3's Adamax; Kingma and Ba, 2014, algorithm 2.
+
+    >>> import numpy as np
+    >>> from fastdnn import ops
+    >>> w, m, u = np.ones(2, np.float32), np.zeros(2, np.float32), np.zeros(2, np.float32)
+    >>> ops.adamax_update(w, np.array([3, -3], np.float32), m, u, iteration=1, learning_rate=0.5)
+    >>> w.round(3).tolist()
+    [0.5, 1.5]
+    """
+    config = _core.OptimizerConfig("adamax", beta_1=beta_1, beta_2=beta_2, epsilon=epsilon)
+    slots = _given(momentums=momentums, norms=norms)
+    _core.optimizer_update(config, weights, gradient, slots, learning_rate, iteration)
+
+
+def lion_update(
+    weights: _Array,
+    gradient: _Array,
+    momentums: _Array,
+    *,
+    learning_rate: float = 0.001,
+    beta_1: float = 0.9,
+    beta_2: float = 0.99,
+) -> None:
+    """Do one step of Lion on `weights`, in place.
+
+    `w -= lr sign(beta_1 m + (1 - beta_1) g)`; `m = beta_2 m + (1 - beta_2) g`.
+
+    Args:
+        weights: Array of any shape; changed.
+        gradient: Array of the same shape.
+        momentums: Array of the same shape, zeros before the first step; changed.
+        learning_rate: Step size, at least 0.
+        beta_1: Share of the momentum in the step, above 0 and at most 1.
+        beta_2: Share of the old momentum that is kept, from 0 to 1.
+
+    Raises:
+        ValueError: As for `sgd_update`.
+
+    Source: Keras 3's Lion; Chen et al., 2023, algorithm 2.
+
+    >>> import numpy as np
+    >>> from fastdnn import ops
+    >>> w, m = np.ones(2, np.float32), np.zeros(2, np.float32)
+    >>> ops.lion_update(w, np.array([3, -3], np.float32), m, learning_rate=0.5)
+    >>> w.tolist()
+    [0.5, 1.5]
+    """
+    config = _core.OptimizerConfig("lion", beta_1=beta_1, beta_2=beta_2)
+    slots = _given(momentums=momentums)
+    _core.optimizer_update(config, weights, gradient, slots, learning_rate, 1)

@@ -6,17 +6,45 @@ Update rules, argument names and defaults are Keras's.
 from typing import Any
 
 from fastdnn.configuration import lookup
+from fastdnn.optimizers.adadelta import Adadelta
 from fastdnn.optimizers.adagrad import Adagrad
-from fastdnn.optimizers.adam import Adam
+from fastdnn.optimizers.adam import Adam, AdamW
+from fastdnn.optimizers.adamax import Adamax
 from fastdnn.optimizers.ftrl import Ftrl
+from fastdnn.optimizers.lion import Lion
+from fastdnn.optimizers.nadam import Nadam
 from fastdnn.optimizers.optimizer import Optimizer
 from fastdnn.optimizers.rmsprop import RMSprop
 from fastdnn.optimizers.sgd import SGD
 
-__all__ = ["SGD", "Adagrad", "Adam", "Ftrl", "Optimizer", "RMSprop", "get"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "get",
+]
 
-_OPTIMIZERS: tuple[type[Optimizer], ...] = (SGD, Adagrad, RMSprop, Adam, Ftrl)
-NAMES = tuple(cls.native_name for cls in _OPTIMIZERS)
+_OPTIMIZERS: tuple[type[Optimizer], ...] = (
+    SGD,
+    Adagrad,
+    RMSprop,
+    Adam,
+    AdamW,
+    Ftrl,
+    Adadelta,
+    Nadam,
+    Adamax,
+    Lion,
+)
+NAMES = tuple(cls.__name__.lower() for cls in _OPTIMIZERS)
 _CLASSES = dict(zip(NAMES, _OPTIMIZERS, strict=True)) | {cls.__name__: cls for cls in _OPTIMIZERS}
 
 

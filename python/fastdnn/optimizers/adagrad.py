@@ -1,6 +1,11 @@
 """Adagrad."""
 
-from fastdnn.optimizers.optimizer import Optimizer
+from typing import TYPE_CHECKING
+
+from fastdnn.optimizers.optimizer import CommonArguments, Optimizer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Adagrad(Optimizer):
@@ -12,7 +17,7 @@ class Adagrad(Optimizer):
         learning_rate: the step size lr.
         initial_accumulator_value: what the sum `a` starts from.
         epsilon: a small number against division by zero.
-        name: a name for display.
+        common: what every optimizer takes, `weight_decay` to `name`; see `Optimizer`.
 
     Raises:
         ValueError: if a number is out of range.
@@ -25,9 +30,9 @@ class Adagrad(Optimizer):
         learning_rate: float = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
-        name: str = "adagrad",
+        **common: "Unpack[CommonArguments]",
     ) -> None:
-        super().__init__(learning_rate, name)
+        super().__init__(learning_rate, **common)
         self.initial_accumulator_value = self._number(
             "initial_accumulator_value", initial_accumulator_value, least=0.0
         )

@@ -1,6 +1,11 @@
-"""Adam."""
+"""Adam, and Adam with weight decay."""
 
-from fastdnn.optimizers.optimizer import Optimizer
+from typing import TYPE_CHECKING
+
+from fastdnn.optimizers.optimizer import CommonArguments, CommonArgumentsButDecay, Optimizer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Adam(Optimizer):
@@ -14,7 +19,8 @@ class Adam(Optimizer):
         beta_1: the share of `m` that is kept, in [0, 1).
         beta_2: the share of `v` that is kept, in [0, 1).
         epsilon: a small number added to the root: the paper's "epsilon hat".
-        name: a name for display.
+        amsgrad: whether to divide by the largest `v` so far (Reddi et al. 2018).
+        common: what every optimizer takes, `weight_decay` to `name`; see `Optimizer`.
 
     Raises:
         ValueError: if a number is out of range.
@@ -28,9 +34,51 @@ class Adam(Optimizer):
         beta_1: float = 0.9,
         beta_2: float = 0.999,
         epsilon: float = 1e-7,
-        name: str = "adam",
+        amsgrad: bool = False,
+        **common: "Unpack[CommonArguments]",
     ) -> None:
-        super().__init__(learning_rate, name)
+        super().__init__(learning_rate, **common)
         self.beta_1 = self._number("beta_1", beta_1, least=0.0, below=1.0)
         self.beta_2 = self._number("beta_2", beta_2, least=0.0, below=1.0)
         self.epsilon = self._number("epsilon", epsilon, least=0.0)
+        self.amsgrad = bool(amsgrad)
+
+
+class AdamW(Adam):
+    """Adam with weights that decay, by 0.004 if not said otherwise (Loshchilov, Hutter 2019).
+
+    `w -= lr * weight_decay * w`, and then Adam's step.
+
+    Args:
+        learning_rate: the step size lr.
+        weight_decay: the share, times lr, that a weight loses in a step.
+        beta_1: the share of `m` that is kept, in [0, 1).
+        beta_2: the share of `v` that is kept, in [0, 1).
+        epsilon: a small number added to the root.
+        amsgrad: whether to divide by the largest `v` so far.
+        common: what every optimizer takes, `clipnorm` to `name`; see `Optimizer`.
+
+    Raises:
+        ValueError: if a number is out of range, or `weight_decay` is None.
+
+    >>> AdamW(weight_decay=0.01)
+    AdamW(weight_decay=0.01)
+    """
+
+    def __init__(
+        self,
+        learning_rate: float = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **common: "Unpack[CommonArgumentsButDecay]",
+    ) -> None:
+        if weight_decay is None:
+            raise ValueError(
+                "[AdamW] weight_decay: received None; expected a number; use Adam for none"
+            )
+        super().__init__(
+            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay=weight_decay, **common
+        )

@@ -1,6 +1,11 @@
 """Follow the regularized leader."""
 
-from fastdnn.optimizers.optimizer import Optimizer
+from typing import TYPE_CHECKING
+
+from fastdnn.optimizers.optimizer import CommonArguments, Optimizer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Ftrl(Optimizer):
@@ -18,7 +23,7 @@ class Ftrl(Optimizer):
         l2_regularization_strength: l2.
         l2_shrinkage_regularization_strength: shrinkage, a penalty on magnitude.
         beta: the paper's beta.
-        name: a name for display.
+        common: what every optimizer takes, `weight_decay` to `name`; see `Optimizer`.
 
     Raises:
         ValueError: if a number is out of range.
@@ -35,9 +40,9 @@ class Ftrl(Optimizer):
         l2_regularization_strength: float = 0.0,
         l2_shrinkage_regularization_strength: float = 0.0,
         beta: float = 0.0,
-        name: str = "ftrl",
+        **common: "Unpack[CommonArguments]",
     ) -> None:
-        super().__init__(learning_rate, name)
+        super().__init__(learning_rate, **common)
         self.learning_rate_power = self._number("learning_rate_power", learning_rate_power)
         if self.learning_rate_power > 0.0:
             raise ValueError(

@@ -1,6 +1,11 @@
 """RMSprop."""
 
-from fastdnn.optimizers.optimizer import Optimizer
+from typing import TYPE_CHECKING
+
+from fastdnn.optimizers.optimizer import CommonArguments, Optimizer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class RMSprop(Optimizer):
@@ -17,7 +22,7 @@ class RMSprop(Optimizer):
         momentum: the share of the last step that is kept, in [0, 1).
         epsilon: a small number inside the root.
         centered: whether to divide by the standard deviation instead.
-        name: a name for display.
+        common: what every optimizer takes, `weight_decay` to `name`; see `Optimizer`.
 
     Raises:
         ValueError: if a number is out of range.
@@ -32,9 +37,9 @@ class RMSprop(Optimizer):
         momentum: float = 0.0,
         epsilon: float = 1e-7,
         centered: bool = False,
-        name: str = "rmsprop",
+        **common: "Unpack[CommonArguments]",
     ) -> None:
-        super().__init__(learning_rate, name)
+        super().__init__(learning_rate, **common)
         self.rho = self._number("rho", rho, least=0.0, below=1.0)
         self.momentum = self._number("momentum", momentum, least=0.0, below=1.0)
         self.epsilon = self._number("epsilon", epsilon, least=0.0)

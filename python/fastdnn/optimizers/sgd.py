@@ -1,6 +1,11 @@
 """Stochastic gradient descent."""
 
-from fastdnn.optimizers.optimizer import Optimizer
+from typing import TYPE_CHECKING
+
+from fastdnn.optimizers.optimizer import CommonArguments, Optimizer
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class SGD(Optimizer):
@@ -13,7 +18,7 @@ class SGD(Optimizer):
         learning_rate: the step size lr.
         momentum: the share of the last step that is kept, in [0, 1).
         nesterov: whether to use Nesterov's form.
-        name: a name for display.
+        common: what every optimizer takes, `weight_decay` to `name`; see `Optimizer`.
 
     Raises:
         ValueError: if a number is out of range.
@@ -29,8 +34,8 @@ class SGD(Optimizer):
         learning_rate: float = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
-        name: str = "sgd",
+        **common: "Unpack[CommonArguments]",
     ) -> None:
-        super().__init__(learning_rate, name)
+        super().__init__(learning_rate, **common)
         self.momentum = self._number("momentum", momentum, least=0.0, below=1.0)
         self.nesterov = bool(nesterov)

@@ -75,6 +75,46 @@ def variants() -> Iterator[Variant]:
             2,
         ),
     )
+    yield (
+        "adadelta_update",
+        "",
+        partial(
+            _update,
+            lambda w, g, a, d: ops.adadelta_update(w, g, a, d, learning_rate=rate),
+            lambda w, g, a, d: numpy_kernels.adadelta(w, g, a, d, rate),
+            2,
+        ),
+    )
+    yield (
+        "nadam_update",
+        "",
+        partial(
+            _update,
+            lambda w, g, m, v: ops.nadam_update(w, g, m, v, iteration=10, learning_rate=rate),
+            lambda w, g, m, v: numpy_kernels.nadam(w, g, m, v, 10, rate),
+            2,
+        ),
+    )
+    yield (
+        "adamax_update",
+        "",
+        partial(
+            _update,
+            lambda w, g, m, u: ops.adamax_update(w, g, m, u, iteration=10, learning_rate=rate),
+            lambda w, g, m, u: numpy_kernels.adamax(w, g, m, u, 10, rate),
+            2,
+        ),
+    )
+    yield (
+        "lion_update",
+        "",
+        partial(
+            _update,
+            lambda w, g, m: ops.lion_update(w, g, m, learning_rate=rate),
+            lambda w, g, m: numpy_kernels.lion(w, g, m, rate),
+            1,
+        ),
+    )
 
 
 def _update(

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: Apache-2.0
+// How gradients change the weights, once they are there.
+#include <cmath>
+
+#include "csrc/ops/reduction.h"
+#include "csrc/program/lowering.h"
+
+namespace fastdnn::program {
+
+bool Lowering::start_gradient(ParameterId id) {
+  const bool started = gradient_started_[static_cast<std::size_t>(id)];
+  gradient_started_[static_cast<std::size_t>(id)] = true;
+  return started;
+}
+
+OptimizerUpdateArgs Lowering::update_of(ParameterId id) const {
+  OptimizerUpdateArgs args;
+  args.weights = storage_.weights->flat(id);
+  args.gradient = storage_.gradients->flat(id);
+  args.size = storage_.weights->flat_size(id);
+  for (std::size_t i = 0; i < rule_slot_names(spec_.optimizer).size(); ++i)
+    args.slots[i] = (*storage_.slots)[i].flat(id);
+  return args;
+}
+
+bool Lowering::updates_at_once(ParameterId kernel) const {
+  // Where no other node adds to it, nobody else touches the gradient's memory either.
+  return mode_ == Mode::kTrain && uses(kernel) == 1 && !spec_.optimizer.clips_norms() &&
+         !spec_.optimizer.accumulates();
+}
+
+void Lowering::finish_gradient(ParameterId id) {
+  if (id == kNone || !parameter(id).trainable) return;
+  if (--uses_left_[static_cast<std::size_t>(id)] > 0 || mode_ != Mode::kTrain) return;
+  add_update_cost(id);
+  if (!spec_.optimizer.clips_norms()) return append_update(id, {});
+  finished_.push_back({id, append_sum_of_squares(id)});
+  if (spec_.optimizer.clipnorm > 0.0) append_update(id, {finished_.back().squares});
+}
+
+Lowering::Squares Lowering::append_sum_of_squares(ParameterId id) {
+  const float* const gradient = storage_.gradients->flat(id);
+  const index_t size = storage_.gradients->flat_size(id);
+  double* const partials = out_.sums.emplace_back(reduce_partials(size)).data();
+  const Squares squares{out_.sums.emplace_back(1).data(), program().new_resource()};
+  program().append({gradient_of(id)}, {squares.resource},
+                   [=](const StepState& state, Context& context) {
+                     if (!state.updates) return;
+                     reduce({.kind = Reduction::kSumOfSquares,
+                             .x = gradient,
+                             .size = size,
+                             .partials = partials,
+                             .result = squares.sum},
+                            context);
+                   });
+  return squares;
+}
+
+void Lowering::append_update(ParameterId id, const std::vector<Squares>& squares) {
+  const OptimizerUpdateArgs args = update_of(id);
+  const double clipnorm = spec_.optimizer.clipnorm, global = spec_.optimizer.global_clipnorm;
+  std::vector<Use> reads{gradient_of(id)};
+  for (const Squares& of : squares) reads.push_back(of.resource);
+  program().append(reads, {weight(id)}, [=](const StepState& state, Context& context) {
+    if (!state.updates) return;
+    OptimizerUpdateArgs now = args;
+    now.step = state.optimizer;
+    if (!squares.empty()) {
+      double sum = 0.0;
+      for (const Squares& of : squares) sum += *of.sum;
+      const double scale = static_cast<double>(now.step.gradient_scale);
+      const double norm = std::sqrt(sum) * scale;
+      const double factor =
+          clipnorm > 0.0 ? clip_factor(norm, clipnorm) : global_clip_factor(norm, global);
+      now.step.gradient_scale = static_cast<float>(scale * factor);
+    }
+    optimizer_update(now, context);
+  });
+}
+
+void Lowering::append_clipped_updates() {
+  if (spec_.optimizer.global_clipnorm == 0.0) return;
+  std::vector<Squares> all;
+  for (const Finished& gradient : finished_) all.push_back(gradient.squares);
+  for (const Finished& gradient : finished_) append_update(gradient.id, all);
+}
+
+void Lowering::append_moving_averages() {
+  if (mode_ != Mode::kTrain || !spec_.optimizer.use_ema) return;
+  const ParameterArena& averages = (*storage_.slots)[rule_slot_names(spec_.optimizer).size()];
+  for (std::size_t i = 0; i < graph_.parameters().size(); ++i) {
+    const auto id = static_cast<ParameterId>(i);
+    if (!parameter(id).trainable) continue;
+    add_update_cost(id);
+    const MovingAverageArgs args{.average = averages.flat(id),
+                                 .weights = storage_.weights->flat(id),
+                                 .size = averages.flat_size(id)};
+    program().append({}, {weight(id)}, [=](const StepState& state, Context& context) {
+      MovingAverageArgs now = args;
+      now.momentum = state.average_momentum;
+      now.overwrites = state.averages_overwrite;
+      moving_average(now, context);
+    });
+  }
+}
+
+}  // namespace fastdnn::program
