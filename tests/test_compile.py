@@ -137,7 +137,7 @@ def test_logs():
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        ({"loss": None}, r"\[compile\] loss: received None of type NoneType; expected a name"),
+        ({"loss": 3}, r"\[compile\] loss: received 3 of type int; expected a name"),
         ({"loss": "msee"}, r"loss: received 'msee'; expected one of .*; did you mean 'mse'"),
         (
             {"optimizer": "adm"},

@@ -175,7 +175,10 @@ Result run_scored(Network& network, Mode mode, const std::vector<Input>& inputs,
                   const PerOutput& targets, const PerOutput& sample_weights,
                   const std::optional<py::array>& order, const Slice& slice) {
   const auto locked = lock(network);
-  check(network.compiled(), "network", "expected compile() before training or evaluation");
+  const auto& chosen = network.spec().outputs;
+  check(network.compiled() && std::any_of(chosen.begin(), chosen.end(),
+                                          [](const auto& output) { return output.loss; }),
+        "network", "expected compile() with a loss before training or evaluation");
   KeptFeed feed;
   add_inputs(feed, network.graph(), inputs);
   add_order(feed, order, slice);
@@ -190,23 +193,55 @@ Result run_scored(Network& network, Mode mode, const std::vector<Input>& inputs,
   return {done, py::array_t<double>(static_cast<py::ssize_t>(totals.size()), totals.data())};
 }
 
+// One matrix for every output.
+std::vector<MatrixView> output_matrices(const Network& network, std::vector<py::array>& arrays,
+                                        const char* name, index_t rows) {
+  const auto& tensors = network.graph().outputs();
+  check(arrays.size() == tensors.size(), "network", "received ", arrays.size(), " arrays for ",
+        tensors.size(), " outputs");
+  std::vector<MatrixView> matrices;
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    const index_t width = network.graph().width(tensors[i]);
+    check_layout<float>("network", name, arrays[i]);
+    check(shape_of(arrays[i]) == std::vector<py::ssize_t>{rows, width}, "network", name,
+          ": received a ", describe(arrays[i]), "; expected shape ", shape_text({rows, width}));
+    matrices.push_back({writable_data<float>("network", name, arrays[i]), rows, width, width});
+  }
+  return matrices;
+}
+
+void forward(Network& network, const std::vector<Input>& inputs, std::vector<py::array> outputs) {
+  const auto locked = lock(network);
+  KeptFeed feed;
+  add_inputs(feed, network.graph(), inputs);
+  feed.outputs = output_matrices(network, outputs, "output", feed.rows);
+  const GilRelease release;
+  network.forward(feed);
+}
+
+void backward(Network& network, const std::vector<Input>& inputs,
+              std::vector<py::array> gradients) {
+  const auto locked = lock(network);
+  KeptFeed feed;
+  add_inputs(feed, network.graph(), inputs);
+  feed.output_gradients = output_matrices(network, gradients, "gradient", feed.rows);
+  const GilRelease release;
+  network.backward(feed);
+}
+
+void apply_gradients(Network& network) {
+  const auto locked = lock(network);
+  check(network.compiled(), "network", "expected compile() before apply_gradients()");
+  const GilRelease release;
+  network.apply_gradients();
+}
+
 index_t predict(Network& network, const std::vector<Input>& inputs, std::vector<py::array> outputs,
                 const Slice& slice) {
   const auto locked = lock(network);
   KeptFeed feed;
   add_inputs(feed, network.graph(), inputs);
-  const auto& tensors = network.graph().outputs();
-  check(outputs.size() == tensors.size(), "network", "received ", outputs.size(),
-        " outputs; expected ", tensors.size());
-  for (std::size_t i = 0; i < outputs.size(); ++i) {
-    const index_t width = network.graph().width(tensors[i]);
-    check_layout<float>("network", "output", outputs[i]);
-    check(shape_of(outputs[i]) == std::vector<py::ssize_t>{feed.rows, width}, "network",
-          "output: received a ", describe(outputs[i]), "; expected shape ",
-          shape_text({feed.rows, width}));
-    feed.outputs.push_back(
-        {writable_data<float>("network", "output", outputs[i]), feed.rows, width, width});
-  }
+  feed.outputs = output_matrices(network, outputs, "output", feed.rows);
   const GilRelease release;
   return network.run(Mode::kPredict, feed, slice, nullptr);
 }
@@ -357,6 +392,9 @@ void register_program(py::module_& m) {
           },
           arg("inputs"), arg("targets"), arg("sample_weights"), arg("first"), arg("batches"),
           arg("batch_size"), arg("max_seconds"))
+      .def("forward", &forward, arg("inputs"), arg("outputs"))
+      .def("backward", &backward, arg("inputs"), arg("gradients"))
+      .def("apply_gradients", &apply_gradients)
       .def(
           "predict",
           [](Network& n, const std::vector<Input>& inputs, const std::vector<py::array>& outputs,

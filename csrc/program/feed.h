@@ -40,6 +40,7 @@ struct Feed {
   std::vector<const std::int32_t*> labels;  // of losses on class numbers; one of the two per output
   std::vector<const float*> sample_weights;  // per output one per row, or null for 1
   std::vector<MatrixView> outputs;           // where predictions go, one per output
+  std::vector<MatrixView> output_gradients;  // in the order of the rows, one per output
 
   // In range even if somebody changes the order, which was checked, while it is in use.
   index_t row(index_t position) const {

@@ -13,7 +13,7 @@ Lowering::Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage
                    const std::vector<RowKind>& inputs, LoweredProgram& out)
     : graph_(graph), spec_(spec), storage_(storage), mode_(mode), out_(out) {
   for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
-    if (mode == Mode::kPredict || spec.outputs[i].loss) outputs_.push_back(i);
+    if (!has_losses() || spec.outputs[i].loss) outputs_.push_back(i);
   }
   find_live_nodes();
   const auto tensors = static_cast<std::size_t>(graph.tensor_count());
@@ -41,15 +41,20 @@ Lowering::Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage
 }
 
 void Lowering::run() {
+  if (mode_ == Mode::kApply) return append_updates();
   for (std::size_t i = 0; i < graph_.inputs().size(); ++i) gather_input(i);
   for (const Node* node : live_) find_gradient_path(*node);
   for (const Node* node : live_) forward(*node);
-  if (mode_ == Mode::kPredict) {
+  if (has_losses()) {
+    for (std::size_t i : outputs_) lower_loss(i);
+  } else {
     for (std::size_t i : outputs_) scatter_output(i);
-    return;
   }
-  for (std::size_t i : outputs_) lower_loss(i);
   if (!training()) return;
+  if (mode_ == Mode::kOwnLoop) {
+    program().begin_part();
+    for (std::size_t i : outputs_) gather_output_gradient(i);
+  }
   for (auto node = live_.rbegin(); node != live_.rend(); ++node) backward(**node);
   append_clipped_updates();
   append_moving_averages();
@@ -146,6 +151,20 @@ void Lowering::scatter_output(std::size_t i) {
       std::copy_n(from.view.row(row), from.view.cols, to.row(state.begin + row));
     }
   });
+}
+
+void Lowering::gather_output_gradient(std::size_t i) {
+  const TensorId output = graph_.outputs()[i];
+  if (!needs_gradient(output)) return;
+  const Buffer to = new_buffer(graph_.width(output));
+  LoweredProgram* out = &out_;
+  append_by_rows({}, {to.own_rows()}, [=](const StepState&, const Own& own) {
+    const MatrixView& from = out->feed->output_gradients[i];
+    for (index_t row = own.rows.begin; row < own.rows.end; ++row) {
+      std::copy_n(from.row(row), to.view.cols, to.view.row(row));
+    }
+  });
+  deliver_gradient(output, to);
 }
 
 void Lowering::append_by_rows(const std::vector<Use>& reads, const std::vector<Use>& writes,

@@ -24,6 +24,9 @@ enum class Mode {
   kGradients,  // forward, loss, backward; gradients stay where they can be read
   kEvaluate,   // forward as at inference, loss and metrics
   kPredict,    // forward as at inference, outputs copied out
+  kOwnLoop,    // forward as in training, outputs copied out; another part: backward from gradients
+               // of the outputs, added to those that are there
+  kApply,      // update by the gradients that are there
 };
 
 struct LossSpec {

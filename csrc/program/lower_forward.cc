@@ -24,7 +24,7 @@ void Lowering::find_gradient_path(const Node& node) {
 
 TensorId Lowering::loss_input(std::size_t i) const {
   const TensorId output = graph_.outputs()[i];
-  if (mode_ == Mode::kPredict || readers(output) > 1) return output;
+  if (!has_losses() || readers(output) > 1) return output;
   const Node* last = graph_.producer(output);
   if (last == nullptr) return output;
   const Loss loss = spec_.outputs[i].loss->kind;
@@ -184,7 +184,7 @@ void Lowering::forward(const Node& node, const BatchNormalization& norm) {
     return;
   }
   // Gradients alone must not move the statistics.
-  const bool moves = mode_ == Mode::kTrain;
+  const bool moves = mode_ != Mode::kGradients;
   if (moves) {
     writes.push_back(weight(norm.moving_mean));
     writes.push_back(weight(norm.moving_variance));

@@ -32,6 +32,10 @@ bool Lowering::updates_at_once(ParameterId kernel) const {
 void Lowering::finish_gradient(ParameterId id) {
   if (id == kNone || !parameter(id).trainable) return;
   if (--uses_left_[static_cast<std::size_t>(id)] > 0 || mode_ != Mode::kTrain) return;
+  update_by_gradient(id);
+}
+
+void Lowering::update_by_gradient(ParameterId id) {
   add_update_cost(id);
   if (!spec_.optimizer.clips_norms()) return append_update(id, {});
   finished_.push_back({id, append_sum_of_squares(id)});
@@ -78,6 +82,15 @@ void Lowering::append_update(ParameterId id, const std::vector<Squares>& squares
   });
 }
 
+void Lowering::append_updates() {
+  for (std::size_t i = 0; i < graph_.parameters().size(); ++i) {
+    const auto id = static_cast<ParameterId>(i);
+    if (parameter(id).trainable) update_by_gradient(id);
+  }
+  append_clipped_updates();
+  append_moving_averages();
+}
+
 void Lowering::append_clipped_updates() {
   if (spec_.optimizer.global_clipnorm == 0.0) return;
   std::vector<Squares> all;
@@ -86,7 +99,8 @@ void Lowering::append_clipped_updates() {
 }
 
 void Lowering::append_moving_averages() {
-  if (mode_ != Mode::kTrain || !spec_.optimizer.use_ema) return;
+  const bool updates = mode_ == Mode::kTrain || mode_ == Mode::kApply;
+  if (!updates || !spec_.optimizer.use_ema) return;
   const ParameterArena& averages = (*storage_.slots)[rule_slot_names(spec_.optimizer).size()];
   for (std::size_t i = 0; i < graph_.parameters().size(); ++i) {
     const auto id = static_cast<ParameterId>(i);

@@ -43,7 +43,12 @@ class Lowering {
   void run();
 
  private:
-  bool training() const { return mode_ == Mode::kTrain || mode_ == Mode::kGradients; }
+  bool training() const {
+    return mode_ == Mode::kTrain || mode_ == Mode::kGradients || mode_ == Mode::kOwnLoop;
+  }
+  bool has_losses() const {
+    return mode_ == Mode::kTrain || mode_ == Mode::kGradients || mode_ == Mode::kEvaluate;
+  }
   Program& program() { return out_.program; }
   const Parameter& parameter(ParameterId id) const {
     return graph_.parameters()[static_cast<std::size_t>(id)];
@@ -94,6 +99,7 @@ class Lowering {
   static Use gathered(const Buffer& to);
   void gather_input(std::size_t i);
   void scatter_output(std::size_t i);
+  void gather_output_gradient(std::size_t i);
   // Whether a tensor goes into such operations and nowhere else.
   template <typename T>
   bool only_read_by(TensorId tensor) const;
@@ -206,6 +212,9 @@ class Lowering {
   // Updates the parameter once all of its nodes have contributed, and if that waits for the norm of
   // all gradients, notes it for append_clipped_updates().
   void finish_gradient(ParameterId id);
+  void update_by_gradient(ParameterId id);
+  // Updates every parameter by the gradient that is there.
+  void append_updates();
   // The sum of a gradient's squares, which a step that updates the weights computes.
   struct Squares {
     double* sum;

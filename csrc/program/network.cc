@@ -8,6 +8,7 @@
 #include <bit>
 #include <chrono>
 #include <cmath>
+#include <utility>
 
 #include "csrc/core/check.h"
 #include "csrc/core/subnormals.h"
@@ -51,9 +52,6 @@ void Network::compile(const TrainingSpec& spec, double learning_rate) {
   prepare_step(spec.optimizer, learning_rate, 1);
   check(spec.outputs.size() == graph_.outputs().size(), "compile", "received losses for ",
         spec.outputs.size(), " outputs; expected ", graph_.outputs().size());
-  check(std::any_of(spec.outputs.begin(), spec.outputs.end(),
-                    [](const OutputSpec& output) { return output.loss.has_value(); }),
-        "compile", "received no loss; expected one for some output");
   for (const OutputSpec& output : spec.outputs) check_output(output);
   std::vector<ParameterArena> slots;
   const std::vector<std::string> names = slot_names(spec.optimizer);
@@ -70,7 +68,7 @@ void Network::compile(const TrainingSpec& spec, double learning_rate) {
       }
     }
   }
-  programs_.clear();
+  forget_programs();
   slots_ = std::move(slots);
   spec_ = spec;
   learning_rate_ = learning_rate;
@@ -114,12 +112,17 @@ void Network::prepare_training(std::int64_t index, StepState& state) const {
       c.ema_overwrite_frequency > 0 && update % c.ema_overwrite_frequency == 0;
 }
 
+void Network::forget_programs() {
+  programs_.clear();
+  begun_ = nullptr;
+}
+
 LoweredProgram& Network::program(Mode mode, index_t capacity, const Feed& feed) {
   std::vector<RowKind> kinds;
   for (const Source& input : feed.inputs) kinds.push_back(input.kind());
   const auto found = programs_.find({mode, capacity, kinds});
   if (found != programs_.end()) return *found->second;
-  if (programs_.size() >= kMostPrograms) programs_.clear();
+  if (programs_.size() >= kMostPrograms) forget_programs();
   // Gradients of several steps are summed up where they are saved.
   const bool accumulates = mode == Mode::kTrain && spec_.optimizer.accumulates();
   const ParameterArena& gradients = accumulates ? slots_.back() : gradients_;
@@ -171,6 +174,49 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
   });
   if (mode == Mode::kTrain) iterations_ += done;
   return done;
+}
+
+void Network::run_part(LoweredProgram& lowered, const Feed& feed, std::size_t part,
+                       StepState state) {
+  lowered.feed = &feed;
+  state.rows = feed.rows;
+  state.seed = seed_;
+  state.iteration = static_cast<std::uint32_t>(iterations_);
+  state.precision = matmul_precision();
+  ThreadPool& pool = ThreadPool::instance();
+  const int threads = pool.threads_for(lowered.microseconds / kWaitsPerStep);
+  lowered.prepare(threads);
+  pool.run(threads, [&](Team& team) {
+    const SubnormalsAreZero here;
+    Context context{Device::kCpu, &team, nullptr};
+    lowered.program.run(state, context, part);
+  });
+}
+
+void Network::forward(const Feed& feed) {
+  LoweredProgram& lowered = program(Mode::kOwnLoop, feed.rows, feed);
+  run_part(lowered, feed, 0, {});
+  begun_ = &lowered;
+  begun_rows_ = feed.rows;
+}
+
+void Network::backward(const Feed& feed) {
+  check(begun_ != nullptr && begun_rows_ == feed.rows, "backward", "received gradients of ",
+        feed.rows,
+        " rows without a forward pass of as many; expected "
+        "forward(x, training=True) before every backward");
+  StepState state;
+  state.adds = true;
+  run_part(*std::exchange(begun_, nullptr), feed, 1, state);
+}
+
+void Network::apply_gradients() {
+  StepState state;
+  prepare_training(iterations_, state);
+  state.updates = true;
+  state.optimizer.gradient_scale = 1.0f;  // the caller adds up as many as he likes
+  run_part(program(Mode::kApply, 1, {}), {}, 0, state);
+  ++iterations_;
 }
 
 }  // namespace fastdnn::program

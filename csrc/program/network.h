@@ -54,10 +54,19 @@ class Network {
   // Subnormal numbers count as zero.
   index_t run(Mode mode, const Feed& feed, const Slice& slice, Totals* totals);
 
+  // One's own loop. forward() computes the outputs as in training; backward(), with the same feed
+  // and gradients of these outputs, adds to the gradients; apply_gradients() is the update of a
+  // step by what they are then.
+  void forward(const Feed& feed);
+  void backward(const Feed& feed);  // throws unless forward() came before, with as many rows
+  void apply_gradients();
+
  private:
   // The state of step number `index`, counted from 0, of a program for training.
   void prepare_training(std::int64_t index, StepState& state) const;
   LoweredProgram& program(Mode mode, index_t capacity, const Feed& feed);
+  void forget_programs();
+  void run_part(LoweredProgram& lowered, const Feed& feed, std::size_t part, StepState state);
 
   const Graph graph_;
   ParameterArena weights_, gradients_;
@@ -73,6 +82,8 @@ class Network {
   // Mode, capacity, and the inputs' kinds.
   using ProgramKey = std::tuple<Mode, index_t, std::vector<RowKind>>;
   std::map<ProgramKey, std::unique_ptr<LoweredProgram>> programs_;
+  LoweredProgram* begun_ = nullptr;  // whose forward part backward() goes on from
+  index_t begun_rows_ = 0;
 };
 
 }  // namespace fastdnn::program

@@ -10,7 +10,7 @@ void Program::append(const std::vector<Use>& reads, const std::vector<Use>& writ
   const auto access = [this](const Use& use) -> Access& {
     return accesses_[static_cast<std::size_t>(use.resource)];
   };
-  int phase = 0;
+  int phase = static_cast<int>(parts_.back());
   const auto follow = [&phase](const Use& use, int all, int own) {
     phase = std::max({phase, all + 1, use.rows == Rows::kOwn ? own : own + 1});
   };
@@ -30,9 +30,10 @@ void Program::append(const std::vector<Use>& reads, const std::vector<Use>& writ
   phases_[static_cast<std::size_t>(phase)].push_back(std::move(action));
 }
 
-void Program::run(const StepState& state, Context& context) const {
-  for (const std::vector<Action>& phase : phases_) {
-    for (const Action& action : phase) action(state, context);
+void Program::run(const StepState& state, Context& context, std::size_t part) const {
+  const std::size_t end = part + 1 < parts_.size() ? parts_[part + 1] : phases_.size();
+  for (std::size_t phase = parts_[part]; phase < end; ++phase) {
+    for (const Action& action : phases_[phase]) action(state, context);
     context.team->barrier();
   }
 }

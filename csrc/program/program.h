@@ -2,6 +2,7 @@
 // A network lowered to a flat list of ops on planned buffers.
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <vector>
 
@@ -54,10 +55,13 @@ class Program {
   // off with a member's own rows and this one touches no others.
   void append(const std::vector<Use>& reads, const std::vector<Use>& writes, Action action);
 
-  // Runs the phases in order, with a barrier after each. Within a phase every member calls all ops
-  // in the order of the list: ops with barriers of their own meet there, too. The members of
-  // context.team leave together.
-  void run(const StepState& state, Context& context) const;
+  // What is appended from now on belongs to another part, that another call runs.
+  void begin_part() { parts_.push_back(phases_.size()); }
+
+  // Runs the phases of a part in order, with a barrier after each. Within a phase every member
+  // calls all ops in the order of the list: ops with barriers of their own meet there, too. The
+  // members of context.team leave together.
+  void run(const StepState& state, Context& context, std::size_t part = 0) const;
 
   index_t phases() const { return static_cast<index_t>(phases_.size()); }
 
@@ -72,6 +76,7 @@ class Program {
   int resources_ = 0;
   std::vector<Access> accesses_;
   std::vector<std::vector<Action>> phases_;
+  std::vector<std::size_t> parts_{0};  // where each begins
 };
 
 }  // namespace fastdnn::program

@@ -82,11 +82,9 @@ class Compiled:
         """
         rule = optimizers.get(optimizer, "compile")
         found = [
-            None if item is None and len(names) > 1 else losses.get(item, "compile")
+            None if item is None else losses.get(item, "compile")
             for item in _per_output("loss", loss, names)
         ]
-        if all(item is None for item in found):
-            raise ValueError("[compile] loss: received None for every output; expected some loss")
         scored = [item is not None for item in found]
         weights = _per_output("loss_weights", 1.0 if loss_weights is None else loss_weights, names)
         lists = {
@@ -130,6 +128,11 @@ class Compiled:
                 "outputs; expected one output; use sample_weight"
             )
         scored = [output.name for output in self.outputs if output.loss is not None]
+        if not scored:
+            raise ValueError(
+                f"[{where}] the model is compiled without a loss; expected compile(loss=...), or "
+                "forward, backward and apply_gradients"
+            )
         values = dict(zip(scored, arranged(where, "y", y, scored), strict=True))
         given = sample_weight
         if not isinstance(given, Mapping) and not (isinstance(given, list) and len(scored) > 1):

@@ -1,7 +1,7 @@
 """compile, fit, evaluate, predict."""
 
 import time
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any, Literal, overload
 
@@ -25,20 +25,20 @@ from fastdnn.models.arguments import arranged, splits_at, time_limit, validates
 from fastdnn.models.compiling import Compiled, MetricPlan
 from fastdnn.models.data import Dataset, Rows
 from fastdnn.models.lowering import Binding
-from fastdnn.models.topology import Topology
+from fastdnn.models.own_loop import OwnLoop
 from fastdnn.optimizers import Optimizer
 
 # Rows of a batch in evaluate and predict, where its size changes nothing but the speed.
 _LARGE_BATCH, _SMALL_BATCH = 1024, 32
 
 
-class Trainer(ABC):
+class Trainer(OwnLoop):
     """The half of a model that trains; it checks everything before it changes anything."""
 
     seed: int
-    _topology: Topology | None
 
     def __init__(self) -> None:
+        super().__init__()
         self.stop_training = False
         self.history: History | None = None
         self._compiled: Compiled | None = None
@@ -58,20 +58,12 @@ class Trainer(ABC):
         """Create the native network for inputs with such rows."""
 
     @abstractmethod
-    def _current_binding(self) -> Binding:
-        """Return the native network that fits the layers as they are."""
-
-    @abstractmethod
     def _input_rows(self) -> list[Shape] | None:
         """Return the shape of a row of every input, None where they are not known yet."""
 
     @abstractmethod
     def _output_rows(self, rows: Sequence[Shape]) -> list[Shape]:
         """Return the shape of a row of every output for inputs with such rows."""
-
-    @abstractmethod
-    def _in_structure(self, values: list[Any]) -> Any:
-        """Return values for the outputs in the form that the model's outputs have."""
 
     def compile(
         self,
@@ -85,9 +77,9 @@ class Trainer(ABC):
 
         Args:
             optimizer: a name or an object of `fastdnn.optimizers`.
-            loss: a name or an object of `fastdnn.losses`. For a model of several outputs one for
-                all, a list, or a dict by the outputs' names; an output whose loss is None is
-                not trained and needs no targets.
+            loss: a name or an object of `fastdnn.losses`; None for loops of one's own. For a
+                model of several outputs one for all, a list, or a dict by the outputs' names; an
+                output whose loss is None is not trained and needs no targets.
             loss_weights: the losses' factors in their sum, for several outputs: a list or a dict.
             metrics: names or objects of `fastdnn.metrics`; "accuracy" becomes the one that
                 fits the loss and the targets. For several outputs a list of lists or a dict, or
@@ -454,6 +446,15 @@ class Trainer(ABC):
             return
         optimizer = self._compiled.optimizer
         binding.compile(old, plan.native, optimizer.native_name, optimizer.hyperparameters())
+
+    def _compiled_binding(self) -> Binding:
+        if self._compiled is None or self._topology is None:
+            raise ValueError(
+                "[apply_gradients] the model is not compiled or not built; expected an Input and "
+                "compile(optimizer=...)"
+            )
+        self._compile_network(self._plan or self._compiled_plan(), self._topology.input_rows)
+        return self._current_binding()
 
     def _move_optimizer(self, binding: Binding) -> None:
         """Let another native network take over the optimizer's state, if there is one."""
