@@ -17,6 +17,7 @@ from fastdnn.layers.input import Input
 from fastdnn.layers.layer import Layer, Shape, assign_all
 from fastdnn.layers.tensor import Call, Tensor, as_tensors
 from fastdnn.layers.weight import Weight
+from fastdnn.models.health import HealthReport, examine
 from fastdnn.models.lowering import Binding, Lowering
 from fastdnn.models.summary import format_summary
 from fastdnn.models.topology import Topology
@@ -273,6 +274,27 @@ class Model(Trainer, Layer):
         needed = {tensor for call in lower.calls for tensor in call.inputs}
         inputs = [tensor for tensor in topology.inputs if tensor in needed]
         return Model(inputs, list(outputs), name)
+
+    def health(self, x: Any, y: Any = None) -> HealthReport:
+        """Say in words which layers are dead, saturated, vanishing or exploding.
+
+        Args:
+            x: some hundreds of rows, as for `predict`.
+            y: their targets, as for `fit`; with them, gradients are looked at as well. The model
+                stays as it was.
+
+        Raises:
+            ValueError: if the model is not built, the data is wrong, or there are targets and
+                no loss.
+
+        >>> import numpy as np, fastdnn as fd
+        >>> model = fd.Sequential([fd.Input(shape=(4,)), fd.layers.Dense(8, activation="relu")])
+        >>> model.layers[0].bias.value[:2] = -100
+        >>> model.layers[0].bias.value[2:] = 100
+        >>> print(model.health(np.eye(4, dtype=np.float32)).problems[0][:45])
+        dense: 25% of its units are dead, 0 for all 4
+        """
+        return examine(self, x, y)
 
     @property
     def built(self) -> bool:

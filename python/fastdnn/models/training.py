@@ -367,6 +367,16 @@ class Trainer(OwnLoop):
         """Return the outputs for one batch; `predict` without a display."""
         return self.predict(x, verbose=0)
 
+    def _gradients_of(self, where: str, x: Any, y: Any) -> Any:
+        """Compute the gradients of the loss on all rows; return the native network."""
+        data, plan, rows = self._prepare(where, x, y, None, None)
+        self._compile_network(plan, rows)
+        network = self._current_binding().network
+        network.train(
+            data.inputs, data.targets, data.weights, None, 0, 1, data.rows, np.inf, update=False
+        )
+        return network
+
     def _prepare(
         self,
         where: str,
