@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all lessons have: the option --quick, figures beside the script, numbers for a table.
+
+A lesson is a script with a function `main(lesson)`. It reports what came out, with the figure that
+was published for the same lesson where there is one, and fails if it stays below that.
+"""
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import fastdnn as fd
+
+Split = tuple[np.ndarray, np.ndarray]
+
+
+class Lesson:
+    """A lesson at work.
+
+    Args:
+        file: the script.
+        doc: what it says of itself; the first line is the title.
+
+    Attributes:
+        quick: whether to show that everything works, in seconds, instead of reaching figures.
+    """
+
+    def __init__(self, file: str, doc: str) -> None:
+        parser = argparse.ArgumentParser(
+            description=doc, formatter_class=argparse.RawTextHelpFormatter
+        )
+        parser.add_argument(
+            "--quick", action="store_true", help="few rows and epochs, no figures to reach"
+        )
+        parser.add_argument("--json", type=Path, help="also write the numbers to this file")
+        options = parser.parse_args()
+        self.quick: bool = options.quick
+        self.title = doc.strip().partition("\n")[0].rstrip(".")
+        self._json, self._path = options.json, Path(file)
+        self._results: list[dict[str, Any]] = []
+        self._missed: list[str] = []
+
+    def run(self, main: Callable[["Lesson"], None]) -> None:
+        """Run the lesson from its seed, and exit with 1 where a published figure is not reached."""
+        print(self.title)
+        fd.set_seed(42)
+        start = time.perf_counter()
+        main(self)
+        seconds = time.perf_counter() - start
+        if self._json is not None:
+            content = {"title": self.title, "seconds": seconds, "results": self._results}
+            self._json.write_text(json.dumps(content, indent=1) + "\n")
+        if self._missed:
+            sys.exit("\n".join(self._missed))
+
+    def report(self, what: str, measured: float, published: float | None = None) -> None:
+        """Print a number that came out, and hold it against the one published.
+
+        Args:
+            what: such as "test accuracy"; larger is better, unless "loss" or "error" is in it.
+            measured: what came out.
+            published: what is to be reached; None where nothing was published.
+        """
+        beside = "" if published is None else f" (published: {published:g})"
+        print(f"{what}: {measured:.4f}{beside}")
+        self._results.append({"what": what, "measured": measured, "published": published})
+        smaller = "loss" in what or "error" in what
+        if (
+            published is None
+            or self.quick
+            or (measured <= published if smaller else measured >= published)
+        ):
+            return
+        self._missed.append(f"{what}: {measured:.4f} does not reach {published:g}")
+
+    def epochs(self, count: int) -> int:
+        """Return so many epochs, or one for a quick look."""
+        return 1 if self.quick else count
+
+    def figure(self, name: str = "") -> Path:
+        """Return where to save a picture: beside the script."""
+        ending = f"-{name}.png" if name else ".png"
+        return self._path.with_name(self._path.stem + ending)
+
+    def mnist(self) -> tuple[Split, Split, Split]:
+        """Return 55,000 rows to train on, 5,000 to validate and 10,000 to test, pixels 0 to 1.
+
+        Validation rows are the first 5,000; for a quick look there are a few hundred of each.
+        """
+        (x, y), test = fd.datasets.load_mnist()
+        splits = [(x[5000:], y[5000:]), (x[:5000], y[:5000]), test]
+        rows = 600 if self.quick else None
+        return tuple(
+            (images[:rows].reshape(-1, 784).astype(np.float32) / 255, labels[:rows])
+            for images, labels in splits
+        )

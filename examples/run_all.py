@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Run the lessons one after the other and print a table of published and measured figures.
+
+Usage: FASTDNN_DATA=folder python examples/run_all.py [--quick] [number ...]
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def scripts(numbers: list[int]) -> list[Path]:
+    """Return the lessons' scripts in order, or those with these numbers."""
+    found = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+    return [path for path in found if not numbers or int(path.name[:2]) in numbers]
+
+
+def main() -> int:
+    """Run them; return how many failed."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="what the tests run")
+    parser.add_argument("numbers", nargs="*", type=int, help="lessons; all without any")
+    options = parser.parse_args()
+    rows, failed = [], []
+    for path in scripts(options.numbers):
+        with tempfile.TemporaryDirectory() as folder:
+            results = Path(folder) / "results.json"
+            command = [sys.executable, str(path), "--json", str(results)]
+            code = subprocess.run([*command, *["--quick"] * options.quick], check=False).returncode
+            if code:
+                failed.append(path.name)
+            if results.exists():
+                lesson = json.loads(results.read_text())
+                for i, result in enumerate(lesson["results"]):
+                    title, seconds = (
+                        (lesson["title"], f"{lesson['seconds']:.0f} s") if i == 0 else ("", "")
+                    )
+                    published = "" if result["published"] is None else f"{result['published']:g}"
+                    rows.append(
+                        (title, result["what"], published, f"{result['measured']:.4f}", seconds)
+                    )
+    header = ("Lesson", "What", "Published", "Measured", "Time")
+    widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
+    print()
+    for row in [header, *rows]:
+        print(
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        )
+    if failed:
+        print(f"\nFailed: {', '.join(failed)}")
+    return len(failed)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
