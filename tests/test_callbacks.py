@@ -55,7 +55,7 @@ def test_events():
         f"epoch 1 end {logs}",
         f"train end {logs}",
     ]
-    assert record.params == {"verbose": 0, "epochs": 2, "steps": 2}
+    assert record.params == {"verbose": 0, "epochs": 2, "steps": 2, "validates": False}
 
 
 def test_events_of_batches():

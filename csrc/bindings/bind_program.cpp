@@ -10,6 +10,7 @@
 #include "csrc/bindings/optimizer_options.h"
 #include "csrc/bindings/register.h"
 #include "csrc/program/network.h"
+#include "csrc/program/schedule.h"
 
 namespace fastdnn::bindings {
 namespace {
@@ -284,6 +285,16 @@ void compile(Network& network, const std::vector<std::optional<OutputChoice>>& o
   network.compile(spec, rate);
 }
 
+// Checked here: a step that threw would end the process.
+const double* rates_of_steps(const Network& network, const py::array& rates, index_t steps) {
+  const double* values = vector<double>("network", "learning_rates", rates, steps).data;
+  const OptimizerConfig& optimizer = network.spec().optimizer;
+  for (index_t i = 0; i < steps; ++i) {
+    if (!(values[i] > 0.0 && std::isfinite(values[i]))) prepare_step(optimizer, values[i], 1);
+  }
+  return values;
+}
+
 void register_graph(py::module_& m) {
   using py::arg;
   py::class_<Graph>(m, "Graph", "What a network computes; see csrc/program/graph.h.")
@@ -319,6 +330,19 @@ void register_graph(py::module_& m) {
 void register_program(py::module_& m) {
   using py::arg;
   register_graph(m);
+  py::class_<Schedule>(m, "Schedule", "Learning rates; see csrc/program/schedule.h.")
+      .def(py::init<const std::string&, const Schedule::Numbers&>(), arg("name"), arg("numbers"))
+      .def("rate", &Schedule::rate, arg("step"))
+      .def(
+          "rates",
+          [](const Schedule& schedule, index_t first, index_t count) {
+            py::array_t<double> rates(std::max<index_t>(count, 0));
+            for (index_t i = 0; i < count; ++i) {
+              rates.mutable_data()[i] = schedule.rate(static_cast<double>(first + i));
+            }
+            return rates;
+          },
+          arg("first"), arg("count"));
   py::class_<ParameterMemory>(m, "ParameterMemory", "Where the numbers of a parameter lie.")
       .def("array", &memory_array);
   py::class_<Network>(m, "Network", "A graph with its weights; see csrc/program/network.h.")
@@ -375,13 +399,16 @@ void register_program(py::module_& m) {
           "train",
           [](Network& n, const std::vector<Input>& inputs, const PerOutput& targets,
              const PerOutput& sample_weights, const std::optional<py::array>& order, index_t first,
-             index_t batches, index_t batch_size, double max_seconds, bool update) {
+             index_t batches, index_t batch_size, double max_seconds, bool update,
+             const std::optional<py::array>& learning_rates) {
+            Slice slice = make_slice(first, batches, batch_size, max_seconds);
+            if (learning_rates) slice.learning_rates = rates_of_steps(n, *learning_rates, batches);
             return run_scored(n, update ? Mode::kTrain : Mode::kGradients, inputs, targets,
-                              sample_weights, order,
-                              make_slice(first, batches, batch_size, max_seconds));
+                              sample_weights, order, slice);
           },
           arg("inputs"), arg("targets"), arg("sample_weights"), arg("order"), arg("first"),
-          arg("batches"), arg("batch_size"), arg("max_seconds"), arg("update") = true)
+          arg("batches"), arg("batch_size"), arg("max_seconds"), arg("update") = true,
+          arg("learning_rates") = std::nullopt)
       .def(
           "evaluate",
           [](Network& n, const std::vector<Input>& inputs, const PerOutput& targets,

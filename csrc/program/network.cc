@@ -98,11 +98,11 @@ void Network::set_iterations(std::int64_t value) {
   iterations_ = value;
 }
 
-void Network::prepare_training(std::int64_t index, StepState& state) const {
+void Network::prepare_training(std::int64_t index, double learning_rate, StepState& state) const {
   const OptimizerConfig& c = spec_.optimizer;
   const std::int64_t steps = c.accumulates() ? c.gradient_accumulation_steps : 1;
   const std::int64_t update = index / steps + 1;
-  state.optimizer = prepare_step(c, learning_rate_, update);
+  state.optimizer = prepare_step(c, learning_rate, update);
   state.adds = index % steps != 0;
   state.updates = index % steps == steps - 1;
   // As in Keras, until the first update is over the average is the weights, and each of the steps
@@ -160,7 +160,9 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
       state.precision = precision;
       state.iteration = static_cast<std::uint32_t>(iterations_ + step);
       if (mode == Mode::kTrain) {
-        prepare_training(iterations_ + step, state);
+        const double* rates = slice.learning_rates;
+        prepare_training(iterations_ + step, rates != nullptr ? rates[step] : learning_rate_,
+                         state);
       }
       if (team.rank() == 0) {
         const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
@@ -212,7 +214,7 @@ void Network::backward(const Feed& feed) {
 
 void Network::apply_gradients() {
   StepState state;
-  prepare_training(iterations_, state);
+  prepare_training(iterations_, learning_rate_, state);
   state.updates = true;
   state.optimizer.gradient_scale = 1.0f;  // the caller adds up as many as he likes
   run_part(program(Mode::kApply, 1, {}), {}, 0, state);

@@ -16,10 +16,11 @@ namespace fastdnn::program {
 
 // The part of the data that one call works on, and how long it may take.
 struct Slice {
-  index_t first = 0;        // position of the first row
-  index_t batches = 0;      // most steps to run
-  index_t batch_size = 32;  // the last batch of the data may be smaller
-  double max_seconds = 0;   // at least one step is run, whatever it takes
+  index_t first = 0;                       // position of the first row
+  index_t batches = 0;                     // most steps to run
+  index_t batch_size = 32;                 // the last batch of the data may be smaller
+  double max_seconds = 0;                  // at least one step is run, whatever it takes
+  const double* learning_rates = nullptr;  // of every step; null: that of the network
 };
 
 class Network {
@@ -63,7 +64,7 @@ class Network {
 
  private:
   // The state of step number `index`, counted from 0, of a program for training.
-  void prepare_training(std::int64_t index, StepState& state) const;
+  void prepare_training(std::int64_t index, double learning_rate, StepState& state) const;
   LoweredProgram& program(Mode mode, index_t capacity, const Feed& feed);
   void forget_programs();
   void run_part(LoweredProgram& lowered, const Feed& feed, std::size_t part, StepState state);

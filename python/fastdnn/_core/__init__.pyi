@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 from . import testing
-__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'ParameterMemory', 'activation', 'activation_backward', 'activation_default_alpha', 'activation_needs_input', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'cpu_features', 'csr_dense', 'csr_dense_backward', 'dense_backward', 'dropout', 'dropout_backward', 'first_nonfinite', 'gemm', 'isa_level', 'log_softmax', 'loss', 'matmul_precision', 'max_abs', 'mean', 'metric_rows', 'num_threads', 'optimizer_update', 'random_bits', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'rescaling', 'row_sums', 'set_matmul_precision', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_of_squares', 'supported_isa_levels', 'testing']
+__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'ParameterMemory', 'Schedule', 'activation', 'activation_backward', 'activation_default_alpha', 'activation_needs_input', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'cpu_features', 'csr_dense', 'csr_dense_backward', 'dense_backward', 'dropout', 'dropout_backward', 'first_nonfinite', 'gemm', 'isa_level', 'log_softmax', 'loss', 'matmul_precision', 'max_abs', 'mean', 'metric_rows', 'num_threads', 'optimizer_update', 'random_bits', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'rescaling', 'row_sums', 'set_matmul_precision', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_of_squares', 'supported_isa_levels', 'testing']
 class Graph:
     """
     What a network computes; see csrc/program/graph.h.
@@ -62,7 +62,7 @@ class Network:
         ...
     def slot(self, name: str, parameter_id: typing.SupportsInt | typing.SupportsIndex) -> numpy.ndarray:
         ...
-    def train(self, inputs: collections.abc.Sequence[typing.Any], targets: collections.abc.Sequence[numpy.ndarray | None], sample_weights: collections.abc.Sequence[numpy.ndarray | None], order: numpy.ndarray | None, first: typing.SupportsInt | typing.SupportsIndex, batches: typing.SupportsInt | typing.SupportsIndex, batch_size: typing.SupportsInt | typing.SupportsIndex, max_seconds: typing.SupportsFloat | typing.SupportsIndex, update: bool = True) -> tuple[int, numpy.typing.NDArray[numpy.float64]]:
+    def train(self, inputs: collections.abc.Sequence[typing.Any], targets: collections.abc.Sequence[numpy.ndarray | None], sample_weights: collections.abc.Sequence[numpy.ndarray | None], order: numpy.ndarray | None, first: typing.SupportsInt | typing.SupportsIndex, batches: typing.SupportsInt | typing.SupportsIndex, batch_size: typing.SupportsInt | typing.SupportsIndex, max_seconds: typing.SupportsFloat | typing.SupportsIndex, update: bool = True, learning_rates: numpy.ndarray | None = None) -> tuple[int, numpy.typing.NDArray[numpy.float64]]:
         ...
     @property
     def iterations(self) -> int:
@@ -105,6 +105,16 @@ class ParameterMemory:
     Where the numbers of a parameter lie.
     """
     def array(self) -> numpy.ndarray:
+        ...
+class Schedule:
+    """
+    Learning rates; see csrc/program/schedule.h.
+    """
+    def __init__(self, name: str, numbers: collections.abc.Mapping[str, collections.abc.Sequence[typing.SupportsFloat | typing.SupportsIndex]]) -> None:
+        ...
+    def rate(self, step: typing.SupportsFloat | typing.SupportsIndex) -> float:
+        ...
+    def rates(self, first: typing.SupportsInt | typing.SupportsIndex, count: typing.SupportsInt | typing.SupportsIndex) -> numpy.typing.NDArray[numpy.float64]:
         ...
 def activation(x: numpy.ndarray, name: str, alpha: typing.SupportsFloat | typing.SupportsIndex | None = None, out: typing.Any = None) -> numpy.ndarray:
     ...

@@ -19,6 +19,8 @@ Totals = npt.NDArray[np.float64]
 
 # A native call comes back after this many seconds, so that Ctrl-C and the progress bar work.
 SLICE_SECONDS = 0.05
+# Steps whose learning rates are computed at a time.
+_MOST_RATES = 4096
 
 
 class Passes:
@@ -146,7 +148,13 @@ def note_iterations(model: "Trainer") -> None:
 def _train(model: "Trainer", data: Dataset, passes: Passes, batches: int) -> tuple[int, Totals]:
     network, optimizer = model._current_binding().network, model.optimizer
     assert optimizer is not None, "compiled by the caller"
-    network.learning_rate = optimizer.learning_rate
+    rates = None
+    if optimizer.schedule is None:
+        network.learning_rate = optimizer.learning_rate
+    else:
+        # A slice of time may be over before: few enough not to be computed many times.
+        batches = min(batches, _MOST_RATES)
+        rates = optimizer.schedule.rates(int(network.iterations), batches)
     done, totals = network.train(
         data.inputs,
         data.targets,
@@ -156,6 +164,7 @@ def _train(model: "Trainer", data: Dataset, passes: Passes, batches: int) -> tup
         batches,
         passes.batch_size,
         SLICE_SECONDS,
+        learning_rates=rates,
     )
     note_iterations(model)
     return done, totals

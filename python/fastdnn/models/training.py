@@ -215,7 +215,12 @@ class Trainer(OwnLoop):
         steps = passes.batches if steps_per_epoch is None else steps_per_epoch
         self.stop_training, self.history = False, History()
         bar = ProgressBar(verbosity)
-        params = {"verbose": verbosity, "epochs": epochs, "steps": steps}
+        params = {
+            "verbose": verbosity,
+            "epochs": epochs,
+            "steps": steps,
+            "validates": validation is not None,
+        }
         everybody = CallbackList([*own, bar, self.history], self, params)
         deadline = time.perf_counter() + seconds
         logs: dict[str, float] = {}
@@ -226,7 +231,9 @@ class Trainer(OwnLoop):
                 everybody.call("on_epoch_begin", epoch)
                 logs = loops.train_epoch(self, data, passes, steps, everybody, deadline)
                 if validation is not None and validates(validation_freq, epoch):
+                    everybody.call("on_test_begin")
                     values = self._evaluate(validation, evaluation_size)
+                    everybody.call("on_test_end", values)
                     logs |= {f"val_{name}": value for name, value in values.items()}
                 everybody.call("on_epoch_end", epoch, logs)
                 if self.stop_training:
@@ -249,6 +256,7 @@ class Trainer(OwnLoop):
         batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: Any = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
         *,
         return_dict: Literal[True],
     ) -> dict[str, float]: ...
@@ -261,6 +269,7 @@ class Trainer(OwnLoop):
         batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: Any = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
         return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]: ...
 
@@ -271,6 +280,7 @@ class Trainer(OwnLoop):
         batch_size: int | None = None,
         verbose: int | str = "auto",
         sample_weight: Any = None,
+        callbacks: Sequence[Callback] | Callback | None = None,
         return_dict: bool = False,
     ) -> float | list[float] | dict[str, float]:
         """Return the loss and the metrics on these rows.
@@ -281,6 +291,7 @@ class Trainer(OwnLoop):
             batch_size: the rows of a batch; None for a size that is fast.
             verbose: 0 silent, 1 a progress bar, 2 a line, "auto" as in `fit`.
             sample_weight: one weight a row.
+            callbacks: what to run before and after.
             return_dict: whether to return name -> value instead of a list.
 
         Returns:
@@ -290,18 +301,28 @@ class Trainer(OwnLoop):
             ValueError: if the model is not compiled, or the data is wrong.
         """
         verbosity = chosen_verbosity(verbose)
+        own = checked_callbacks(callbacks, "evaluate")
         data, plan, rows = self._prepare("evaluate", x, y, sample_weight, None)
         batch_size = _evaluation_batch("evaluate", batch_size, data)
         self._compile_network(plan, rows)
         bar = None
         if verbosity == 1:
             bar = progress_bar("evaluate", -(-data.rows // batch_size), delay=0.5)
+        everybody = CallbackList(own, self, {"verbose": verbosity})
+        everybody.call("on_test_begin")
         logs = self._evaluate(data, batch_size, bar)
+        everybody.call("on_test_end", logs)
         if verbosity:
             print(format_logs(logs, ": ", " - "), flush=True)
         return _in_form(logs, return_dict)
 
-    def predict(self, x: Any, batch_size: int | None = None, verbose: int | str = "auto") -> Any:
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: int | str = "auto",
+        callbacks: Sequence[Callback] | Callback | None = None,
+    ) -> Any:
         """Return the model's outputs for these rows, float32 of shape (rows, outputs).
 
         Several outputs come in a list, or in a dict if the model was made with one.
@@ -310,6 +331,7 @@ class Trainer(OwnLoop):
             x: the inputs, as in `fit`; NaN is passed on instead of refused.
             batch_size: the rows of a batch; None for a size that is fast.
             verbose: 1 or "auto" for a progress bar on a terminal if it takes long.
+            callbacks: what to run before and after.
 
         Raises:
             ValueError: if the model is not built, or the data is wrong.
@@ -327,7 +349,14 @@ class Trainer(OwnLoop):
         bar = None
         if verbosity == 1 and batches > 1:
             bar = progress_bar("predict", batches, delay=0.5)
+        if callbacks is None:  # nearly always, and this must take microseconds
+            loops.predict(binding.network, inputs, outputs, batch_size, bar)
+            return self._in_structure(outputs)
+        own = checked_callbacks(callbacks, "predict")
+        everybody = CallbackList(own, self, {"verbose": verbosity})
+        everybody.call("on_predict_begin")
         loops.predict(binding.network, inputs, outputs, batch_size, bar)
+        everybody.call("on_predict_end")
         return self._in_structure(outputs)
 
     def train_on_batch(

@@ -6,6 +6,7 @@ Update rules, argument names and defaults are Keras's.
 from typing import Any
 
 from fastdnn.configuration import lookup
+from fastdnn.optimizers import schedules
 from fastdnn.optimizers.adadelta import Adadelta
 from fastdnn.optimizers.adagrad import Adagrad
 from fastdnn.optimizers.adam import Adam, AdamW
@@ -30,6 +31,7 @@ __all__ = [
     "Optimizer",
     "RMSprop",
     "get",
+    "schedules",
 ]
 
 _OPTIMIZERS: tuple[type[Optimizer], ...] = (

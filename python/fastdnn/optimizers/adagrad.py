@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from fastdnn.optimizers.optimizer import CommonArguments, Optimizer
+from fastdnn.optimizers.schedules import LearningRateSchedule
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -27,7 +28,7 @@ class Adagrad(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: float | LearningRateSchedule = 0.001,
         initial_accumulator_value: float = 0.1,
         epsilon: float = 1e-7,
         **common: "Unpack[CommonArguments]",

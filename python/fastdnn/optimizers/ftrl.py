@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from fastdnn.optimizers.optimizer import CommonArguments, Optimizer
+from fastdnn.optimizers.schedules import LearningRateSchedule
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -33,7 +34,7 @@ class Ftrl(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: float | LearningRateSchedule = 0.001,
         learning_rate_power: float = -0.5,
         initial_accumulator_value: float = 0.1,
         l1_regularization_strength: float = 0.0,

@@ -2,9 +2,12 @@
 
 import inspect
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
-from fastdnn.configuration import Configurable, at_least, parameters
+from fastdnn.configuration import Configurable, at_least, parameters, serialize
+from fastdnn.optimizers import schedules
+from fastdnn.optimizers.schedules import LearningRateSchedule
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -37,7 +40,7 @@ class Optimizer(Configurable):
     of the weights moves.
 
     Args:
-        learning_rate: the step size.
+        learning_rate: the step size: a number, or a schedule of `optimizers.schedules`.
         weight_decay: the share, times the learning rate, that every weight loses in a step:
             `w -= learning_rate * weight_decay * w`. It is no part of the gradient.
         clipnorm: the largest norm of the gradient of one weight array; longer ones are scaled.
@@ -55,7 +58,9 @@ class Optimizer(Configurable):
 
     Attributes:
         native_name: the rule's name in the native core.
-        learning_rate: may be changed at any time, also while `fit` runs.
+        learning_rate: of the next step. May be changed at any time, also while `fit` runs,
+            unless a schedule gives it.
+        schedule: the schedule, or None.
         iterations: how often the model that uses this optimizer has changed its weights.
 
     Raises:
@@ -68,9 +73,16 @@ class Optimizer(Configurable):
     native_name: ClassVar[str]
     __signature__: ClassVar[inspect.Signature]
 
-    def __init__(self, learning_rate: float, **common: "Unpack[CommonArguments]") -> None:
+    def __init__(
+        self, learning_rate: float | LearningRateSchedule, **common: "Unpack[CommonArguments]"
+    ) -> None:
         values = {name: common.get(name, default) for name, default in _COMMON.items()}
-        self.learning_rate = learning_rate
+        self._steps_made = 0
+        self.schedule: LearningRateSchedule | None = None
+        if isinstance(learning_rate, LearningRateSchedule | Mapping):
+            self.schedule = schedules.get(learning_rate, type(self).__name__)
+        else:
+            self.learning_rate = learning_rate
         self.weight_decay = self._optional("weight_decay", values["weight_decay"])
         self.clipnorm = self._optional("clipnorm", values["clipnorm"])
         self.clipvalue = self._optional("clipvalue", values["clipvalue"])
@@ -102,7 +114,8 @@ class Optimizer(Configurable):
 
     def __setattr__(self, name: str, value: Any) -> None:
         # The native core has taken the numbers over, and has slots that fit them.
-        fixed = name in self.__dict__ and name not in ("iterations", "name", "_learning_rate")
+        free = ("iterations", "name", "_learning_rate", "_steps_made")
+        fixed = name in self.__dict__ and name not in free
         if fixed and name in parameters(type(self)):
             raise AttributeError(
                 f"[{type(self).__name__}] {name}: received {value!r}; only learning_rate may be "
@@ -112,12 +125,34 @@ class Optimizer(Configurable):
 
     @property
     def learning_rate(self) -> float:
-        """The step size."""
+        """The size of the next step."""
+        if self.schedule is not None:
+            return float(self.schedule(self._steps_made))
         return self._learning_rate
 
     @learning_rate.setter
     def learning_rate(self, value: float) -> None:
+        if self.schedule is not None:
+            raise ValueError(
+                f"[{type(self).__name__}] learning_rate: received {value!r}; the rate is given by "
+                f"{self.schedule!r}; compile with a number to change it by hand"
+            )
         self._learning_rate = self._number("learning_rate", value, least=0.0)
+
+    def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as values that JSON can hold."""
+        config = super().get_config()
+        return (
+            config
+            if self.schedule is None
+            else config | {"learning_rate": serialize(self.schedule)}
+        )
+
+    def __repr__(self) -> str:
+        if self.schedule is None:
+            return super().__repr__()
+        now = f"learning_rate={self.learning_rate!r}"
+        return super().__repr__().replace(now, f"learning_rate={self.schedule!r}", 1)
 
     def hyperparameters(self) -> dict[str, float]:
         """Return every number the native rule needs, without those that are None."""
@@ -130,6 +165,7 @@ class Optimizer(Configurable):
 
     def note_steps(self, steps: int) -> None:
         """Let `iterations` follow from the number of steps that the native core has made."""
+        self._steps_made = steps
         self.iterations = steps // (self.gradient_accumulation_steps or 1)
 
     def _check_clips(self) -> None:

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from fastdnn.optimizers.optimizer import CommonArguments, Optimizer
+from fastdnn.optimizers.schedules import LearningRateSchedule
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -32,7 +33,7 @@ class RMSprop(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.001,
+        learning_rate: float | LearningRateSchedule = 0.001,
         rho: float = 0.9,
         momentum: float = 0.0,
         epsilon: float = 1e-7,

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING
 
 from fastdnn.optimizers.optimizer import CommonArguments, Optimizer
+from fastdnn.optimizers.schedules import LearningRateSchedule
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -31,7 +32,7 @@ class SGD(Optimizer):
 
     def __init__(
         self,
-        learning_rate: float = 0.01,
+        learning_rate: float | LearningRateSchedule = 0.01,
         momentum: float = 0.0,
         nesterov: bool = False,
         **common: "Unpack[CommonArguments]",

@@ -1,0 +1,66 @@
+"""The numbers of every epoch in a text file."""
+
+import csv
+import os
+from pathlib import Path
+from typing import Any, TextIO
+
+from fastdnn.callbacks.callback import Callback, Logs
+
+
+class CSVLogger(Callback):
+    """Writes a line an epoch: the epoch, and the loss and the metrics in the order of names.
+
+    A number that an epoch does not have, as without validation, is "NA".
+
+    Args:
+        filename: the file.
+        separator: what stands between numbers.
+        append: whether to go on in an existing file, which keeps its columns.
+
+    Raises:
+        OSError: in `fit`, if the file cannot be written.
+
+    >>> logger = CSVLogger("training.csv")
+    """
+
+    def __init__(
+        self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
+    ) -> None:
+        super().__init__()
+        self.filename = Path(filename)
+        self.separator = separator
+        self.append = append
+        self._file: TextIO | None = None
+        self._columns: list[str] | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Open the file."""
+        self._columns = None
+        if self.append and self.filename.exists():
+            with self.filename.open(newline="") as file:
+                header = next(csv.reader(file, delimiter=self.separator), None)
+            self._columns = header[1:] if header else None
+        self._file = self.filename.open("a" if self.append else "w", newline="")
+        self.append = True  # another fit goes on in the same file
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Write a line."""
+        assert self._file is not None, "opened by on_train_begin"
+        numbers: dict[str, Any] = dict(logs or {})
+        writer = csv.writer(self._file, delimiter=self.separator, lineterminator="\n")
+        if self._columns is None:
+            names = set(numbers)
+            # Epochs without validation may come before those with it.
+            if self.params.get("validates"):
+                names |= {f"val_{name}" for name in numbers if not name.startswith("val_")}
+            self._columns = sorted(names)
+            writer.writerow(["epoch", *self._columns])
+        writer.writerow([epoch, *(numbers.get(name, "NA") for name in self._columns)])
+        self._file.flush()
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None

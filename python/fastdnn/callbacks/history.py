@@ -1,0 +1,23 @@
+"""What `fit` returns."""
+
+from fastdnn.callbacks.callback import Callback, Logs
+
+
+class History(Callback):
+    """What `fit` returns: the loss and the metrics of every epoch.
+
+    Attributes:
+        epoch: the epochs.
+        history: name -> one number an epoch.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.epoch: list[int] = []
+        self.history: dict[str, list[float]] = {}
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Append the numbers of the epoch."""
+        self.epoch.append(epoch)
+        for name, value in (logs or {}).items():
+            self.history.setdefault(name, []).append(value)

@@ -1,0 +1,256 @@
+"""Callbacks that stop, change rates and write files, decided as Keras's decide."""
+
+import csv
+import json
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastdnn as fd
+from fastdnn import callbacks
+
+
+class Script:
+    """A model that is not one: epochs' losses are given."""
+
+    def __init__(self, losses, rate=1.0):
+        self.losses, self.stop_training, self.epoch = losses, False, 0
+        self.optimizer = type("Optimizer", (), {"learning_rate": rate})()
+        self.restored = None
+
+    def get_weights(self):
+        return self.epoch
+
+    def set_weights(self, weights):
+        self.restored = weights
+
+    def run(self, callback, name="val_loss"):
+        """Return the epochs run, the rates of each, and the epoch whose weights came back."""
+        callback.set_model(self)
+        callback.on_train_begin()
+        rates = []
+        for epoch, loss in enumerate(self.losses):
+            self.epoch = epoch
+            callback.on_epoch_begin(self.epoch, {})
+            callback.on_epoch_end(self.epoch, {name: loss})
+            rates.append(float(self.optimizer.learning_rate))
+            if self.stop_training:
+                break
+        callback.on_train_end({})
+        return [self.epoch + 1, rates, self.restored]
+
+
+def _cases(rng):
+    stopping = [
+        {"patience": 0},
+        {"patience": 3},
+        {"patience": 2, "min_delta": 0.05},
+        {"patience": 2, "restore_best_weights": True},
+        {"patience": 1, "baseline": 0.4, "restore_best_weights": True},
+        {"patience": 1, "start_from_epoch": 5, "restore_best_weights": True},
+        {"patience": 2, "mode": "max"},
+    ]
+    plateau = [
+        {"patience": 1},
+        {"patience": 2, "factor": 0.5, "cooldown": 2},
+        {"patience": 1, "factor": 0.5, "min_lr": 0.2},
+        {"patience": 2, "min_delta": 0.1, "mode": "max"},
+    ]
+    for name, options in (("EarlyStopping", stopping), ("ReduceLROnPlateau", plateau)):
+        for arguments in options:
+            for _ in range(4):
+                yield name, arguments, rng.uniform(0.2, 1.0, 14).round(3).tolist()
+
+
+KERAS = """
+import json, sys
+sys.path.insert(0, sys.argv[1])
+from test_stopping import Script
+import keras
+
+def run(name, arguments, losses):
+    # Keras looks the direction of "auto" up in a model's metrics; there is none.
+    callback = getattr(keras.callbacks, name)(**{"mode": "min"} | arguments)
+    return Script(losses).run(callback)
+
+print(json.dumps([run(*case) for case in json.load(sys.stdin)]))
+"""
+
+
+def test_decisions_are_keras_s(rng):
+    if find_spec("keras") is None:
+        pytest.skip("keras, the golden standard, is not installed")
+    cases = list(_cases(rng))
+    done = subprocess.run(
+        [sys.executable, "-c", KERAS, str(Path(__file__).parent)],
+        input=json.dumps(cases),
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            "KERAS_BACKEND": "numpy",
+            "PATH": "",
+            "PYTHONPATH": str(Path(fd.__file__).parents[1]),
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    for case, expected in zip(cases, json.loads(done.stdout.splitlines()[-1]), strict=True):
+        name, arguments, losses = case
+        mine = Script(losses).run(getattr(callbacks, name)(**arguments))
+        assert mine[0] == expected[0] and mine[2] == expected[2], case
+        assert mine[1] == pytest.approx(expected[1]), case
+
+
+def _model(seed=1):
+    fd.set_seed(seed)
+    model = fd.Sequential(
+        [fd.Input((3,)), fd.layers.Dense(4, activation="tanh"), fd.layers.Dense(1)]
+    )
+    model.compile(fd.optimizers.SGD(0.05), "mse", metrics=["mae"])
+    return model
+
+
+@pytest.fixture
+def data(rng):
+    """Rows and targets."""
+    return tuple(rng.standard_normal((40, width)).astype(np.float32) for width in (3, 1))
+
+
+def test_the_best_weights_come_back_though_training_ran_to_its_end(data):
+    model, kept = _model(), []
+    best = callbacks.EarlyStopping("loss", patience=99, restore_best_weights=True)
+
+    class Spoil(callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            kept.append(self.model.get_weights())
+            if epoch >= 3:
+                self.model.layers[-1].kernel.value[...] = 50.0
+
+    model.fit(*data, epochs=5, callbacks=[best, Spoil()], verbose=0)
+    assert best.best_epoch == 2 and best.stopped_epoch == 0
+    for one, two in zip(model.get_weights(), kept[3], strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_terminate_on_nan_names_epoch_and_batch(data, capsys):
+    model = _model()
+
+    class Spoil(callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if self.model.optimizer.iterations == 7:
+                self.model.layers[0].kernel.value[0, 0] = np.nan
+
+    watchers = [Spoil(), callbacks.TerminateOnNaN()]
+    model.fit(*data, batch_size=8, epochs=9, callbacks=watchers, verbose=0)
+    assert "Epoch 2, batch 3: the loss is nan; training ends" in capsys.readouterr().out
+    assert model.optimizer.iterations == 8
+
+
+def test_rates_are_in_the_history(data):
+    scheduler = callbacks.LearningRateScheduler(lambda epoch, rate: rate / 2 if epoch else rate)
+    history = _model().fit(*data, epochs=3, callbacks=scheduler, verbose=0).history
+    assert history["learning_rate"] == [0.05, 0.025, 0.0125]
+    plain = callbacks.LearningRateScheduler(lambda epoch: 0.1 * (epoch + 1))
+    history = _model().fit(*data, epochs=2, callbacks=plain, verbose=0).history
+    assert history["learning_rate"] == pytest.approx([0.1, 0.2])
+    plateau = callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=9.0)
+    history = _model().fit(*data, epochs=3, callbacks=plateau, verbose=0).history
+    assert history["learning_rate"] == pytest.approx([0.05, 0.05, 0.025])
+
+
+def test_csv_logger(data, tmp_path):
+    path = tmp_path / "log.csv"
+    arguments = {"epochs": 2, "validation_split": 0.25, "validation_freq": 2, "verbose": 0}
+    model, logger = _model(), callbacks.CSVLogger(path)
+    history = model.fit(*data, callbacks=logger, **arguments).history
+    model.fit(*data, callbacks=callbacks.CSVLogger(path, append=True), **arguments)
+    with path.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == ["epoch", "loss", "mae", "val_loss", "val_mae"] and len(rows) == 4
+    assert [row["epoch"] for row in rows] == ["0", "1", "0", "1"]
+    assert rows[0]["val_loss"] == "NA" and float(rows[1]["val_loss"]) == history["val_loss"][0]
+    assert float(rows[0]["loss"]) == history["loss"][0]
+
+
+def test_model_checkpoint(data, tmp_path):
+    model = _model()
+    every = callbacks.ModelCheckpoint(tmp_path / "m{epoch:02d}.safetensors")
+    weights = callbacks.ModelCheckpoint(
+        tmp_path / "w.safetensors", save_freq=3, save_weights_only=True
+    )
+    best = callbacks.ModelCheckpoint(
+        tmp_path / "best.safetensors", "loss", save_best_only=True, initial_value_threshold=1e-9
+    )
+    saved = callbacks.ModelCheckpoint(
+        tmp_path / "b.safetensors", monitor="loss", mode="min", save_best_only=True, verbose=1
+    )
+    model.fit(*data, batch_size=10, epochs=3, callbacks=[every, weights, best, saved], verbose=0)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {*(f"m0{i}.safetensors" for i in (1, 2, 3)), "w.safetensors", "b.safetensors"}
+    last = fd.load_model(tmp_path / "m03.safetensors")
+    np.testing.assert_array_equal(last.get_weights()[0], model.get_weights()[0])
+    assert last.optimizer.iterations == 12
+    other = _model(2)
+    other.load_weights(tmp_path / "w.safetensors")
+    np.testing.assert_array_equal(other.get_weights()[0], model.get_weights()[0])
+    with pytest.raises(
+        ValueError, match=r"asks for 'val_x'; expected names among epoch, loss, mae"
+    ):
+        model.fit(*data, callbacks=callbacks.ModelCheckpoint("{val_x}.safetensors"), verbose=0)
+
+
+def test_functions_and_hooks_of_evaluation(data):
+    seen = []
+    record = callbacks.LambdaCallback(
+        on_test_begin=lambda logs=None: seen.append("test"),
+        on_test_end=lambda logs=None: seen.append(sorted(logs)),
+        on_predict_end=lambda logs=None: seen.append("predicted"),
+        on_epoch_end=lambda epoch, logs=None: seen.append(epoch),
+        on_train_batch_end=None,
+    )
+    model = _model()
+    model.evaluate(*data, callbacks=record, verbose=0)
+    model.predict(data[0], callbacks=[record], verbose=0)
+    model.fit(*data, validation_split=0.5, callbacks=record, verbose=0)
+    assert seen == ["test", ["loss", "mae"], "predicted", "test", ["loss", "mae"], 0]
+
+
+def test_what_is_watched_and_missing_is_said_once(data):
+    stopping = callbacks.EarlyStopping(patience=1)
+    with pytest.warns(UserWarning, match=r"monitor: 'val_loss' is not in the logs.*loss, mae") as w:
+        _model().fit(*data, epochs=3, callbacks=stopping, verbose=0)
+    assert len(w) == 1
+
+
+@pytest.mark.parametrize(
+    "create, message",
+    [
+        (lambda: callbacks.EarlyStopping(mode="up"), r"\[EarlyStopping\] mode: received 'up'; exp"),
+        (lambda: callbacks.EarlyStopping("val_x"), r"'auto' for 'val_x', whose name does not say"),
+        (lambda: callbacks.EarlyStopping(patience=-1), r"patience: received -1; expected an integ"),
+        (lambda: callbacks.ReduceLROnPlateau(factor=1.5), r"factor: received 1.5; expected a numb"),
+        (lambda: callbacks.ModelCheckpoint("m", save_freq=0), r"save_freq: received 0; expected"),
+        (lambda: callbacks.LambdaCallback(on_end=print), r"received 'on_end'; expected some of on"),
+        (lambda: callbacks.LambdaCallback(on_epoch_end=3), r"on_epoch_end: received 3; expected a"),
+        (
+            lambda: _model().fit(
+                np.ones((4, 3)),
+                np.ones(4),
+                callbacks=callbacks.LearningRateScheduler(lambda epoch: None),
+                verbose=0,
+            ),
+            r"schedule: returned None for epoch 0; expected a number",
+        ),
+        (
+            lambda: _model().evaluate(np.ones((4, 3)), np.ones(4), callbacks=3),
+            r"\[evaluate\] callbacks: received 3",
+        ),
+    ],
+)
+def test_errors(create, message):
+    with pytest.raises(ValueError, match=message):
+        create()
