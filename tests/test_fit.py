@@ -46,7 +46,7 @@ def test_learns(rng):
     history = _fit(model, x, y, epochs=8, validation_split=0.25)
     assert history.epoch == list(range(8))
     assert set(history.history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
-    assert history.params == {"verbose": 0, "epochs": 8, "steps": 47}
+    assert history.params == {"verbose": 0, "epochs": 8, "steps": 47, "validates": True}
     assert history.history["val_accuracy"][-1] > 0.8
     loss, accuracy = model.evaluate(x, y, verbose=0)
     assert accuracy > 0.8 and model.metrics_names == ["loss", "accuracy"]
