@@ -1,7 +1,7 @@
 """Checks of the plain arguments of fit, evaluate and predict."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -74,3 +74,32 @@ def arranged(where: str, what: str, value: Any, names: Sequence[str]) -> list[An
             f"{len(names)}, or a dict with {', '.join(names)}"
         )
     return list(value)
+
+
+def makes_batches(x: Any) -> bool:
+    """Whether `fit` gets batches one by one from this, and no array, list, frame or matrix."""
+    numbers = ("__array__", "__dlpack__", "to_numpy", "toarray")
+    if isinstance(x, Sequence | Mapping) or any(hasattr(x, name) for name in numbers):
+        return False
+    return isinstance(x, Iterable)
+
+
+def refuse_beside_batches(y: Any, sample_weight: Any, share: Any) -> None:
+    """Raise a ValueError for what has to come with the batches."""
+    for name, value in (("y", y), ("sample_weight", sample_weight), ("validation_split", share)):
+        if value is not None and not (name == "validation_split" and not value):
+            raise ValueError(
+                f"[fit] {name}: received a {type(value).__name__} beside an iterator of batches; "
+                "expected batches (x, y) or (x, y, sample_weight), and validation_data"
+            )
+
+
+def parts_of_batch(batch: Any) -> tuple[Any, Any, Any]:
+    """Return x, y and sample_weight of a batch that an iterator made."""
+    if not isinstance(batch, tuple | list) or len(batch) not in (2, 3):
+        raise ValueError(
+            f"[fit] x: the iterator made a {type(batch).__name__}; expected batches (x, y) or "
+            "(x, y, sample_weight)"
+        )
+    x, y, *rest = batch
+    return x, y, rest[0] if rest else None

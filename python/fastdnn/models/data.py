@@ -20,6 +20,7 @@ from fastdnn.layers.dense import Dense
 from fastdnn.layers.flatten import Flatten
 from fastdnn.layers.layer import Layer
 from fastdnn.losses import Loss
+from fastdnn.models.arguments import splits_at
 from fastdnn.models.sparse_rows import SparseRows, is_sparse, to_sparse_rows
 
 AnyArray = npt.NDArray[Any]
@@ -51,6 +52,14 @@ class Dataset:
             [None if array is None else array[first:last] for array in self.targets],
             [None if array is None else array[first:last] for array in self.weights],
         )
+
+
+def split(data: Dataset, share: Any) -> tuple[Dataset, Dataset | None]:
+    """Return the rows to train on and, where a share is wanted for that, those to validate on."""
+    if not share:
+        return data, None
+    first = splits_at(share, data.rows)
+    return data.slice(0, first), data.slice(first, data.rows)
 
 
 def to_rows(where: str, x: Any, layers: Sequence[Layer], allow_empty: bool = False) -> Rows:

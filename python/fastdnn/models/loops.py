@@ -2,6 +2,8 @@
 
 import math
 import time
+import warnings
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,6 +23,8 @@ Totals = npt.NDArray[np.float64]
 SLICE_SECONDS = 0.05
 # Steps whose learning rates are computed at a time.
 _MOST_RATES = 4096
+# More steps than an epoch has.
+_MOST_STEPS = 2**62
 
 
 class Passes:
@@ -52,11 +56,84 @@ class Passes:
         self.count, self.done = self.count + 1, 0
 
 
+class ArraySource:
+    """Rows in memory, as batches to train on.
+
+    Attributes:
+        steps: the batches of an epoch.
+    """
+
+    def __init__(self, data: Dataset, passes: Passes) -> None:
+        self.steps: int | None = passes.batches
+        self._data, self._passes = data, passes
+
+    def begin_epoch(self) -> None:
+        """Go on where the epoch before ended."""
+
+    def has_more(self) -> bool:
+        """Whether there is another batch."""
+        return True
+
+    def train(self, model: "Trainer", wanted: int) -> tuple[int, Totals]:
+        """Make up to so many steps, and return how many and what they give."""
+        passes = self._passes
+        passes.begin()
+        model._passes = passes.count
+        done, totals = _train(model, self._data, passes, min(wanted, passes.batches - passes.done))
+        passes.done += done
+        return done, totals
+
+
+class BatchSource:
+    """Batches that an iterator makes, each `(x, y)` or `(x, y, sample_weight)`.
+
+    Args:
+        batches: the iterator, or what can be iterated over again for every epoch.
+        iterator: the one that `first` came from.
+        first: the first batch.
+        prepare: converts a batch.
+        steps: the batches of an epoch; None for as many as there are.
+    """
+
+    def __init__(
+        self,
+        batches: Iterable[Any],
+        iterator: Iterator[Any],
+        first: Dataset,
+        prepare: Callable[[Any], Dataset],
+        steps: int | None,
+    ) -> None:
+        self.steps = steps
+        self._batches, self._iterator, self._prepare = batches, iterator, prepare
+        self._next: Dataset | None = first
+
+    def begin_epoch(self) -> None:
+        """Start anew, where epochs have no given number of batches."""
+        if self.steps is None and self._next is None:
+            self._iterator = iter(self._batches)
+
+    def has_more(self) -> bool:
+        """Whether there is another batch."""
+        if self._next is None:
+            for batch in self._iterator:
+                self._next = self._prepare(batch)
+                break
+        return self._next is not None
+
+    def train(self, model: "Trainer", wanted: int) -> tuple[int, Totals]:
+        """Make a step, and return 1 and what it gives."""
+        data, self._next = self._next, None
+        assert data is not None, "asked for by has_more"
+        return 1, train_step(model, data)
+
+
+Source = ArraySource | BatchSource
+
+
 def train_epoch(
     model: "Trainer",
-    data: Dataset,
-    passes: Passes,
-    steps: int,
+    source: Source,
+    steps: int | None,
     callbacks: CallbackList,
     deadline: float,
 ) -> dict[str, float]:
@@ -65,15 +142,22 @@ def train_epoch(
     assert plan is not None, "compiled by the caller"
     totals, done = np.zeros(plan.size), 0
     logs: dict[str, float] = {}
-    while done < steps and not model.stop_training:
-        passes.begin()
-        model._passes = passes.count
-        wanted = min(steps - done, passes.batches - passes.done)
+    source.begin_epoch()
+    while (steps is None or done < steps) and not model.stop_training:
+        if not source.has_more():
+            if done == 0 or steps is not None:
+                warnings.warn(
+                    "[fit] x: received an iterator that has no more batches; training ends. "
+                    "Expected one for all epochs, or what can be iterated over for each",
+                    stacklevel=3,
+                )
+                model.stop_training = True
+            break
+        wanted = _MOST_STEPS if steps is None else steps - done
         if callbacks.wants_batches:
             wanted = 1
             callbacks.call("on_train_batch_begin", done, {})
-        batches, part = _train(model, data, passes, wanted)
-        passes.done += batches
+        batches, part = source.train(model, wanted)
         done += batches
         totals += part
         logs = plan.logs(totals)

@@ -2,7 +2,7 @@
 
 import time
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Literal, overload
 
 import numpy as np
@@ -21,9 +21,16 @@ from fastdnn.configuration import at_least
 from fastdnn.layers.layer import Layer, Shape
 from fastdnn.models import data as datasets
 from fastdnn.models import loops
-from fastdnn.models.arguments import arranged, splits_at, time_limit, validates
+from fastdnn.models.arguments import (
+    arranged,
+    makes_batches,
+    parts_of_batch,
+    refuse_beside_batches,
+    time_limit,
+    validates,
+)
 from fastdnn.models.compiling import Compiled, MetricPlan
-from fastdnn.models.data import Dataset, Rows
+from fastdnn.models.data import Dataset, Rows, split
 from fastdnn.models.lowering import Binding
 from fastdnn.models.own_loop import OwnLoop
 from fastdnn.optimizers import Optimizer
@@ -148,7 +155,9 @@ class Trainer(OwnLoop):
 
         Args:
             x: the inputs, (rows, ...): an array, a list, a data frame, or a sparse matrix of
-                scipy's, which stays sparse and needs `Dense` as the first layer; of several
+                scipy's, which stays sparse and needs `Dense` as the first layer; or an iterator
+                of batches `(x, y)` or `(x, y, sample_weight)`, for all epochs or, if it can be
+                iterated over again, for each; of several
                 inputs, a list of these, or a dict by the inputs' names. float32, float16,
                 bfloat16 (of ml_dtypes) and uint8 are read batch by batch, from a `np.memmap` too,
                 and stay as they are; uint8 counts as divided by 255, unless a `Rescaling` layer
@@ -200,19 +209,22 @@ class Trainer(OwnLoop):
         validates(validation_freq, 0)  # raises where it is wrong
         own = checked_callbacks(callbacks)
         seconds = time_limit(max_seconds)
-        data, plan, rows = self._prepare("fit", x, y, sample_weight, class_weight)
-        validation = None
+        if makes_batches(x):
+            refuse_beside_batches(y=y, sample_weight=sample_weight, share=validation_split)
+            source, plan, rows = self._batch_source(x, class_weight, steps_per_epoch)
+            validation = None
+        else:
+            data, plan, rows = self._prepare("fit", x, y, sample_weight, class_weight)
+            data, validation = split(data, 0.0 if validation_data is not None else validation_split)
+            seed = self.seed if shuffle else None
+            passes = loops.Passes(data.rows, batch_size, seed, self._passes)
+            source = loops.ArraySource(data, passes)
         if validation_data is not None:
             validation = self._prepare_validation(validation_data, rows)
-        elif validation_split:
-            first = splits_at(validation_split, data.rows)
-            data, validation = data.slice(0, first), data.slice(first, data.rows)
         evaluation_size = _evaluation_batch("fit", validation_batch_size, validation)
 
         self._compile_network(plan, rows)
-        seed = self.seed if shuffle else None
-        passes = loops.Passes(data.rows, batch_size, seed, self._passes)
-        steps = passes.batches if steps_per_epoch is None else steps_per_epoch
+        steps = source.steps if steps_per_epoch is None else steps_per_epoch
         self.stop_training, self.history = False, History()
         bar = ProgressBar(verbosity)
         params = {
@@ -229,7 +241,7 @@ class Trainer(OwnLoop):
             everybody.call("on_train_begin")
             for epoch in range(initial_epoch, epochs):
                 everybody.call("on_epoch_begin", epoch)
-                logs = loops.train_epoch(self, data, passes, steps, everybody, deadline)
+                logs = loops.train_epoch(self, source, steps, everybody, deadline)
                 if validation is not None and validates(validation_freq, epoch):
                     everybody.call("on_test_begin")
                     values = self._evaluate(validation, evaluation_size)
@@ -459,6 +471,21 @@ class Trainer(OwnLoop):
                     f"{len(inputs[i])} of {names[i]!r}; expected equal numbers"
                 )
         return inputs, found
+
+    def _batch_source(
+        self, batches: Iterable[Any], class_weight: Any, steps: int | None
+    ) -> tuple[loops.Source, MetricPlan, list[Shape]]:
+        """Take the first batch of an iterator, which says what rows are like."""
+        iterator = iter(batches)
+        first = next(iterator, None)
+        if first is None:
+            raise ValueError("[fit] x: received an iterator without batches; expected some")
+        data, plan, rows = self._prepare("fit", *parts_of_batch(first), class_weight)
+
+        def prepare(batch: Any) -> Dataset:
+            return self._prepare("fit", *parts_of_batch(batch), class_weight, rows)[0]
+
+        return loops.BatchSource(batches, iterator, data, prepare, steps), plan, rows
 
     def _prepare_validation(self, validation: Sequence[Any], rows: Sequence[Shape]) -> Dataset:
         if not isinstance(validation, tuple | list) or len(validation) not in (2, 3):
