@@ -128,10 +128,10 @@ def test_accuracy_is_chosen_by_loss_and_shape(loss, outputs, native):
 
 def test_logs():
     plan = _plan("mse", 3, metrics=["mse", "rmse"], weighted_metrics=["mse"])
-    assert plan.native[0][3] == ["mean_squared_error"] and plan.size == 5
-    logs = plan.logs([4.0, 8.0, 10.0, 36.0, 40.0])
-    assert logs == {"loss": 2.5, "mse": 9.0, "rmse": 3.0, "weighted_mse": 5.0}
-    assert math.isnan(plan.logs([0.0] * 5)["loss"])
+    assert plan.native[0][3] == ["mean_squared_error"] and plan.size == 6
+    logs = plan.logs([4.0, 8.0, 10.0, 36.0, 40.0, 6.0])
+    assert logs == {"loss": 4.0, "mse": 9.0, "rmse": 3.0, "weighted_mse": 5.0}
+    assert math.isnan(plan.logs([0.0] * 6)["loss"])
 
 
 @pytest.mark.parametrize(

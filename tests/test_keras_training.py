@@ -109,6 +109,80 @@ def test_a_small_training_run(keras, rng, optimizer, hyper, loss, options):
     )
 
 
+def _regularized(package):
+    regularizers, constraints, layers = package.regularizers, package.constraints, package.layers
+    return [
+        layers.Dense(
+            16,
+            activation="tanh",
+            kernel_regularizer=regularizers.L1L2(1e-3, 0.01),
+            bias_regularizer="l2",
+            kernel_constraint=constraints.MaxNorm(0.7),
+            bias_constraint="non_neg",
+        ),
+        layers.BatchNormalization(
+            momentum=0.9,
+            gamma_regularizer="l2",
+            beta_regularizer="l1",
+            gamma_constraint=constraints.UnitNorm(),
+        ),
+        layers.Dense(
+            12,
+            activation="elu",
+            activity_regularizer=regularizers.L2(0.02),
+            kernel_constraint=constraints.MinMaxNorm(0.5, 0.9, rate=0.5, axis=1),
+        ),
+        layers.ActivityRegularization(l1=0.01, l2=0.01),
+        layers.Dense(3, kernel_regularizer="l2", activity_regularizer="l1"),
+    ]
+
+
+@pytest.mark.parametrize("frozen", [False, True])
+@pytest.mark.parametrize(
+    "hyper", [{}, {"clipvalue": 0.05}, {"clipnorm": 0.1}, EMA, {**EMA, **EVERYTHING}], ids=str
+)
+def test_regularizers_and_constraints(keras, rng, hyper, frozen):
+    x, y = (rng.standard_normal((90, n)).astype(np.float32) for n in (6, 3))
+    theirs = keras.Sequential([keras.Input((6,)), *_regularized(keras)])
+    ours = fd.Sequential([fd.Input(shape=(6,)), *_regularized(fd)])
+    ours.set_weights(theirs.get_weights())
+    start, histories = ours.get_weights(), []
+    for package, model in ((keras, theirs), (fd, ours)):
+        model.layers[0].trainable = not frozen
+        model.compile(package.optimizers.SGD(0.1, **hyper), "mse")
+        options = {"batch_size": 16, "epochs": 3, "shuffle": False, "verbose": 0}
+        history = model.fit(x, y, validation_split=0.2, **options)
+        histories.append(history.history)
+    for name in ("loss", "val_loss"):
+        np.testing.assert_allclose(histories[0][name], histories[1][name], rtol=SMALL)
+    pairs = zip(theirs.get_weights(), ours.get_weights(), start, strict=True)
+    for a, b, before in pairs:
+        # As in a small training run.
+        assert abs(a - b).max() <= SMALL * 5 * abs(a - before).max() + 1e-6
+
+
+def test_regularizers_and_constraints_of_arrays(keras, rng):
+    w = rng.standard_normal((30, 20)).astype(np.float32)
+    for name, arguments in (("L1", (0.3,)), ("L2", (0.2,)), ("L1L2", (0.1, 0.2)), ("L2", ())):
+        theirs, ours = (getattr(p.regularizers, name)(*arguments) for p in (keras, fd))
+        assert ours.get_config() == pytest.approx(theirs.get_config())
+        theirs = float(theirs(keras.ops.convert_to_tensor(w)))
+        # Theirs is a sum of 600 numbers in float32.
+        assert ours(w) == pytest.approx(theirs, rel=1e-4)
+    for name, options in (
+        ("MaxNorm", {}),
+        ("MaxNorm", {"max_value": 3.0, "axis": 1}),
+        ("UnitNorm", {}),
+        ("MinMaxNorm", {"min_value": 3.0, "max_value": 4.0, "rate": 0.5}),
+        ("NonNeg", {}),
+    ):
+        theirs, ours = (getattr(p.constraints, name)(**options) for p in (keras, fd))
+        assert ours.get_config() == theirs.get_config()
+        theirs = keras.ops.convert_to_numpy(theirs(w))
+        # Norms of 20 or 30 squares in float32, quotients and products.
+        np.testing.assert_allclose(ours(w), theirs, rtol=1e-5)
+
+
 def test_initial_values_have_keras_s_distributions(keras):
     for name in ("GlorotUniform", "HeNormal", "LecunUniform", "TruncatedNormal", "RandomNormal"):
         theirs = np.asarray(getattr(keras.initializers, name)(seed=1)((400, 300)))

@@ -337,32 +337,50 @@ def _random_graph(graph, seed):
     """Two inputs, merges and layers in any order, one to three outputs; some weights are shared."""
     rng = np.random.default_rng(seed)
     widths = {graph.add_input(width): width for width in (WIDTH, 8)}
-    kernels = {}
+    kernels, large = {}, set()  # products of products grow beyond what a step can bear
+
+    def note(y, width, xs, is_product=False):
+        widths[y] = width
+        if is_product or not large.isdisjoint(xs):
+            large.add(y)
+        return y
 
     def dense(x, units):
         shape = widths[x], units
         if shape not in kernels or rng.random() < 0.7:
             trainable = rng.random() < 0.8
             kernels[shape] = graph.add_parameter(f"d{len(widths)}/kernel", shape, trainable)
-        widths[y := graph.add_dense(x, kernels[shape], None)] = units
-        return y
+            if rng.random() < 0.3:
+                graph.set_penalty(kernels[shape], 0.01, 0.02)
+            if rng.random() < 0.2:
+                graph.constrain_norms(kernels[shape], 0.0, 1.0, 0.5, int(rng.integers(2)))
+        return note(graph.add_dense(x, kernels[shape], None), units, [x])
+
+    def merge(x, name):
+        alike = [t for t in widths if name == "concatenation" or widths[t] == widths[x]]
+        if name == "product":
+            alike = [t for t in alike if t not in large]
+            if x in large or not alike:
+                return
+        xs = [x, *(int(t) for t in rng.choice(alike, rng.integers(1, 3)))]
+        width = sum(widths[t] for t in xs) if name == "concatenation" else widths[x]
+        note(graph.add_merge(name, xs), width, xs, name == "product")
 
     for _ in range(rng.integers(3, 9)):
         x = int(rng.choice(list(widths)))
-        kind = rng.integers(6)
+        kind = rng.integers(7)
         if kind < 2:
             dense(x, int(rng.choice([4, 8, 19])))
         elif kind == 2:
             name = str(rng.choice(["relu", "tanh", "gelu"]))
-            widths[graph.add_activation(x, name, 0.0)] = widths[x]
+            note(graph.add_activation(x, name, 0.0), widths[x], [x])
         elif kind == 3:
-            widths[graph.add_dropout(x, 0.25, len(widths))] = widths[x]
+            note(graph.add_dropout(x, 0.25, len(widths)), widths[x], [x])
+        elif kind == 4:
+            # Of magnitudes: squares of products would take over.
+            note(graph.add_activity_penalty(x, 0.01, 0.0), widths[x], [x])
         else:
-            name = str(rng.choice(MERGES))
-            alike = [t for t in widths if name == "concatenation" or widths[t] == widths[x]]
-            xs = [x, *(int(t) for t in rng.choice(alike, rng.integers(1, 3)))]
-            width = sum(widths[t] for t in xs) if name == "concatenation" else widths[x]
-            widths[graph.add_merge(name, xs)] = width
+            merge(x, str(rng.choice(MERGES)))
     outputs = [dense(x, OUTPUTS) for x in rng.choice(list(widths)[2:], rng.integers(1, 4))]
     for output in outputs:
         graph.add_output(int(output))

@@ -12,7 +12,7 @@ from shapes import LENGTHS
 
 from fastdnn import _core, ops
 
-KERNELS = ["optimizer_update_f32", "moving_average_f32"]
+KERNELS = ["optimizer_update_f32", "penalty_gradient_f32", "moving_average_f32"]
 
 EPS = float(np.finfo(np.float32).eps)
 
@@ -127,6 +127,48 @@ def test_block_of_padded_rows_is_the_flat_update(isa, rng, name, options):
     for block, flat in zip(padded, arrays, strict=True):
         np.testing.assert_array_equal(block[:, :cols], flat)
         assert np.isnan(block[:, cols:]).all()
+
+
+def make_exact(rng, shape):
+    """Small whole multiples of 1/8: what is computed of them below is exact."""
+    return (rng.integers(-16, 17, shape) / 8).astype(np.float32)
+
+
+@configs
+def test_a_penalty_is_part_of_the_gradient(isa, rng, name, options):
+    rows, cols, l1, l2 = 5, 29, 0.5, 0.25
+    config, (w, g, *slots) = make_state(rng, name, options, (rows, cols))
+    w[...], g[...] = make_exact(rng, w.shape), make_exact(rng, w.shape)
+    # An update whose clip does nothing takes the same way as one with a penalty.
+    plain = [w.copy(), g + l1 * np.sign(w) + 2 * l2 * w, *(slot.copy() for slot in slots)]
+    _core.testing.optimizer_update_block(config, w, g, slots, cols, 0.1, 3, l1, l2)
+    update(config, *plain)
+    for penalized, wanted in zip((w, *slots), (plain[0], *plain[2:]), strict=True):
+        np.testing.assert_array_equal(penalized, wanted)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_penalty_gradient(isa, rng, length):
+    w, before = make_exact(rng, length), make_exact(rng, length)
+    w[:1] = 0.0
+    g = Guarded((length,))
+    g.array[...] = before
+    _core.testing.penalty_gradient(w, g.array, 0.5, 0.25)
+    g.check()
+    np.testing.assert_array_equal(g.array, before + 0.5 * np.sign(w) + 0.5 * w)
+    w[:1] = np.nan
+    _core.testing.penalty_gradient(w, g.array, 0.5, 0.25)
+    assert np.isnan(g.array[:1]).all()
+    assert not np.isnan(g.array[1:]).any()
+
+
+def test_thread_counts_agree_on_penalties(threads, rng):
+    w, g = (rng.standard_normal(100_003).astype(np.float32) for _ in range(2))
+    alone = g.copy()
+    _core.testing.penalty_gradient(w, g, 0.1, 0.2)
+    _core.set_num_threads(1)
+    _core.testing.penalty_gradient(w, alone, 0.1, 0.2)
+    assert g.tobytes() == alone.tobytes()
 
 
 # Rows of both operands, columns of the first, columns of the second: in place, by tiles, packed,

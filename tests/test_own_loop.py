@@ -11,10 +11,10 @@ from fastdnn import layers
 ROWS = 24
 
 
-def _model(seed=3):
+def _model(seed=3, **options):
     fd.set_seed(seed)
     a, b = fd.Input((5,), name="a"), fd.Input((4,), name="b")
-    x = layers.BatchNormalization()(layers.Dense(16, activation="tanh", name="first")(a))
+    x = layers.BatchNormalization()(layers.Dense(16, activation="tanh", name="first", **options)(a))
     x = layers.Dropout(0.2)(layers.Concatenate()([x, layers.Dense(3, activation="relu")(b)]))
     return fd.Model([a, b], [layers.Dense(2, name="one")(x), layers.Dense(1, name="two")(x)])
 
@@ -62,6 +62,27 @@ def test_a_loop_of_steps_is_fit(data, optimizer):
     for one, two, before in zip(ours.get_weights(), fitted.get_weights(), start, strict=True):
         # Gradients of two outputs that NumPy and the core round differently; four steps from there,
         # divided by roots of such gradients: a thousandth of the way bounds that.
+        np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-3 * abs(two - before).max() + 1e-7)
+
+
+@pytest.mark.parametrize("clip", [{}, {"clipnorm": 0.1}, {"global_clipnorm": 0.3}])
+def test_regularizers_and_constraints(data, clip):
+    x, y = data
+    options = {
+        "kernel_regularizer": fd.regularizers.L1L2(0.01, 0.02),
+        "activity_regularizer": "l2",
+        "kernel_constraint": fd.constraints.MaxNorm(0.8),
+    }
+    ours, fitted = _model(**options), _model(**options)
+    start = ours.get_weights()
+    for model in (ours, fitted):
+        model.compile(fd.optimizers.SGD(0.1, **clip), "mse")
+    fitted.fit(x, y, batch_size=ROWS, epochs=3, shuffle=False, verbose=0)
+    for _ in range(3):
+        _step(ours, x, y)
+    assert np.linalg.norm(ours.get_layer("first").kernel.value, axis=0).max() < 0.8001
+    for one, two, before in zip(ours.get_weights(), fitted.get_weights(), start, strict=True):
+        # As above.
         np.testing.assert_allclose(one, two, rtol=1e-5, atol=1e-3 * abs(two - before).max() + 1e-7)
 
 

@@ -60,6 +60,7 @@ def test_whole_arrays(isa, rng, length):
     wanted, terms = reference.sums(x, 0)
     assert abs(ops.sum(x) - wanted) <= 1e-12 * terms
     np.testing.assert_allclose(ops.sum_of_squares(x), (x.astype(np.float64) ** 2).sum(), rtol=1e-12)
+    np.testing.assert_allclose(ops.sum_abs(x), terms, rtol=1e-12)
     assert ops.max_abs(x) == np.abs(x).max(initial=0)
     assert ops.first_nonfinite(x) == -1
     assert ops.all_finite(x)
@@ -96,10 +97,12 @@ def test_thread_counts_agree(threads):
     x = rng.standard_normal((1003, 517)).astype(np.float32)
     results = [ops.column_sums(x), ops.row_sums(x), np.float64(ops.sum(x))]
     results += [np.float64(ops.sum_of_squares(x)), np.float64(ops.max_abs(x))]
+    results += [np.float64(ops.sum_abs(x))]
     digest = hashlib.sha256(b"".join(r.tobytes() for r in results)).hexdigest()
     _core.set_num_threads(1)
     alone = [ops.column_sums(x), ops.row_sums(x), np.float64(ops.sum(x))]
     alone += [np.float64(ops.sum_of_squares(x)), np.float64(ops.max_abs(x))]
+    alone += [np.float64(ops.sum_abs(x))]
     assert digest == hashlib.sha256(b"".join(r.tobytes() for r in alone)).hexdigest()
 
 

@@ -154,16 +154,29 @@ float checked_slot_initial_value(const OptimizerConfig& config, int slot) {
 void optimizer_update_block(const OptimizerConfig& config, py::array_t<float>& weights,
                             const py::array_t<float>& gradient,
                             std::vector<py::array_t<float>> slots, index_t cols,
-                            double learning_rate, std::int64_t iteration) {
+                            double learning_rate, std::int64_t iteration, float penalty_l1,
+                            float penalty_l2) {
   float* data[kMaxOptimizerSlots] = {};
   for (std::size_t s = 0; s < rule_slot_names(config).size(); ++s)
     data[s] = slots.at(s).mutable_data();
-  cpu::kernels().optimizer_update_f32(prepare_step(config, learning_rate, iteration),
-                                      weights.mutable_data(), data, weights.shape(1),
+  OptimizerStep step = prepare_step(config, learning_rate, iteration);
+  step.penalty_l1 = penalty_l1;
+  step.penalty_twice_l2 = 2.0f * penalty_l2;
+  cpu::kernels().optimizer_update_f32(step, weights.mutable_data(), data, weights.shape(1),
                                       gradient.data(), gradient.shape(1), weights.shape(0), cols);
 }
 
 // Works on flat arrays of the same size, as a step program does.
+void penalty_gradient_arrays(const py::array_t<float>& weights, py::array_t<float>& gradient,
+                             float l1, float l2) {
+  const PenaltyGradientArgs args{{l1, l2}, weights.data(), gradient.mutable_data(), weights.size()};
+  check(weights.size() == gradient.size(), "testing", "received arrays that do not fit");
+  const GilRelease release;
+  run_on_cpu(args.size * kNanosecondsPerElement * 1e-3,
+             [&](Context& context) { penalty_gradient(args, context); });
+}
+
+// The same.
 void moving_average_arrays(py::array_t<float>& average, py::array_t<float>& weights,
                            double momentum, bool overwrites) {
   const MovingAverageArgs args{average.mutable_data(), weights.mutable_data(), weights.size(),
@@ -251,7 +264,10 @@ void register_optimizer(py::module_& m) {
   m.def_submodule("testing")
       .def("optimizer_update_block", &optimizer_update_block, arg("config"),
            arg("weights").noconvert(), arg("gradient").noconvert(), arg("slots"), arg("cols"),
-           arg("learning_rate"), arg("iteration"))
+           arg("learning_rate"), arg("iteration"), arg("penalty_l1") = 0.0f,
+           arg("penalty_l2") = 0.0f)
+      .def("penalty_gradient", &penalty_gradient_arrays, arg("weights").noconvert(),
+           arg("gradient").noconvert(), arg("l1"), arg("l2"))
       .def("moving_average", &moving_average_arrays, arg("average").noconvert(),
            arg("weights").noconvert(), arg("momentum"), arg("overwrites"))
       .def("optimizer_update_product", &optimizer_update_product, arg("config"), arg("a"), arg("b"),

@@ -9,6 +9,7 @@
 #include "csrc/bindings/gil.h"
 #include "csrc/bindings/optimizer_options.h"
 #include "csrc/bindings/register.h"
+#include "csrc/ops/constraint.h"
 #include "csrc/program/network.h"
 #include "csrc/program/schedule.h"
 
@@ -185,7 +186,7 @@ Result run_scored(Network& network, Mode mode, const std::vector<Input>& inputs,
   add_order(feed, order, slice);
   add_targets(feed, network, targets, slice);
   add_sample_weights(feed, network.graph(), sample_weights);
-  Totals totals(totals_place(network.spec(), network.spec().outputs.size()), 0.0);
+  Totals totals(totals_size(network.spec()), 0.0);
   index_t done = 0;
   {
     const GilRelease release;
@@ -295,6 +296,14 @@ const double* rates_of_steps(const Network& network, const py::array& rates, ind
   return values;
 }
 
+void constrain_norms(Graph& graph, ParameterId id, double least, double most, double rate,
+                     int axis) {
+  check(id >= 0 && id < static_cast<int>(graph.parameters().size()), "constraint",
+        "received the parameter ", id, "; expected one of this graph");
+  const bool is_vector = graph.parameters()[static_cast<std::size_t>(id)].is_vector;
+  graph.set_constraint(id, norm_constraint(least, most, rate, axis, is_vector ? 1 : 2));
+}
+
 void register_graph(py::module_& m) {
   using py::arg;
   py::class_<Graph>(m, "Graph", "What a network computes; see csrc/program/graph.h.")
@@ -322,6 +331,24 @@ void register_graph(py::module_& m) {
       .def("add_dropout", &Graph::add_dropout, arg("x"), arg("rate"), arg("stream"))
       .def("add_rescaling", &Graph::add_rescaling, arg("x"), arg("scale"), arg("offset"))
       .def("add_merge", &Graph::add_merge, arg("name"), arg("xs"))
+      .def(
+          "add_activity_penalty",
+          [](Graph& g, TensorId x, float l1, float l2) {
+            return g.add_activity_penalty(x, {l1, l2});
+          },
+          arg("x"), arg("l1"), arg("l2"))
+      .def(
+          "set_penalty",
+          [](Graph& g, ParameterId id, float l1, float l2) { g.set_penalty(id, {l1, l2}); },
+          arg("parameter"), arg("l1"), arg("l2"))
+      .def(
+          "constrain_non_negative",
+          [](Graph& g, ParameterId id) {
+            g.set_constraint(id, {.kind = Constraint::Kind::kNonNegative});
+          },
+          arg("parameter"))
+      .def("constrain_norms", &constrain_norms, arg("parameter"), arg("least"), arg("most"),
+           arg("rate"), arg("axis"))
       .def("add_output", &Graph::add_output, arg("x"));
 }
 

@@ -71,6 +71,9 @@ void register_reduction(py::module_& m) {
       [](const Array& x) { return reduced("sum_of_squares", Reduction::kSumOfSquares, x); },
       arg("x"));
   m.def(
+      "sum_abs", [](const Array& x) { return reduced("sum_abs", Reduction::kSumAbs, x); },
+      arg("x"));
+  m.def(
       "max_abs", [](const Array& x) { return reduced("max_abs", Reduction::kMaxAbs, x); },
       arg("x"));
   m.def(

@@ -37,6 +37,8 @@ struct OptimizerStep {
   float gradient_scale = 1.0f;
   float clip = __builtin_inff();  // of each element of the scaled gradient
   float decay = 0.0f;             // share of the weight that is taken away
+  float penalty_l1 = 0.0f;        // of this parameter in the loss: l1 |w| + l2 w^2
+  float penalty_twice_l2 = 0.0f;
   // Adam: learning_rate * sqrt(1 - beta_2^t) / (1 - beta_1^t); Adamax: without the root
   float learning_rate = 0.0f;
   float momentum = 0.0f;            // SGD, RMSprop; 0: there is no such slot

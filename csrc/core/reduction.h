@@ -7,6 +7,7 @@ namespace fastdnn {
 enum class Reduction : int {
   kSum,
   kSumOfSquares,
+  kSumAbs,          // of magnitudes
   kMaxAbs,          // largest magnitude; 0 for an empty array; NaN if there is a NaN
   kFirstNonfinite,  // index of the first NaN or infinity, or -1
 };

@@ -266,6 +266,11 @@ void optimizer_update(const OptimizerUpdateArgs& args, Context& context) {
   cpu::optimizer_update(args, *context.team);
 }
 
+void penalty_gradient(const PenaltyGradientArgs& args, Context& context) {
+  if (context.device == Device::kCuda) return cuda::penalty_gradient(args, *context.stream);
+  cpu::penalty_gradient(args, *context.team);
+}
+
 void moving_average(const MovingAverageArgs& args, Context& context) {
   if (context.device == Device::kCuda) return cuda::moving_average(args, *context.stream);
   cpu::moving_average(args, *context.team);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "csrc/core/optimizer.h"
+#include "csrc/core/penalty.h"
 #include "csrc/core/types.h"
 #include "csrc/ops/context.h"
 
@@ -86,6 +87,15 @@ struct OptimizerUpdateArgs {
   index_t size = 0;
 };
 
+// gradient += the penalty's derivative, l1 sign(w) + 2 l2 w, on flat arrays. The work is split by
+// elements.
+struct PenaltyGradientArgs {
+  Penalty penalty;
+  const float* weights = nullptr;
+  float* gradient = nullptr;
+  index_t size = 0;
+};
+
 // average = momentum average + (1 - momentum) w on flat arrays, and then w = average if it
 // `overwrites` the weights. The work is split by elements.
 struct MovingAverageArgs {
@@ -97,15 +107,18 @@ struct MovingAverageArgs {
 };
 
 void optimizer_update(const OptimizerUpdateArgs& args, Context& context);
+void penalty_gradient(const PenaltyGradientArgs& args, Context& context);
 void moving_average(const MovingAverageArgs& args, Context& context);
 
 namespace cpu {
 void optimizer_update(const OptimizerUpdateArgs& args, Team& team);
+void penalty_gradient(const PenaltyGradientArgs& args, Team& team);
 void moving_average(const MovingAverageArgs& args, Team& team);
 }  // namespace cpu
 
 namespace cuda {
 void optimizer_update(const OptimizerUpdateArgs& args, Stream& stream);
+void penalty_gradient(const PenaltyGradientArgs& args, Stream& stream);
 void moving_average(const MovingAverageArgs& args, Stream& stream);
 }  // namespace cuda
 

@@ -9,6 +9,14 @@
 #include "csrc/ops/named_kinds.h"
 
 namespace fastdnn::program {
+namespace {
+
+void check_penalty(const Penalty& penalty) {
+  check(std::isfinite(penalty.l1) && std::isfinite(penalty.l2), "penalty",
+        "received l1=", penalty.l1, " and l2=", penalty.l2, "; expected finite numbers");
+}
+
+}  // namespace
 
 ParameterId Graph::add_parameter(std::string name, std::vector<index_t> shape, bool trainable) {
   const bool good = (shape.size() == 1 || shape.size() == 2) &&
@@ -24,8 +32,17 @@ ParameterId Graph::add_parameter(std::string name, std::vector<index_t> shape, b
   }
   const bool is_vector = shape.size() == 1;
   parameters_.push_back(
-      {std::move(name), is_vector ? 1 : shape[0], shape.back(), is_vector, trainable});
+      {std::move(name), is_vector ? 1 : shape[0], shape.back(), is_vector, trainable, {}, {}});
   return static_cast<ParameterId>(parameters_.size()) - 1;
+}
+
+void Graph::set_penalty(ParameterId parameter, const Penalty& penalty) {
+  check_penalty(penalty);
+  checked("penalty", parameter).penalty = penalty;
+}
+
+void Graph::set_constraint(ParameterId parameter, const Constraint& constraint) {
+  checked("constraint", parameter).constraint = constraint;
 }
 
 TensorId Graph::add_input(index_t width) {
@@ -103,6 +120,12 @@ TensorId Graph::add_merge(const std::string& name, const std::vector<TensorId>& 
   return add_node(merge, xs, width);
 }
 
+TensorId Graph::add_activity_penalty(TensorId x, const Penalty& penalty) {
+  check_tensor("activity_penalty", x);
+  check_penalty(penalty);
+  return add_node(ActivityPenalty{penalty}, {x}, width(x));
+}
+
 void Graph::add_output(TensorId x) {
   check_tensor("graph", x);
   outputs_.push_back(x);
@@ -124,6 +147,12 @@ TensorId Graph::add_node(Operation operation, std::vector<TensorId> xs, index_t 
 void Graph::check_tensor(const char* op, TensorId x) const {
   check(x >= 0 && x < tensor_count(), op, "received the tensor ", x, "; this graph has ",
         tensor_count());
+}
+
+Parameter& Graph::checked(const char* op, ParameterId parameter) {
+  check(parameter >= 0 && parameter < static_cast<int>(parameters_.size()), op,
+        "received the parameter ", parameter, "; expected one of this graph");
+  return parameters_[static_cast<std::size_t>(parameter)];
 }
 
 void Graph::check_vector(const char* op, const char* role, ParameterId parameter,

@@ -10,6 +10,8 @@
 #include <vector>
 
 #include "csrc/core/activation.h"
+#include "csrc/core/constraint.h"
+#include "csrc/core/penalty.h"
 #include "csrc/core/types.h"
 
 namespace fastdnn::program {
@@ -24,6 +26,9 @@ struct Parameter {
   index_t cols = 0;
   bool is_vector = false;  // one dimension for the outside; rows is 1
   bool trainable = true;
+  // As in Keras, what is not trainable has neither.
+  Penalty penalty;        // in the loss
+  Constraint constraint;  // after every step
 };
 
 struct Dense {
@@ -52,8 +57,12 @@ struct Merge {
   enum class Kind { kSum, kProduct, kConcatenation };
   Kind kind;
 };
-using Operation =
-    std::variant<Dense, Elementwise, Softmax, BatchNormalization, Dropout, Rescaling, Merge>;
+// The identity; its tensor's penalty, divided by the batch's rows, is part of the loss.
+struct ActivityPenalty {
+  Penalty penalty;
+};
+using Operation = std::variant<Dense, Elementwise, Softmax, BatchNormalization, Dropout, Rescaling,
+                               Merge, ActivityPenalty>;
 
 struct Node {
   Operation operation;
@@ -67,6 +76,8 @@ struct Node {
 class Graph {
  public:
   ParameterId add_parameter(std::string name, std::vector<index_t> shape, bool trainable);
+  void set_penalty(ParameterId parameter, const Penalty& penalty);
+  void set_constraint(ParameterId parameter, const Constraint& constraint);
   TensorId add_input(index_t width);
   TensorId add_dense(TensorId x, ParameterId kernel, ParameterId bias);
   // An element-wise activation, or "softmax" over the width.
@@ -78,6 +89,7 @@ class Graph {
   TensorId add_rescaling(TensorId x, float scale, float offset);
   // "sum" or "product" of tensors of one width, or "concatenation" of any; at least two.
   TensorId add_merge(const std::string& name, const std::vector<TensorId>& xs);
+  TensorId add_activity_penalty(TensorId x, const Penalty& penalty);
   void add_output(TensorId x);
 
   const std::vector<Parameter>& parameters() const { return parameters_; }
@@ -93,6 +105,7 @@ class Graph {
  private:
   TensorId add_node(Operation operation, std::vector<TensorId> xs, index_t width);
   void check_tensor(const char* op, TensorId x) const;
+  Parameter& checked(const char* op, ParameterId parameter);
   void check_vector(const char* op, const char* role, ParameterId parameter, index_t width) const;
 
   std::vector<Parameter> parameters_;

@@ -44,9 +44,11 @@ void Lowering::run() {
   if (mode_ == Mode::kApply) return append_updates();
   for (std::size_t i = 0; i < graph_.inputs().size(); ++i) gather_input(i);
   for (const Node* node : live_) find_gradient_path(*node);
+  if (has_losses()) append_weight_penalties();
   for (const Node* node : live_) forward(*node);
   if (has_losses()) {
     for (std::size_t i : outputs_) lower_loss(i);
+    append_penalty_total();
   } else {
     for (std::size_t i : outputs_) scatter_output(i);
   }
@@ -56,8 +58,10 @@ void Lowering::run() {
     for (std::size_t i : outputs_) gather_output_gradient(i);
   }
   for (auto node = live_.rbegin(); node != live_.rend(); ++node) backward(**node);
+  finish_unused_gradients();
   append_clipped_updates();
   append_moving_averages();
+  append_constraints();
 }
 
 void Lowering::find_live_nodes() {
@@ -66,7 +70,9 @@ void Lowering::find_live_nodes() {
     wanted[static_cast<std::size_t>(graph_.outputs()[i])] = true;
   }
   for (auto node = graph_.nodes().rbegin(); node != graph_.nodes().rend(); ++node) {
-    if (!wanted[static_cast<std::size_t>(node->output)]) continue;
+    // A penalty is part of the loss, whatever becomes of its tensor.
+    const bool scored = mode_ != Mode::kPredict && as<ActivityPenalty>(node->operation) != nullptr;
+    if (!scored && !wanted[static_cast<std::size_t>(node->output)]) continue;
     for (TensorId x : node->inputs) wanted[static_cast<std::size_t>(x)] = true;
     live_.insert(live_.begin(), &*node);
   }

@@ -55,13 +55,17 @@ struct Storage {
 };
 
 // Sums over the rows of all steps since they were cleared, output by output:
-// rows, sum w, sum w * loss, then for each metric sum value, sum w * value.
+// rows, sum w, sum w * loss, then for each metric sum value, sum w * value. Behind them all: the
+// sum of what weights and activities add to a step's loss, times its rows.
 using Totals = std::vector<double>;
 // Where those of an output begin, or, for the number of outputs, where they end.
 inline std::size_t totals_place(const TrainingSpec& spec, std::size_t output) {
   std::size_t place = 0;
   for (std::size_t i = 0; i < output; ++i) place += 3 + 2 * spec.outputs[i].metrics.size();
   return place;
+}
+inline std::size_t totals_size(const TrainingSpec& spec) {
+  return totals_place(spec, spec.outputs.size()) + 1;
 }
 
 // A program for batches of up to `capacity` rows, with its buffers. Set feed and totals before

@@ -207,9 +207,10 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
   if (sparse_input(node.input()) != nullptr) return lower_sparse_kernel_gradient(node, dense, dz);
   const Buffer x = value(node.input());
   const OptimizerConfig& optimizer = spec_.optimizer;
+  const Penalty penalty = update_penalty(dense.kernel);
   const bool updates = updates_at_once(dense.kernel);
   const bool straight = updates && optimizer.kind == Optimizer::kSgd && optimizer.momentum == 0.0 &&
-                        optimizer.weight_decay == 0.0 && optimizer.clipvalue == 0.0;
+                        optimizer.weight_decay == 0.0 && optimizer.clipvalue == 0.0 && !penalty;
   const bool started = !updates && start_gradient(dense.kernel);
   GemmArgs args;
   const float scale = representation(node.input()).scale;
@@ -237,7 +238,7 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
                    a.b = dz.of(rows);
                    if (straight) a.alpha = -state.optimizer.learning_rate * scale;
                    if (!updates) a.beta = started || state.adds ? 1.0f : 0.0f;
-                   a.update.step = state.optimizer;
+                   a.update.step = with_penalty(state.optimizer, penalty);
                  });
   if (!updates) finish_gradient(dense.kernel);
 }
@@ -252,6 +253,7 @@ void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense
     args.kernel_row = storage_.weights->view(dense.kernel).stride;
     args.update = update_of(dense.kernel);
     add_update_cost(dense.kernel);
+    const Penalty penalty = update_penalty(dense.kernel);
     const index_t scratch = csr_dense_update_scratch_size(args.kernel_row, out_.capacity);
     out_.own_scratch_size = std::max(out_.own_scratch_size, scratch);
     program().append({value(node.input()).resource, dz.resource}, {weight(dense.kernel)},
@@ -260,7 +262,7 @@ void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense
                        now.x = out->feed->inputs[sparse->place].sparse;
                        now.rows = sparse->rows.data();
                        now.dz = dz.of(state.rows);
-                       now.update.step = state.optimizer;
+                       now.update.step = with_penalty(state.optimizer, penalty);
                        now.scratch =
                            out->own_scratch.data() + context.team->rank() * out->own_scratch_size;
                        csr_dense_update(now, context);

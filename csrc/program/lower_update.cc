@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // How gradients change the weights, once they are there.
+#include <algorithm>
 #include <cmath>
 
+#include "csrc/ops/constraint.h"
 #include "csrc/ops/reduction.h"
 #include "csrc/program/lowering.h"
 
@@ -29,13 +31,38 @@ bool Lowering::updates_at_once(ParameterId kernel) const {
          !spec_.optimizer.accumulates();
 }
 
+void Lowering::append_penalty_gradient(ParameterId id) {
+  add_update_cost(id);
+  const PenaltyGradientArgs args{.penalty = penalty_of(id),
+                                 .weights = storage_.weights->flat(id),
+                                 .gradient = storage_.gradients->flat(id),
+                                 .size = storage_.weights->flat_size(id)};
+  program().append({weight(id), gradient_of(id)}, {gradient_of(id)},
+                   [=](const StepState&, Context& context) { penalty_gradient(args, context); });
+}
+
+void Lowering::finish_unused_gradients() {
+  for (std::size_t i = 0; i < graph_.parameters().size(); ++i) {
+    const auto id = static_cast<ParameterId>(i);
+    if (uses(id) > 0 || !penalty_of(id)) continue;
+    float* const gradient = storage_.gradients->flat(id);
+    const index_t size = storage_.gradients->flat_size(id);
+    program().append({}, {gradient_of(id)}, [=](const StepState& state, Context& context) {
+      if (context.team->rank() == 0 && !state.adds) std::fill_n(gradient, size, 0.0f);
+    });
+    finish_gradient(id);
+  }
+}
+
 void Lowering::finish_gradient(ParameterId id) {
   if (id == kNone || !parameter(id).trainable) return;
-  if (--uses_left_[static_cast<std::size_t>(id)] > 0 || mode_ != Mode::kTrain) return;
+  if (--uses_left_[static_cast<std::size_t>(id)] > 0 || mode_ == Mode::kOwnLoop) return;
   update_by_gradient(id);
 }
 
 void Lowering::update_by_gradient(ParameterId id) {
+  if (penalty_of(id) && stores_penalty_gradients()) append_penalty_gradient(id);
+  if (mode_ == Mode::kGradients) return;
   add_update_cost(id);
   if (!spec_.optimizer.clips_norms()) return append_update(id, {});
   finished_.push_back({id, append_sum_of_squares(id)});
@@ -62,13 +89,14 @@ Lowering::Squares Lowering::append_sum_of_squares(ParameterId id) {
 
 void Lowering::append_update(ParameterId id, const std::vector<Squares>& squares) {
   const OptimizerUpdateArgs args = update_of(id);
+  const Penalty penalty = update_penalty(id);
   const double clipnorm = spec_.optimizer.clipnorm, global = spec_.optimizer.global_clipnorm;
   std::vector<Use> reads{gradient_of(id)};
   for (const Squares& of : squares) reads.push_back(of.resource);
   program().append(reads, {weight(id)}, [=](const StepState& state, Context& context) {
     if (!state.updates) return;
     OptimizerUpdateArgs now = args;
-    now.step = state.optimizer;
+    now.step = with_penalty(state.optimizer, penalty);
     if (!squares.empty()) {
       double sum = 0.0;
       for (const Squares& of : squares) sum += *of.sum;
@@ -89,6 +117,7 @@ void Lowering::append_updates() {
   }
   append_clipped_updates();
   append_moving_averages();
+  append_constraints();
 }
 
 void Lowering::append_clipped_updates() {
@@ -99,8 +128,7 @@ void Lowering::append_clipped_updates() {
 }
 
 void Lowering::append_moving_averages() {
-  const bool updates = mode_ == Mode::kTrain || mode_ == Mode::kApply;
-  if (!updates || !spec_.optimizer.use_ema) return;
+  if (!changes_weights() || !spec_.optimizer.use_ema) return;
   const ParameterArena& averages = (*storage_.slots)[rule_slot_names(spec_.optimizer).size()];
   for (std::size_t i = 0; i < graph_.parameters().size(); ++i) {
     const auto id = static_cast<ParameterId>(i);
@@ -115,6 +143,19 @@ void Lowering::append_moving_averages() {
       now.overwrites = state.averages_overwrite;
       moving_average(now, context);
     });
+  }
+}
+
+void Lowering::append_constraints() {
+  if (!changes_weights()) return;
+  for (std::size_t i = 0; i < graph_.parameters().size(); ++i) {
+    const auto id = static_cast<ParameterId>(i);
+    const bool trains = parameter(id).trainable && (uses(id) > 0 || penalty_of(id));
+    if (!trains || !parameter(id).constraint) continue;
+    add_update_cost(id);
+    const ConstrainArgs args{parameter(id).constraint, storage_.weights->view(id)};
+    program().append({}, {weight(id)},
+                     [=](const StepState&, Context& context) { constrain(args, context); });
   }
 }
 

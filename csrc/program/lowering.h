@@ -30,6 +30,13 @@ struct Buffer {
   Use own_rows() const { return {resource, Program::Rows::kOwn}; }
 };
 
+// A step's scalars for a parameter with this penalty.
+inline OptimizerStep with_penalty(OptimizerStep step, const Penalty& penalty) {
+  step.penalty_l1 = penalty.l1;
+  step.penalty_twice_l2 = 2.0f * penalty.l2;
+  return step;
+}
+
 template <typename T, typename Variant>
 const T* as(const Variant& v) {
   return std::get_if<T>(&v);
@@ -46,6 +53,7 @@ class Lowering {
   bool training() const {
     return mode_ == Mode::kTrain || mode_ == Mode::kGradients || mode_ == Mode::kOwnLoop;
   }
+  bool changes_weights() const { return mode_ == Mode::kTrain || mode_ == Mode::kApply; }
   bool has_losses() const {
     return mode_ == Mode::kTrain || mode_ == Mode::kGradients || mode_ == Mode::kEvaluate;
   }
@@ -151,6 +159,7 @@ class Lowering {
   void forward(const Node& node, const Dropout& dropout);
   void forward(const Node& node, const Rescaling& rescaling);
   void forward(const Node& node, const Merge& merge);
+  void forward(const Node& node, const ActivityPenalty& activity);
   void append_rescaling(Buffer from, Buffer to, float scale, float offset);
 
   // --- Products ---
@@ -165,6 +174,17 @@ class Lowering {
   void lower_loss(std::size_t i);
   // One member adds up the rows, in their order.
   void append_totals(std::size_t i, Buffer losses, Buffer weights, std::vector<Buffer> metrics);
+
+  // --- Penalties ---
+
+  // A parameter's penalty, none if it is not trained.
+  Penalty penalty_of(ParameterId id) const {
+    return parameter(id).trainable ? parameter(id).penalty : Penalty{};
+  }
+  // Sums up a part of the weights each, before anything changes them.
+  void append_weight_penalties();
+  // One member adds up all parts, in their order.
+  void append_penalty_total();
 
   // --- Several tensors ---
 
@@ -191,6 +211,7 @@ class Lowering {
   void backward(const Node& node, const BatchNormalization& norm);
   void backward(const Node& node, const Merge& merge);
   void backward(const Node& node, const Dense& dense);
+  void backward(const Node& node, const ActivityPenalty& activity);
   // The activation whose derivative a gradient of this tensor can be multiplied by at once, in the
   // product that computes it: it is in a product itself, and nobody else reads the tensor. Or null.
   // A dropout may come between, if that is ReLU's: `scale` becomes its factor.
@@ -206,6 +227,16 @@ class Lowering {
   bool start_gradient(ParameterId id);
   OptimizerUpdateArgs update_of(ParameterId id) const;
   bool updates_at_once(ParameterId kernel) const;
+  // Whether the penalty's derivative has to be in the stored gradient: somebody reads that, or adds
+  // those of several steps. Else updates add it.
+  bool stores_penalty_gradients() const {
+    return mode_ == Mode::kGradients || spec_.optimizer.clips_norms() ||
+           spec_.optimizer.accumulates();
+  }
+  // What updates of the parameter add to its gradient.
+  Penalty update_penalty(ParameterId id) const {
+    return stores_penalty_gradients() ? Penalty{} : penalty_of(id);
+  }
   void add_update_cost(ParameterId id) {
     out_.microseconds += 0.4e-3 * static_cast<double>(storage_.weights->flat_size(id));
   }
@@ -215,6 +246,9 @@ class Lowering {
   void update_by_gradient(ParameterId id);
   // Updates every parameter by the gradient that is there.
   void append_updates();
+  // As in Keras, penalties train weights that no loss depends on.
+  void finish_unused_gradients();
+  void append_penalty_gradient(ParameterId id);
   // The sum of a gradient's squares, which a step that updates the weights computes.
   struct Squares {
     double* sum;
@@ -225,6 +259,8 @@ class Lowering {
   void append_update(ParameterId id, const std::vector<Squares>& squares);
   void append_clipped_updates();
   void append_moving_averages();
+  // As in Keras after every step, also after one that updates nothing.
+  void append_constraints();
 
   const Graph& graph_;
   const TrainingSpec& spec_;
@@ -250,6 +286,14 @@ class Lowering {
     Squares squares;
   };
   std::vector<Finished> finished_;  // gradients whose norms are needed
+  // What is added to the loss: so many numbers, or one a row, times the rows if they are weights'.
+  struct PenaltyParts {
+    const double* parts;
+    index_t count;
+    bool by_rows;
+    Use use;
+  };
+  std::vector<PenaltyParts> penalties_;
   Resource scratch_, totals_;
 };
 

@@ -14,6 +14,7 @@ if getattr(find_spec("fastdnn._core"), "origin", None) is None:
 from fastdnn import (
     activations,
     callbacks,
+    constraints,
     initializers,
     layers,
     losses,
@@ -21,6 +22,7 @@ from fastdnn import (
     models,
     ops,
     optimizers,
+    regularizers,
 )
 from fastdnn._core import __version__
 from fastdnn.layers import Input
@@ -41,6 +43,7 @@ __all__ = [
     "__version__",
     "activations",
     "callbacks",
+    "constraints",
     "datasets",
     "get_matmul_precision",
     "get_num_threads",
@@ -53,6 +56,7 @@ __all__ = [
     "ops",
     "optimizers",
     "plot",
+    "regularizers",
     "set_matmul_precision",
     "set_num_threads",
     "set_seed",

@@ -9,6 +9,8 @@ import time
 
 import numpy as np
 
+from reference import constraint
+
 EPSILON = 1e-7  # Keras's clip of probabilities
 
 
@@ -187,12 +189,33 @@ class Merge:
         return [dy * np.prod(each, axis=0) for each in others]
 
 
+class ActivityPenalty:
+    def __init__(self, x, l1, l2):
+        self.inputs, self.factors = [x], (l1, l2)
+
+    def forward(self, net, x, training):
+        self.saved = x
+        return x
+
+    def backward(self, net, dy):
+        return dy + penalty_slope(self.saved, *self.factors) / len(self.saved)
+
+
+def penalty(x, l1, l2):
+    return l1 * abs(x).sum() + l2 * (x * x).sum()
+
+
+def penalty_slope(x, l1, l2):
+    return l1 * np.sign(x) + 2.0 * l2 * x
+
+
 class Graph:
     """Tensors are numbered in the order in which they were added."""
 
     def __init__(self):
         self.operations, self.parameters, self.inputs, self.outputs = {}, [], [], []
         self.count = 0
+        self.penalties, self.constraints = {}, {}
 
     def _tensor(self):
         self.count += 1
@@ -228,6 +251,18 @@ class Graph:
 
     def add_merge(self, name, xs):
         return self._add(Merge(name, xs))
+
+    def add_activity_penalty(self, x, l1, l2):
+        return self._add(ActivityPenalty(x, l1, l2))
+
+    def set_penalty(self, parameter, l1, l2):
+        self.penalties[parameter] = l1, l2
+
+    def constrain_non_negative(self, parameter):
+        self.constraints[parameter] = constraint.non_negative
+
+    def constrain_norms(self, parameter, *arguments):
+        self.constraints[parameter] = lambda w: constraint.norms(w, *arguments)
 
     def add_output(self, x):
         self.outputs.append(x)
@@ -293,12 +328,16 @@ class Network:
         totals, arriving = self.totals(values, targets, weights)
         self.gradients = {}
         for output, operation in reversed(self.graph.operations.items()):
+            if isinstance(operation, ActivityPenalty):
+                arriving.setdefault(output, 0.0)
             if output not in arriving:
                 continue
             passed = operation.backward(self, arriving[output])
             passed = passed if isinstance(passed, list) else [passed]
             for i, dx in zip(operation.inputs, passed, strict=True):
                 arriving[i] = arriving.get(i, 0.0) + dx
+        for i, factors in self.graph.penalties.items():
+            self.add_gradient(i, penalty_slope(self.values[i], *factors))
         steps = self.hyper.get("gradient_accumulation_steps", 1)
         if steps > 1:
             self._accumulate(self.iterations % steps == 0)
@@ -307,6 +346,9 @@ class Network:
             self._update({i: g / steps for i, g in self.gradients.items()}, t)
         if self.hyper.get("use_ema"):
             self._average(t)
+        for i, change in self.graph.constraints.items():
+            if i in self.gradients:
+                self.values[i] = change(self.values[i])
         for i, array in enumerate(self.arrays):
             array[...] = self.values[i]
         self.iterations += 1
@@ -358,7 +400,22 @@ class Network:
             all_sums.append([len(weight), weight.sum(), (loss * weight).sum(), *sums])
             change = factor * gradient * weight[:, None] / len(weight)
             gradients[tensor] = gradients.get(tensor, 0.0) + change
+        rows = len(prediction)
+        all_sums.append([rows * self.weight_penalty() + self.activity_penalty()])
         return np.concatenate(all_sums).astype(np.float64), gradients
+
+    def weight_penalty(self):
+        penalties = self.graph.penalties.items()
+        return sum(penalty(self.values[i], *f) for i, f in penalties if self.trainable[i])
+
+    def activity_penalty(self):
+        """The sum over the rows: what is divided by their number."""
+        operations = self.graph.operations.values()
+        return sum(
+            penalty(operation.saved, *operation.factors)
+            for operation in operations
+            if isinstance(operation, ActivityPenalty)
+        )
 
     def train(self, inputs, targets, weights, order, first, batches, batch_size, max_seconds):
         def run(rows):

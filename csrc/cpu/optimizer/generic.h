@@ -17,6 +17,17 @@ struct UpdateBlock {
   index_t cols;
 };
 
+// Zero and NaN stay what they are.
+inline F32 sign(F32 x) {
+  return select(x > zero(), set1(1.0f), select(x < zero(), set1(-1.0f), x));
+}
+
+// The derivative of l1 |w| + l2 w^2.
+struct PenaltySlope {
+  F32 l1, twice_l2;
+  F32 operator()(F32 weight) const { return fma(twice_l2, weight, l1 * sign(weight)); }
+};
+
 // Leaves weight and gradient as they are.
 struct AsTheyAre {
   void operator()(F32&, F32&) const {}
@@ -28,6 +39,17 @@ struct Prepared {
   void operator()(F32& weight, F32& gradient) const {
     gradient = max(least, min(most, scale * gradient));
     weight = fnma(decay, weight, weight);
+  }
+};
+
+// The same with a penalty on the weight.
+struct Penalized {
+  Prepared prepared;
+  PenaltySlope slope;
+  void operator()(F32& weight, F32& gradient) const {
+    gradient = fma(prepared.scale, gradient, slope(weight));
+    gradient = max(prepared.least, min(prepared.most, gradient));
+    weight = fnma(prepared.decay, weight, weight);
   }
 };
 
@@ -64,11 +86,17 @@ void update_rows(const UpdateBlock& block, const Prepare& prepare, const Rule& r
 template <int kSlots, typename Rule>
 void update_block(const UpdateBlock& block, const Rule& rule) {
   const OptimizerStep& step = block.step;
-  if (step.gradient_scale == 1.0f && step.clip == __builtin_inff() && step.decay == 0.0f) {
+  const bool penalized = step.penalty_l1 != 0.0f || step.penalty_twice_l2 != 0.0f;
+  if (!penalized && step.gradient_scale == 1.0f && step.clip == __builtin_inff() &&
+      step.decay == 0.0f) {
     return update_rows<kSlots>(block, AsTheyAre{}, rule);
   }
   const Prepared prepared{set1(step.gradient_scale), set1(-step.clip), set1(step.clip),
                           set1(step.decay)};
+  if (penalized) {
+    const PenaltySlope slope{set1(step.penalty_l1), set1(step.penalty_twice_l2)};
+    return update_rows<kSlots>(block, Penalized{prepared, slope}, rule);
+  }
   update_rows<kSlots>(block, prepared, rule);
 }
 
@@ -183,11 +211,6 @@ void adamax(const OptimizerStep& step, const UpdateBlock& block) {
   });
 }
 
-// Zero and NaN stay what they are.
-inline F32 sign(F32 x) {
-  return select(x > zero(), set1(1.0f), select(x < zero(), set1(-1.0f), x));
-}
-
 void lion(const OptimizerStep& step, const UpdateBlock& block) {
   const F32 rate = set1(step.learning_rate);
   const F32 beta_1 = set1(step.beta_1);
@@ -254,6 +277,13 @@ void optimizer_update_f32(const OptimizerStep& step, float* w, float* const* slo
       return adamax(step, block);
     case Optimizer::kLion:
       return lion(step, block);
+  }
+}
+
+void penalty_gradient_f32(const float* w, float* g, index_t size, float l1, float twice_l2) {
+  const PenaltySlope slope{set1(l1), set1(twice_l2)};
+  for (index_t i = 0; i < size; i += kLanes) {
+    store(g + i, load(g + i, size - i) + slope(load(w + i, size - i)), size - i);
   }
 }
 

@@ -29,6 +29,13 @@ void optimizer_update(const OptimizerUpdateArgs& args, Team& team) {
                                  args.gradient + mine.begin, mine.size(), 1, mine.size());
 }
 
+void penalty_gradient(const PenaltyGradientArgs& args, Team& team) {
+  const Range mine = share_of(args.size, team);
+  if (mine.empty()) return;
+  kernels().penalty_gradient_f32(args.weights + mine.begin, args.gradient + mine.begin, mine.size(),
+                                 args.penalty.l1, 2.0f * args.penalty.l2);
+}
+
 void moving_average(const MovingAverageArgs& args, Team& team) {
   const Range mine = share_of(args.size, team);
   if (mine.empty()) return;

@@ -11,7 +11,7 @@ namespace fastdnn::cpu {
 // w and of every slot is at [i * stride + j], of g at [i * g_stride + j]. No two of them overlap.
 // Elements between cols and stride are neither read nor written. Any alignment. First of all
 //
-//   g = clip(gradient_scale g, -clip, clip);  w -= decay w
+//   g = clip(gradient_scale g + l1 sign(w) + 2 l2 w, -clip, clip);  w -= decay w
 //
 // unless that changes nothing, and then
 //
@@ -44,6 +44,8 @@ namespace fastdnn::cpu {
 // counts as 2^-126 if it is less.
 //
 // A NaN in g makes NaN of its own weight and slots and of nothing else.
+//
+//   penalty_gradient_f32  g += l1 sign(w) + 2 l2 w, element by element of flat arrays; sign(0) = 0
 //
 //   moving_average_f32  average = momentum average + (1 - momentum) w, element by element of flat
 //                       arrays, and then w = average if it `overwrites` the weights

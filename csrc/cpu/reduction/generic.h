@@ -122,6 +122,9 @@ void reduce_f32(Reduction kind, const float* x, index_t size, double* result) {
     case Reduction::kSumOfSquares:
       for (index_t i = 0; i < size; i += kLanes) accumulate_squares(sum, load(x + i, size - i));
       break;
+    case Reduction::kSumAbs:
+      for (index_t i = 0; i < size; i += kLanes) accumulate(sum, abs(load(x + i, size - i)));
+      break;
     case Reduction::kMaxAbs:
       sum = largest_magnitude(x, size);
       break;

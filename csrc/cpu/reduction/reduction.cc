@@ -18,6 +18,7 @@ double combined(Reduction kind, double a, double b) {
   switch (kind) {
     case Reduction::kSum:
     case Reduction::kSumOfSquares:
+    case Reduction::kSumAbs:
       return a + b;
     case Reduction::kMaxAbs:
       return std::isnan(a) || a > b ? a : b;

@@ -217,6 +217,14 @@ def lion(w: Array, g: Array, m: Array, learning_rate: float) -> None:
     m += np.float32(0.01) * g
 
 
+def limit_norms(x: Array, least: float, most: float, out: Array) -> Array:
+    """Write x with the norms of its columns between `least` and `most`."""
+    norms = np.sqrt(np.square(x).sum(axis=0))
+    factors = np.clip(norms, least, most) / (np.float32(1e-7) + norms)
+    np.multiply(x, factors, out=out)
+    return out
+
+
 def first_nonfinite(x: Array) -> int:
     """Return the index of the first NaN or infinity, or -1."""
     finite = np.isfinite(x).ravel()

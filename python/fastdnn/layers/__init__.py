@@ -1,6 +1,7 @@
 """Layers: what a network is made of. Names, arguments and defaults are Keras's."""
 
 from fastdnn.layers.activation import ELU, Activation, LeakyReLU, ReLU, Softmax
+from fastdnn.layers.activity_regularization import ActivityRegularization
 from fastdnn.layers.batch_normalization import BatchNormalization
 from fastdnn.layers.dense import Dense
 from fastdnn.layers.dropout import Dropout
@@ -15,6 +16,7 @@ from fastdnn.layers.weight import Weight
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
     "Add",
     "BatchNormalization",
     "Concatenate",
@@ -36,6 +38,7 @@ CLASSES: dict[str, type[Layer]] = {
     cls.__name__: cls
     for cls in (
         Activation,
+        ActivityRegularization,
         Add,
         BatchNormalization,
         Concatenate,

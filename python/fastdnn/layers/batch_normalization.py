@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from fastdnn import initializers
+from fastdnn import constraints, initializers, regularizers
 from fastdnn.configuration import is_number
 from fastdnn.layers.layer import Layer, Shape
 from fastdnn.layers.weight import Weight
@@ -33,6 +33,12 @@ class BatchNormalization(Layer):
         gamma_initializer: likewise.
         moving_mean_initializer: likewise.
         moving_variance_initializer: likewise.
+        beta_regularizer: what beta adds to the loss: a name, an object of
+            `fastdnn.regularizers` or None.
+        gamma_regularizer: likewise.
+        beta_constraint: what beta is changed to after a step: a name, an object of
+            `fastdnn.constraints` or None.
+        gamma_constraint: likewise.
         name: unique in the model.
 
     Shapes: input and output (rows, features); every weight (features,).
@@ -52,6 +58,10 @@ class BatchNormalization(Layer):
         gamma_initializer: Any = "ones",
         moving_mean_initializer: Any = "zeros",
         moving_variance_initializer: Any = "ones",
+        beta_regularizer: Any = None,
+        gamma_regularizer: Any = None,
+        beta_constraint: Any = None,
+        gamma_constraint: Any = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -78,6 +88,10 @@ class BatchNormalization(Layer):
         self.gamma_initializer = initializers.get(gamma_initializer, where)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer, where)
         self.moving_variance_initializer = initializers.get(moving_variance_initializer, where)
+        self.beta_regularizer = regularizers.get(beta_regularizer, where)
+        self.gamma_regularizer = regularizers.get(gamma_regularizer, where)
+        self.beta_constraint = constraints.get(beta_constraint, where)
+        self.gamma_constraint = constraints.get(gamma_constraint, where)
 
     def build(self, row: Shape) -> None:
         """Declare gamma, beta and the moving statistics."""
@@ -85,9 +99,21 @@ class BatchNormalization(Layer):
         self.gamma: Weight | None = None
         self.beta: Weight | None = None
         if self.scale:
-            self.gamma = self.add_weight("gamma", shape, self.gamma_initializer)
+            self.gamma = self.add_weight(
+                "gamma",
+                shape,
+                self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+            )
         if self.center:
-            self.beta = self.add_weight("beta", shape, self.beta_initializer)
+            self.beta = self.add_weight(
+                "beta",
+                shape,
+                self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+            )
         self.moving_mean = self.add_weight(
             "moving_mean", shape, self.moving_mean_initializer, trainable=False
         )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from fastdnn import activations, initializers
+from fastdnn import activations, constraints, initializers, regularizers
 from fastdnn.configuration import is_integer
 from fastdnn.layers.input import LARGEST_WIDTH
 from fastdnn.layers.layer import Layer, Shape
@@ -23,6 +23,13 @@ class Dense(Layer):
         use_bias: whether to add a bias.
         kernel_initializer: a name, an initializer or an array of shape (inputs, units).
         bias_initializer: a name, an initializer or an array of shape (units,).
+        kernel_regularizer: what the kernel adds to the loss: a name, an object of
+            `fastdnn.regularizers` or None.
+        bias_regularizer: what the bias adds.
+        activity_regularizer: what the output adds, divided by the rows of the batch.
+        kernel_constraint: what the kernel is changed to after a step: a name, an object of
+            `fastdnn.constraints` or None.
+        bias_constraint: what the bias is changed to.
         name: unique in the model.
 
     Shapes: input (rows, inputs), output (rows, units), kernel (inputs, units), bias (units,).
@@ -41,6 +48,11 @@ class Dense(Layer):
         use_bias: bool = True,
         kernel_initializer: Any = "glorot_uniform",
         bias_initializer: Any = "zeros",
+        kernel_regularizer: Any = None,
+        bias_regularizer: Any = None,
+        activity_regularizer: Any = None,
+        kernel_constraint: Any = None,
+        bias_constraint: Any = None,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -54,14 +66,31 @@ class Dense(Layer):
         self.use_bias = bool(use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer, "Dense")
         self.bias_initializer = initializers.get(bias_initializer, "Dense")
+        self.kernel_regularizer = regularizers.get(kernel_regularizer, "Dense")
+        self.bias_regularizer = regularizers.get(bias_regularizer, "Dense")
+        self.activity_regularizer = regularizers.get(activity_regularizer, "Dense")
+        self.kernel_constraint = constraints.get(kernel_constraint, "Dense")
+        self.bias_constraint = constraints.get(bias_constraint, "Dense")
 
     def build(self, row: Shape) -> None:
         """Declare the kernel and the bias."""
         shape = (self.flat_width(row), self.units)
-        self.kernel = self.add_weight("kernel", shape, self.kernel_initializer)
+        self.kernel = self.add_weight(
+            "kernel",
+            shape,
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+        )
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight("bias", (self.units,), self.bias_initializer)
+            self.bias = self.add_weight(
+                "bias",
+                (self.units,),
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+            )
 
     def output_row(self, row: Shape) -> Shape:
         """Return (units,)."""
@@ -69,9 +98,10 @@ class Dense(Layer):
         return (self.units,)
 
     def lower(self, lowering: "Lowering", x: int) -> int:
-        """Add the product, and the activation if there is one."""
+        """Add the product, and the activation and the penalty on its output if there are any."""
         y = lowering.dense(x, self.kernel, self.bias)
-        return lowering.activation(y, self.nonlinearity)
+        y = lowering.activation(y, self.nonlinearity)
+        return lowering.activity_penalty(y, self.activity_regularizer)
 
     @property
     def activation(self) -> str | dict[str, Any]:

@@ -11,8 +11,10 @@ import numpy.typing as npt
 
 from fastdnn import initializers
 from fastdnn.configuration import Configurable, snake_case
+from fastdnn.constraints import Constraint
 from fastdnn.layers.tensor import Call, as_tensors
 from fastdnn.layers.weight import Weight, checked_value
+from fastdnn.regularizers import Regularizer
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -83,10 +85,17 @@ class Layer(Configurable, ABC):
         return [self.lower(lowering, *xs)]
 
     def add_weight(
-        self, name: str, shape: Shape, initializer: initializers.Initializer, trainable: bool = True
+        self,
+        name: str,
+        shape: Shape,
+        initializer: initializers.Initializer,
+        trainable: bool = True,
+        regularizer: Regularizer | None = None,
+        constraint: Constraint | None = None,
     ) -> Weight:
         """Declare a weight; it gets memory and its initial value when the model is built."""
         weight = Weight(self, name, shape, initializer, trainable)
+        weight.regularizer, weight.constraint = regularizer, constraint
         self._weights.append(weight)
         return weight
 

@@ -6,7 +6,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn._core import ParameterMemory
+from fastdnn.constraints import Constraint
 from fastdnn.initializers import Initializer
+from fastdnn.regularizers import Regularizer
 
 Array = npt.NDArray[np.float32]
 
@@ -20,7 +22,12 @@ class Weight:
         shape: (in, out) or (n,).
         trainable: whether training may change it. A frozen layer's weights are not trainable.
         owner: the layer.
+        regularizer: what the weight adds to the loss while it is trainable, or None.
+        constraint: what a trainable weight is changed to after a step, or None.
     """
+
+    regularizer: Regularizer | None = None
+    constraint: Constraint | None = None
 
     def __init__(
         self, owner: Any, name: str, shape: tuple[int, ...], initializer: Initializer, trains: bool

@@ -185,7 +185,7 @@ class MetricPlan:
     @property
     def size(self) -> int:
         """The length of the native totals."""
-        return sum(3 + 2 * len(_metrics_of(native)) for native in self.native)
+        return sum(3 + 2 * len(_metrics_of(native)) for native in self.native) + 1
 
     @property
     def names(self) -> list[str]:
@@ -197,10 +197,11 @@ class MetricPlan:
 
         Args:
             totals: for each output rows, sum of weights, sum of weighted losses; then for every
-                native metric the sum of its values and the sum of its weighted values.
+                native metric the sum of its values and the sum of its weighted values. The last
+                one is the sum of the penalties of weights and activities, times the rows.
         """
         several = len(self._outputs) > 1
-        loss, losses, values = 0.0, {}, {}
+        loss, penalty, losses, values = 0.0, 0.0, {}, {}
         place = 0
         for output, shown, native in zip(self._outputs, self._shown, self.native, strict=True):
             rows, weight, total = map(float, totals[place : place + 3])
@@ -209,6 +210,7 @@ class MetricPlan:
             if native is None:
                 continue
             mean = total / rows if rows else math.nan
+            penalty = float(totals[-1]) / rows if rows else math.nan
             # One output's weight is in its gradients alone: its loss is shown as it is.
             loss += output.loss_weight * mean
             losses[f"{output.name}_loss"] = mean
@@ -218,7 +220,7 @@ class MetricPlan:
                 )
                 key = f"{output.name}_{name}" if several else name
                 values[key] = metric.result(sum_of_values, weight if weighted else rows)
-        return {"loss": loss, **(losses if several else {}), **values}
+        return {"loss": loss + penalty, **(losses if several else {}), **values}
 
 
 def _metrics_of(native: tuple[str, dict[str, float], float, list[str]] | None) -> list[str]:

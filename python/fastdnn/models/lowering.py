@@ -12,6 +12,7 @@ from fastdnn.layers.batch_normalization import BatchNormalization
 from fastdnn.layers.layer import Shape
 from fastdnn.layers.weight import Weight
 from fastdnn.random import DROPOUT_STREAM, SEEDED_DROPOUT_STREAM, WEIGHT_STREAM
+from fastdnn.regularizers import Regularizer
 
 Array = npt.NDArray[np.float32]
 
@@ -40,6 +41,12 @@ class Lowering:
             return x
         return self.graph.add_activation(x, nonlinearity.name, nonlinearity.alpha)
 
+    def activity_penalty(self, x: int, regularizer: Regularizer | None) -> int:
+        """Add a penalty on a tensor to the loss, unless there is none."""
+        if regularizer is None:
+            return x
+        return self.graph.add_activity_penalty(x, *regularizer.factors)
+
     def batch_normalization(self, x: int, layer: BatchNormalization) -> int:
         """Add a batch normalization with the layer's weights and numbers."""
         return self.graph.add_batch_normalization(
@@ -65,7 +72,12 @@ class Lowering:
         """Return the weight's id: a layer used twice shares it."""
         if weight not in self.ids:
             shape, trainable = weight.shape, weight.trainable
-            self.ids[weight] = self.graph.add_parameter(self._names[weight], shape, trainable)
+            index = self.graph.add_parameter(self._names[weight], shape, trainable)
+            self.ids[weight] = index
+            if weight.regularizer is not None:
+                self.graph.set_penalty(index, *weight.regularizer.factors)
+            if weight.constraint is not None:
+                weight.constraint.add_to(self.graph, index)
         return self.ids[weight]
 
 

@@ -137,6 +137,9 @@ class OwnLoop(ABC):
     def apply_gradients(self) -> None:
         """Change the weights by `gradients`, as the optimizer's step does.
 
+        Regularizers of weights add to the gradients here, those of activities did in `backward`;
+        constraints are applied last.
+
         Raises:
             ValueError: if the model is not compiled.
         """

@@ -2,6 +2,7 @@
 
 from fastdnn.ops.activation import activation, activation_backward, activation_needs_input
 from fastdnn.ops.batch_norm import BatchNormCache, batch_normalization, batch_normalization_backward
+from fastdnn.ops.constraint import max_norm, min_max_norm, non_negative, unit_norm
 from fastdnn.ops.dense import dense, dense_backward
 from fastdnn.ops.dropout import dropout, dropout_backward
 from fastdnn.ops.gemm import gemm
@@ -39,6 +40,7 @@ from fastdnn.ops.reduction import (
     mean,
     row_sums,
     sum,
+    sum_abs,
     sum_of_squares,
 )
 from fastdnn.ops.rescaling import rescaling
@@ -72,11 +74,14 @@ __all__ = [
     "log_softmax",
     "loss",
     "max_abs",
+    "max_norm",
     "mean",
     "mean_absolute_error",
     "mean_squared_error",
     "metric_rows",
+    "min_max_norm",
     "nadam_update",
+    "non_negative",
     "random_bits",
     "random_normal",
     "random_permutation",
@@ -91,5 +96,7 @@ __all__ = [
     "softmax_backward",
     "softmax_cross_entropy",
     "sum",
+    "sum_abs",
     "sum_of_squares",
+    "unit_norm",
 ]

@@ -99,6 +99,23 @@ def sum_of_squares(x: _Array) -> float:
     return _core.sum_of_squares(x)
 
 
+def sum_abs(x: _Array) -> float:
+    """Add up the magnitudes of all elements in float64: the L1 norm.
+
+    Args:
+        x: Array of any shape; an empty one has the sum 0.
+
+    Raises:
+        ValueError: If `x` has a wrong dtype or layout.
+
+    >>> import numpy as np
+    >>> from fastdnn import ops
+    >>> ops.sum_abs(np.array([3, -4], np.float32))
+    7.0
+    """
+    return _core.sum_abs(x)
+
+
 def max_abs(x: _Array) -> float:
     """Find the largest magnitude.
 

@@ -1,4 +1,4 @@
-"""Reductions, and arrays of random numbers."""
+"""Reductions, constraints, and arrays of random numbers."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -14,6 +14,7 @@ from fastdnn.benchmark.cases.case import Array, Run, Shape, Variant, normal
 def variants() -> Iterator[Variant]:
     """Yield function, variant and builder."""
     yield from _reductions()
+    yield from _constraints()
     yield from _random()
 
 
@@ -24,6 +25,7 @@ def _reductions() -> Iterator[Variant]:
         "sum": lambda x: x.sum(),
         "mean": lambda x: x.mean(),
         "sum_of_squares": lambda x: np.vdot(x, x),
+        "sum_abs": lambda x: np.abs(x).sum(),
         "max_abs": lambda x: np.abs(x).max(),
         "first_nonfinite": numpy_kernels.first_nonfinite,
         "all_finite": lambda x: np.isfinite(x).all(),
@@ -37,6 +39,25 @@ def _reduction(
 ) -> tuple[Run, Run]:
     x = normal(shape)
     return partial(op, x), partial(in_numpy, x)
+
+
+def _constraints() -> Iterator[Variant]:
+    equivalents: dict[str, Callable[[Array, Array], Any]] = {
+        "max_norm": lambda x, out: numpy_kernels.limit_norms(x, 0.0, 2.0, out),
+        "min_max_norm": lambda x, out: numpy_kernels.limit_norms(x, 0.0, 1.0, out),
+        "unit_norm": lambda x, out: numpy_kernels.limit_norms(x, 1.0, 1.0, out),
+        "non_negative": lambda x, out: np.maximum(x, np.float32(0), out=out),
+    }
+    for name, equivalent in equivalents.items():
+        yield name, "", partial(_constraint, getattr(ops, name), equivalent)
+
+
+def _constraint(
+    op: Callable[..., Any], in_numpy: Callable[[Array, Array], Any], shape: Shape
+) -> tuple[Run, Run]:
+    x = normal(shape)
+    ours, theirs = np.empty((2, *shape), np.float32)
+    return partial(op, x, out=ours), partial(in_numpy, x, theirs)
 
 
 def _random() -> Iterator[Variant]:
