@@ -393,7 +393,7 @@ def test_random_graphs(rng, threads, _):
     seed, scored = int(rng.integers(2**32)), int(rng.integers(1, 8))
     outputs = len(_random_graph(reference.Graph(), seed))
     ours, theirs, parameters = _pair(rng, _random_graph, seed)
-    x = [rng.standard_normal((40, width)).astype(np.float32) for width in (WIDTH, 8)]
+    x = [rng.normal(0.0, 0.3, (40, width)).astype(np.float32) for width in (WIDTH, 8)]
     y = [rng.standard_normal((40, OUTPUTS)).astype(np.float32) for _ in range(outputs)]
     weights = [None, rng.uniform(0.5, 2.0, 40).astype(np.float32), None][:outputs]
     # Some outputs go without a loss, never the first.
