@@ -18,7 +18,7 @@ import pytest
 import reference.activation
 
 from fastdnn import _core, benchmark, ops
-from fastdnn.benchmark import machine, numpy_kernels, timing, training
+from fastdnn.benchmark import machine, numpy_kernels, numpy_losses, timing, training
 from fastdnn.benchmark.cases import cases
 from fastdnn.benchmark.report import Report, format_measurement
 from fastdnn.benchmark.timing import Effort, Measurement, Quartiles, in_turns, repeated
@@ -106,7 +106,7 @@ def test_every_function_has_a_case():
 
 def test_every_activation_loss_and_metric_has_a_case():
     assert set(numpy_kernels.ACTIVATIONS) == set(reference.activation.FORWARD)
-    for names, op in ((numpy_kernels.LOSSES, ops.loss), (numpy_kernels.METRICS, ops.metric_rows)):
+    for names, op in ((numpy_losses.LOSSES, ops.loss), (numpy_kernels.METRICS, ops.metric_rows)):
         with pytest.raises(ValueError, match="expected one of") as error:
             op("nonsense", np.zeros((1, 1), np.float32), np.zeros((1, 1), np.float32))
         assert set(names) == set(str(error.value).partition("expected one of ")[2].split(", "))

@@ -18,6 +18,10 @@ LOSSES = [
     ("binary_crossentropy", {"from_logits": 0.0, "label_smoothing": 0.0}, "sigmoid"),
     ("binary_crossentropy", {"from_logits": 1.0, "label_smoothing": 0.2}, "linear"),
     ("binary_crossentropy", {"from_logits": 0.0, "label_smoothing": 0.0}, "softmax"),
+    ("categorical_focal_crossentropy", {"alpha": 1.0, "gamma": 1.5}, "softmax"),
+    ("categorical_focal_crossentropy", {"from_logits": 1.0, "gamma": 2.0}, "linear"),
+    ("binary_focal_crossentropy", {"gamma": 2.0, "label_smoothing": 0.1}, "sigmoid"),
+    ("binary_focal_crossentropy", {"apply_class_balancing": 1.0}, "softmax"),
     ("mean_squared_error", {}, "tanh"),
     ("mean_absolute_error", {}, "linear"),
 ]
@@ -137,9 +141,9 @@ def _rows(rng, loss, rows):
     weight = rng.uniform(0.5, 2.0, rows).astype(np.float32)
     if loss == "sparse_categorical_crossentropy":
         return [x], [rng.integers(0, OUTPUTS, rows).astype(np.int32)], weight
-    if loss == "categorical_crossentropy":
+    if loss.startswith("categorical"):
         y = rng.dirichlet(np.ones(OUTPUTS), rows)
-    elif loss == "binary_crossentropy":
+    elif loss.startswith("binary"):
         y = rng.integers(0, 2, (rows, OUTPUTS))
     else:
         y = rng.standard_normal((rows, OUTPUTS))

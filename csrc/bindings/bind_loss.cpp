@@ -1,4 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "csrc/bindings/loss_options.h"
+
+#include <pybind11/stl.h>
+
+#include <algorithm>
+
 #include "csrc/bindings/arrays.h"
 #include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
@@ -10,27 +16,49 @@ namespace {
 // Rough cost on one thread, for choosing the number of threads.
 constexpr double kNanosecondsPerElement = 1.5;
 
-struct LossOptions {
-  bool from_logits;
-  float label_smoothing;
-  float scale;
+// An option of some losses: exactly one of `real` and `flag` is set.
+struct Option {
+  const char* name;
+  float LossSpec::* real;
+  bool LossSpec::* flag;
+  std::vector<Loss> kinds;
 };
 
-void check_options(const char* op, const LossArgs& args) {
-  const bool entropy = loss_is_crossentropy(args.kind);
-  check(entropy || !args.from_logits, op, "received from_logits=True; expected False, as ",
-        loss_name(args.kind), " compares the outputs themselves");
-  check(entropy || args.label_smoothing == 0.0f, op,
-        "received label_smoothing=", args.label_smoothing, "; expected 0, as ",
-        loss_name(args.kind), " has no classes");
-  check(args.label_smoothing >= 0.0f && args.label_smoothing <= 1.0f, op,
-        "received label_smoothing=", args.label_smoothing, "; expected a number from 0 to 1");
+const std::vector<Option>& all_options() {
+  using S = LossSpec;
+  using enum Loss;
+  static const std::vector<Loss> focal = {kCategoricalFocalCrossentropy, kBinaryFocalCrossentropy};
+  static const std::vector<Loss> crossentropies = {
+      kSparseCategoricalCrossentropy, kCategoricalCrossentropy, kBinaryCrossentropy,
+      kCategoricalFocalCrossentropy, kBinaryFocalCrossentropy};
+  static const std::vector<Option> options = {
+      {"from_logits", nullptr, &S::from_logits, crossentropies},
+      {"label_smoothing", &S::label_smoothing, nullptr, crossentropies},
+      {"apply_class_balancing", nullptr, &S::apply_class_balancing, {kBinaryFocalCrossentropy}},
+      {"alpha", &S::alpha, nullptr, focal},
+      {"gamma", &S::gamma, nullptr, focal},
+      {"delta", &S::delta, nullptr, {kHuber}},
+      {"quantile", &S::quantile, nullptr, {kQuantile}},
+  };
+  return options;
+}
+
+bool has(Loss kind, const Option& option) {
+  return std::find(option.kinds.begin(), option.kinds.end(), kind) != option.kinds.end();
+}
+
+std::string option_names(Loss kind) {
+  std::string names;
+  for (const Option& option : all_options()) {
+    if (has(kind, option)) names += (names.empty() ? "some of " : ", ") + std::string(option.name);
+  }
+  return names.empty() ? "none" : names;
 }
 
 // Labels for the sparse loss, else targets of the outputs' shape.
 void set_truth(const char* op, const Array& y_true, LossArgs& args) {
   const auto [rows, cols] = std::pair(args.outputs.rows, args.outputs.cols);
-  if (args.kind == Loss::kSparseCategoricalCrossentropy) {
+  if (args.spec.kind == Loss::kSparseCategoricalCrossentropy) {
     args.labels = vector<std::int32_t>(op, "labels", y_true, rows).data;
     return check_labels(op, args.labels, rows, cols);
   }
@@ -41,15 +69,12 @@ void set_truth(const char* op, const Array& y_true, LossArgs& args) {
 
 // Loss and gradient arrays: new ones, or those in the tuple `out`.
 py::tuple loss_arrays(const std::string& op_name, const std::string& name, const Array& y_true,
-                      const Array& y_pred, const LossOptions& options,
+                      const Array& y_pred, const LossOptions& options, float scale,
                       const py::object& sample_weight, const py::object& out) {
   const char* op = op_name.c_str();
   LossArgs args;
-  args.kind = parse_loss(name);
-  args.from_logits = options.from_logits;
-  args.label_smoothing = options.label_smoothing;
-  args.scale = options.scale;
-  check_options(op, args);
+  args.spec = loss_spec(op, name, options);
+  args.scale = scale;
   args.outputs = matrix(op, "y_pred", y_pred);
   check(args.outputs.cols > 0, op, "y_pred: received a ", describe(y_pred),
         "; expected at least one column");
@@ -84,14 +109,13 @@ py::tuple loss_arrays(const std::string& op_name, const std::string& name, const
 
 // The op as a program calls it: on the first `cols` columns of padded rows, in place.
 void loss_padded(const std::string& name, const Array& y_true, py::array_t<float>& outputs,
-                 index_t cols, bool from_logits) {
+                 index_t cols, const LossOptions& options) {
   LossArgs args;
-  args.kind = parse_loss(name);
-  args.from_logits = from_logits;
+  args.spec = loss_spec("loss_padded", name, options);
   args.gradient = writable_rows("loss_padded", "outputs", outputs);
   args.gradient.cols = cols;
   args.outputs = args.gradient;
-  if (args.kind == Loss::kSparseCategoricalCrossentropy) {
+  if (args.spec.kind == Loss::kSparseCategoricalCrossentropy) {
     args.labels = static_cast<const std::int32_t*>(y_true.data());
   } else {
     args.targets = rows_of("loss_padded", "y_true", y_true);
@@ -102,21 +126,32 @@ void loss_padded(const std::string& name, const Array& y_true, py::array_t<float
 
 }  // namespace
 
+LossSpec loss_spec(const char* op, const std::string& name, const LossOptions& options) {
+  LossSpec spec;
+  spec.kind = parse_loss(name);
+  for (const auto& [wanted, value] : options) {
+    const auto option =
+        std::find_if(all_options().begin(), all_options().end(),
+                     [&](const Option& o) { return wanted == o.name && has(spec.kind, o); });
+    check(option != all_options().end(), op, "received the option '", wanted, "' for ", name,
+          "; expected ", option_names(spec.kind));
+    if (option->flag != nullptr) {
+      spec.*option->flag = value != 0.0;
+    } else {
+      spec.*option->real = static_cast<float>(value);
+    }
+  }
+  check_loss(op, spec);
+  return spec;
+}
+
 void register_loss(py::module_& m) {
   using py::arg;
-  m.def(
-      "loss",
-      [](const std::string& op, const std::string& name, const Array& y_true, const Array& y_pred,
-         bool from_logits, float label_smoothing, const py::object& sample_weight, float scale,
-         const py::object& out) {
-        const LossOptions options{from_logits, label_smoothing, scale};
-        return loss_arrays(op, name, y_true, y_pred, options, sample_weight, out);
-      },
-      arg("op"), arg("name"), arg("y_true"), arg("y_pred"), arg("from_logits") = false,
-      arg("label_smoothing") = 0.0f, arg("sample_weight") = py::none(), arg("scale") = 1.0f,
-      arg("out") = py::none());
+  m.def("loss", &loss_arrays, arg("op"), arg("name"), arg("y_true"), arg("y_pred"),
+        arg("options") = LossOptions{}, arg("scale") = 1.0f, arg("sample_weight") = py::none(),
+        arg("out") = py::none());
   m.def_submodule("testing").def("loss_padded", &loss_padded, arg("name"), arg("y_true"),
-                                 arg("outputs").noconvert(), arg("cols"), arg("from_logits"));
+                                 arg("outputs").noconvert(), arg("cols"), arg("options"));
 }
 
 }  // namespace fastdnn::bindings

@@ -7,6 +7,7 @@
 
 #include "csrc/bindings/arrays.h"
 #include "csrc/bindings/gil.h"
+#include "csrc/bindings/loss_options.h"
 #include "csrc/bindings/optimizer_options.h"
 #include "csrc/bindings/register.h"
 #include "csrc/ops/constraint.h"
@@ -249,22 +250,7 @@ index_t predict(Network& network, const std::vector<Input>& inputs, std::vector<
 }
 
 // What compile() takes for an output: the loss and its options, the loss's weight, the metrics.
-using OutputChoice =
-    std::tuple<std::string, std::map<std::string, double>, double, std::vector<std::string>>;
-
-LossSpec loss_spec(const std::string& name, const std::map<std::string, double>& options) {
-  LossSpec loss;
-  loss.kind = parse_loss(name);
-  for (const auto& [key, value] : options) {
-    if (key == "from_logits")
-      loss.from_logits = value != 0;
-    else if (key == "label_smoothing")
-      loss.label_smoothing = static_cast<float>(value);
-    else
-      fail("compile", "received the option '", key, "' of '", name, "', which is unknown");
-  }
-  return loss;
-}
+using OutputChoice = std::tuple<std::string, LossOptions, double, std::vector<std::string>>;
 
 void compile(Network& network, const std::vector<std::optional<OutputChoice>>& outputs,
              const std::string& optimizer, const py::dict& hyper) {
@@ -273,7 +259,7 @@ void compile(Network& network, const std::vector<std::optional<OutputChoice>>& o
     OutputSpec& output = spec.outputs.emplace_back();
     if (!choice) continue;
     const auto& [loss, options, weight, metrics] = *choice;
-    output.loss = loss_spec(loss, options);
+    output.loss = loss_spec("compile", loss, options);
     output.loss_weight = static_cast<float>(weight);
     for (const std::string& name : metrics) output.metrics.push_back(parse_metric(name));
   }

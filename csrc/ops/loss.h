@@ -13,9 +13,7 @@ namespace fastdnn {
 // The loss of every row and its gradient; formulas in csrc/cpu/loss/loss.h. The work is split by
 // rows. Labels lie in [0, outputs.cols): see check_labels.
 struct LossArgs {
-  Loss kind = Loss::kMeanSquaredError;
-  bool from_logits = false;              // cross-entropies: outputs are logits, not probabilities
-  float label_smoothing = 0.0f;          // cross-entropies: in [0, 1]
+  LossSpec spec;
   ConstMatrixView outputs;               // at least one column
   const std::int32_t* labels = nullptr;  // the sparse loss: one per row
   ConstMatrixView targets;               // all others: the shape of outputs
@@ -28,8 +26,11 @@ struct LossArgs {
 const char* loss_name(Loss kind);
 // Throws InvalidArgument that lists the valid names.
 Loss parse_loss(const std::string& name);
-// Whether outputs may be logits, and targets smoothed.
-bool loss_is_crossentropy(Loss kind);
+// Whether outputs may be logits, those of a softmax or of sigmoids.
+bool loss_takes_softmax(Loss kind);
+bool loss_takes_sigmoids(Loss kind);
+// Throws InvalidArgument if an option that this kind reads is out of its range.
+void check_loss(const char* op, const LossSpec& spec);
 
 // Throws InvalidArgument that names the first label outside [0, classes) and its row.
 void check_labels(const char* op, const std::int32_t* labels, index_t rows, index_t classes);

@@ -29,12 +29,6 @@ enum class Mode {
   kApply,      // update by the gradients that are there
 };
 
-struct LossSpec {
-  Loss kind = Loss::kMeanSquaredError;
-  bool from_logits = false;
-  float label_smoothing = 0.0f;
-};
-
 // What compile() decided of an output. Without a loss it is not computed in training.
 struct OutputSpec {
   std::optional<LossSpec> loss;

@@ -28,12 +28,10 @@ TensorId Lowering::loss_input(std::size_t i) const {
   const Node* last = graph_.producer(output);
   if (last == nullptr) return output;
   const Loss loss = spec_.outputs[i].loss->kind;
-  const bool softmax_loss =
-      loss == Loss::kSparseCategoricalCrossentropy || loss == Loss::kCategoricalCrossentropy;
-  if (softmax_loss && as<Softmax>(last->operation)) return last->input();
+  if (loss_takes_softmax(loss) && as<Softmax>(last->operation)) return last->input();
   const auto* activation = as<Elementwise>(last->operation);
   const bool sigmoid = activation != nullptr && activation->kind == Activation::kSigmoid;
-  if (loss == Loss::kBinaryCrossentropy && sigmoid) return last->input();
+  if (loss_takes_sigmoids(loss) && sigmoid) return last->input();
   return output;
 }
 

@@ -46,9 +46,8 @@ void Lowering::lower_loss(std::size_t i) {
   }
 
   LossArgs loss;
-  loss.kind = spec.loss->kind;
-  loss.from_logits = spec.loss->from_logits || scored != output;
-  loss.label_smoothing = spec.loss->label_smoothing;
+  loss.spec = *spec.loss;
+  if (scored != output) loss.spec.from_logits = true;
   loss.scale = spec.loss_weight;
   const auto labels_from = [=](index_t row) { return sparse ? labels->data() + row : nullptr; };
   std::vector<Use> reads{prediction.own_rows(), labels_by_rows, row_weights.own_rows()};

@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 from reference import constraint
+from reference import loss as loss_oracles
 
 EPSILON = 1e-7  # Keras's clip of probabilities
 
@@ -496,10 +497,22 @@ def _absolute(p, y, options=None):
     return abs(p - y).mean(axis=1), np.sign(p - y) / p.shape[1]
 
 
+def _focal(name):
+    def loss(p, y, options):
+        options = dict(options)
+        targets = loss_oracles.smoothed(name, y, p.shape[1], options.pop("label_smoothing", 0.0))
+        oracle = loss_oracles.ORACLES[name, bool(options.pop("from_logits", 0.0))]
+        return oracle(targets, p, **options)[::2]
+
+    return loss
+
+
 LOSSES = {
     "sparse_categorical_crossentropy": _sparse,
     "categorical_crossentropy": _categorical,
     "binary_crossentropy": _binary,
+    "categorical_focal_crossentropy": _focal("categorical_focal_crossentropy"),
+    "binary_focal_crossentropy": _focal("binary_focal_crossentropy"),
     "mean_squared_error": _squared,
     "mean_absolute_error": _absolute,
 }

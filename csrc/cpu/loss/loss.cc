@@ -10,9 +10,7 @@ void loss(const LossArgs& args, Team& team) {
   if (rows.empty()) return;
   const index_t i = rows.begin;
   kernels().loss_rows_f32({
-      .kind = args.kind,
-      .from_logits = args.from_logits,
-      .label_smoothing = args.label_smoothing,
+      .spec = args.spec,
       .scale = args.scale,
       .rows = rows.end - i,
       .cols = args.outputs.cols,

@@ -240,54 +240,6 @@ def truncated_normal(rng: np.random.Generator, out: Array) -> Array:
     return out
 
 
-def _clip(p: Array) -> tuple[Array, npt.NDArray[np.bool_]]:
-    """Return probabilities in [1e-7, 1 - 1e-7], and where they were already."""
-    clipped = np.clip(p, 1e-7, 1 - 1e-7)
-    return clipped, clipped == p
-
-
-def _categorical(t: Array, y: Array) -> tuple[Array, Array]:
-    total = y.sum(axis=1, keepdims=True)
-    p, inside = _clip(y / total)
-    slope = np.where(inside, -t / p, np.float32(0))
-    gradient = (slope - (slope * p).sum(axis=1, keepdims=True)) / total
-    return -(t * np.log(p)).sum(axis=1), gradient
-
-
-def _sparse_categorical(labels: npt.NDArray[np.int32], y: Array) -> tuple[Array, Array]:
-    rows, total = np.arange(len(y)), y.sum(axis=1)
-    p, inside = _clip(y[rows, labels] / total)
-    gradient = np.repeat(inside / total, y.shape[1]).reshape(y.shape).astype(np.float32)
-    gradient[rows, labels] -= inside / (p * total)
-    return -np.log(p), gradient
-
-
-def _binary(t: Array, y: Array) -> tuple[Array, Array]:
-    p, inside = _clip(y)
-    loss = -(t * np.log(p) + (1 - t) * np.log1p(-p)).mean(axis=1)
-    return loss, inside * (p - t) / (p * (1 - p) * np.float32(y.shape[1]))
-
-
-def _squared(t: Array, y: Array) -> tuple[Array, Array]:
-    error = y - t
-    return (error * error).mean(axis=1), error * np.float32(2 / y.shape[1])
-
-
-def _absolute(t: Array, y: Array) -> tuple[Array, Array]:
-    error = y - t
-    return np.abs(error).mean(axis=1), np.sign(error) * np.float32(1 / y.shape[1])
-
-
-# name -> function of targets and outputs that returns the loss of every row and the gradient.
-LOSSES: dict[str, Callable[[Any, Array], tuple[Array, Array]]] = {
-    "sparse_categorical_crossentropy": _sparse_categorical,
-    "categorical_crossentropy": _categorical,
-    "binary_crossentropy": _binary,
-    "mean_squared_error": _squared,
-    "mean_absolute_error": _absolute,
-}
-
-
 def softmax_cross_entropy(logits: Array, labels: npt.NDArray[np.int32]) -> tuple[Array, Array]:
     """Return the loss of every row, and the gradient of the logits."""
     rows, gradient = np.arange(len(logits)), softmax(logits)

@@ -20,6 +20,7 @@ def loss(
     sample_weight: _Array | None = None,
     scale: float = 1.0,
     out: _Out | None = None,
+    **options: float,
 ) -> _Out:
     """Compute the loss of every row and the gradient of their weighted sum.
 
@@ -29,31 +30,56 @@ def loss(
 
     - `"sparse_categorical_crossentropy"`, `"categorical_crossentropy"`: `-sum_j t_j log p_j` with
       `t = (1 - s) y_true + s / classes`
-    - `"binary_crossentropy"`: `-mean_j t_j log p_j + (1 - t_j) log(1 - p_j)` with
+    - `"categorical_focal_crossentropy"`: `-alpha sum_j (1 - p_j)^gamma t_j log p_j`
+    - `"binary_crossentropy"`: `mean_j f_j`, `f = -t log p - (1 - t) log(1 - p)`, with
       `t = (1 - s) y_true + s / 2`
-    - `"mean_squared_error"`, `"mean_absolute_error"`: the mean over the columns
+    - `"binary_focal_crossentropy"`: `mean_j w_j (t_j (1 - p_j) + (1 - t_j) p_j)^gamma f_j`, where
+      `w` is 1, or with `apply_class_balancing` `t alpha + (1 - t) (1 - alpha)`
+
+    And with `d = y_pred - y_true`:
+
+    - `"mean_squared_error"`, `"mean_absolute_error"`: `mean_j d_j^2`, `mean_j |d_j|`
+    - `"mean_absolute_percentage_error"`: `mean_j 100 |d_j| / max(|y_true_j|, 1e-7)`
+    - `"mean_squared_logarithmic_error"`: `mean_j (log(1 + y_pred_j) - log(1 + y_true_j))^2`, both
+      at least 1e-7
+    - `"huber"`: `mean_j a_j (|d_j| - a_j / 2)`, `a = min(|d|, delta)`
+    - `"log_cosh"`: `mean_j log(cosh d_j)`
+    - `"poisson"`: `mean_j y_pred_j - y_true_j log(y_pred_j + 1e-7)`
+    - `"quantile"`: `mean_j max(-quantile d_j, (1 - quantile) d_j)`
+    - `"kl_divergence"`: `sum_j y_true_j log(y_true_j / y_pred_j)`, both clipped to `[1e-7, 1]`
+    - `"hinge"`, `"squared_hinge"`: `mean_j h_j`, `mean_j h_j^2`, `h = max(1 - y_true y_pred, 0)`; a
+      target of 0 stands for -1
+    - `"categorical_hinge"`: `max(max_j (1 - y_true_j) y_pred_j - sum_j y_true_j y_pred_j + 1, 0)`
+
+    At a kink the gradient is 0, and so it is where clipping changes `y_pred`.
 
     Args:
         name: One of the names above.
         y_true: int32 labels of shape `(rows,)` for the sparse loss, else targets of shape
             `(rows, columns)`.
         y_pred: Outputs of shape `(rows, columns)`.
-        from_logits: Whether the outputs of a cross-entropy are logits; better and faster than a
-            softmax or sigmoid before it.
+        from_logits: Whether the outputs of a cross-entropy, focal or not, are logits; better and
+            faster than a softmax or sigmoid before it.
         label_smoothing: From 0 to 1; cross-entropies only.
         sample_weight: Array of shape `(rows,)` that multiplies the gradient of each row.
         scale: Multiplies the gradient; `1 / rows` for the mean over the batch.
         out: Two arrays to write loss and gradient to; the gradient's may be `y_pred`.
+        **options: `alpha` (default 0.25) and `gamma` (2) of the focal losses,
+            `apply_class_balancing` (False) of the binary one, `delta` (1) of `"huber"`, `quantile`
+            (0.5) of `"quantile"`.
 
     Returns:
         The loss of each row, without weight and scale, of shape `(rows,)`, and the gradient
         `sample_weight * scale * d loss / d y_pred` of shape `(rows, columns)`.
 
     Raises:
-        ValueError: If a name is unknown, a label lies outside `[0, columns)`, a number is out of
-            its range, or an array has a wrong dtype, shape or layout. Nothing is written then.
+        ValueError: If a name is unknown, the loss has no such option, a label lies outside
+            `[0, columns)`, a number is out of its range, or an array has a wrong dtype, shape or
+            layout. Nothing is written then.
 
-    Source: Keras 3's losses of these names.
+    Source: Keras 3's losses of these names; the quantile loss is that of Koenker and Bassett 1978,
+    "Regression quantiles". Keras takes targets of 0 for -1 only if all of a batch are 0 or 1, and
+    clips the probabilities of focal losses from logits, too.
 
     >>> import numpy as np
     >>> from fastdnn import ops
@@ -62,9 +88,11 @@ def loss(
     >>> value.tolist(), gradient.tolist()
     ([5.0], [[1.0, -3.0]])
     """
-    return _core.loss(
-        "loss", name, y_true, y_pred, from_logits, label_smoothing, sample_weight, scale, out
-    )
+    if from_logits:
+        options["from_logits"] = True
+    if label_smoothing:
+        options["label_smoothing"] = label_smoothing
+    return _core.loss("loss", name, y_true, y_pred, options, scale, sample_weight, out)
 
 
 def softmax_cross_entropy(
@@ -102,9 +130,8 @@ def softmax_cross_entropy(
     """
     sparse = np.issubdtype(labels.dtype, np.integer)
     name = "sparse_categorical_crossentropy" if sparse else "categorical_crossentropy"
-    return _core.loss(
-        "softmax_cross_entropy", name, labels, logits, True, label_smoothing, None, 1.0, out
-    )
+    options = {"from_logits": True, "label_smoothing": label_smoothing}
+    return _core.loss("softmax_cross_entropy", name, labels, logits, options, out=out)
 
 
 def sigmoid_cross_entropy(
@@ -141,17 +168,9 @@ def sigmoid_cross_entropy(
     >>> round(float(loss[0]), 4), dlogits.tolist()
     (0.6931, [[-0.25, -0.25]])
     """
-    return _core.loss(
-        "sigmoid_cross_entropy",
-        "binary_crossentropy",
-        targets,
-        logits,
-        True,
-        label_smoothing,
-        None,
-        1.0,
-        out,
-    )
+    options = {"from_logits": True, "label_smoothing": label_smoothing}
+    name = "binary_crossentropy"
+    return _core.loss("sigmoid_cross_entropy", name, targets, logits, options, out=out)
 
 
 def mean_squared_error(y_true: _Array, y_pred: _Array, *, out: _Out | None = None) -> _Out:

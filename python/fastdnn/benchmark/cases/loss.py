@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import ops
-from fastdnn.benchmark import numpy_kernels
+from fastdnn.benchmark import numpy_kernels, numpy_losses
 from fastdnn.benchmark.cases.case import Array, Run, Shape, Variant, normal
 
 _K = 5
@@ -16,12 +16,12 @@ _K = 5
 
 def variants() -> Iterator[Variant]:
     """Yield function, variant and builder."""
-    for name, in_numpy in numpy_kernels.LOSSES.items():
+    for name, in_numpy in numpy_losses.LOSSES.items():
         yield "loss", name, partial(_loss, partial(ops.loss, name), in_numpy, name)
     yield "softmax_cross_entropy", "", _softmax_cross_entropy
     yield "sigmoid_cross_entropy", "", _sigmoid_cross_entropy
     for name in ("mean_squared_error", "mean_absolute_error"):
-        yield name, "", partial(_loss, getattr(ops, name), numpy_kernels.LOSSES[name], name)
+        yield name, "", partial(_loss, getattr(ops, name), numpy_losses.LOSSES[name], name)
     for name, in_numpy in numpy_kernels.METRICS.items():
         yield "metric_rows", name, partial(_metric, name, in_numpy)
     yield "in_top_k", "", _in_top_k
