@@ -1,5 +1,6 @@
 """The same weights, the same data, the same steps: Keras's training, number by number."""
 
+import inspect
 import os
 import warnings
 
@@ -43,6 +44,9 @@ CASES = [
     ("SGD", {"learning_rate": 0.1}, "CategoricalCrossentropy", {"label_smoothing": 0.1}),
     ("Adam", {"learning_rate": 0.01}, "SparseCategoricalCrossentropy", {"from_logits": True}),
     ("RMSprop", {"learning_rate": 0.01, "centered": True}, "BinaryCrossentropy", {}),
+    ("SGD", {"learning_rate": 0.1}, "CategoricalFocalCrossentropy", {"alpha": 1.0}),
+    ("SGD", {"learning_rate": 0.1}, "BinaryFocalCrossentropy", {"apply_class_balancing": True}),
+    ("SGD", {"learning_rate": 0.1}, "CategoricalHinge", {}),
     ("Adagrad", {"learning_rate": 0.1}, "MeanSquaredError", {}),
     ("Ftrl", {"learning_rate": 0.1, "beta": 0.1}, "MeanAbsoluteError", {}),
     ("AdamW", {"learning_rate": 0.01, "amsgrad": True}, "MeanSquaredError", {}),
@@ -60,6 +64,8 @@ LAST = {
     "SparseCategoricalCrossentropy": "softmax",
     "CategoricalCrossentropy": "softmax",
     "BinaryCrossentropy": "sigmoid",
+    "CategoricalFocalCrossentropy": "softmax",
+    "BinaryFocalCrossentropy": "sigmoid",
 }
 
 
@@ -190,3 +196,16 @@ def test_initial_values_have_keras_s_distributions(keras):
         a, b = (np.quantile(v, np.linspace(0.01, 0.99, 25)) for v in (theirs, ours))
         # Quantiles of 120,000 draws lie within a hundredth of a deviation.
         np.testing.assert_allclose(a, b, atol=0.02 * theirs.std())
+
+
+# Arguments of Keras's losses that are not for dense networks.
+ELSEWHERE = {"axis", "reduction", "dtype", "ignore_class"}
+
+
+@pytest.mark.parametrize("name", sorted(set(fd.losses.__all__) - {"Loss", "Quantile", "get"}))
+def test_arguments_of_losses_and_their_defaults(keras, name):
+    ours, theirs = (
+        inspect.signature(getattr(package.losses, name)).parameters for package in (fd, keras)
+    )
+    wanted = [(p.name, p.default) for p in theirs.values() if p.name not in ELSEWHERE]
+    assert [(p.name, p.default) for p in ours.values()] == wanted

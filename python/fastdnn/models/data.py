@@ -227,7 +227,9 @@ def to_targets(where: str, y: AnyArray, loss: Loss, width: int) -> AnyArray:
             f"outputs{hint}"
         )
     y = _to_float32(where, "y", y, True)
-    if loss.targets != "values":
+    if loss.targets == "signs":
+        _check_signs(where, y, loss)
+    elif loss.targets != "values":
         _check_probabilities(where, y, loss)
     return y
 
@@ -354,6 +356,21 @@ def _check_probabilities(where: str, y: AnyArray, loss: Loss) -> None:
         )
 
 
+def _check_signs(where: str, y: AnyArray, loss: Loss) -> None:
+    right = (np.abs(y) == 1.0) | (y == 0.0)
+    if not right.all():
+        row, column = (int(i) for i in np.argwhere(~right)[0])
+        raise ValueError(
+            f"[{where}] y: received {y[row, column]} in row {row}, column {column}; expected "
+            f"-1 and 1, or 0 and 1, for {loss.native_name}"
+        )
+    if y.min() < 0.0 and not y.all():
+        raise ValueError(
+            f"[{where}] y: received -1, 0 and 1; expected -1 and 1, or 0 and 1, for "
+            f"{loss.native_name}"
+        )
+
+
 def _class_count(loss: Loss, width: int) -> int | None:
     """Return the number of classes; None for targets that may be any number."""
     if width > 1 or loss.targets == "classes":
@@ -368,6 +385,8 @@ def _class_weights(
         labels = targets
     elif targets.shape[1] == 1:
         labels = np.rint(targets[:, 0]).astype(np.int32)
+        if classes is not None:
+            labels = labels.clip(0)  # -1 stands for 0
     else:
         labels = targets.argmax(axis=1)
     if isinstance(class_weight, str) and class_weight == "balanced":
