@@ -1,9 +1,11 @@
 """Objects that are described by their constructor's arguments: repr, config, names, look-up."""
 
+import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
@@ -152,10 +154,17 @@ def snake_case(name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
 
 
-def parameters(cls: type) -> dict[str, Any]:
+def parameters(cls: type) -> Mapping[str, Any]:
     """Return the constructor's arguments and their defaults."""
+    key: Any = cls  # mypy takes no class for hashable whose base says nothing of hashes
+    return _parameters(key)
+
+
+@functools.cache  # reading a signature takes longer than a small step
+def _parameters(cls: Any) -> Mapping[str, Any]:
     signature = inspect.signature(cls)
-    return {name: parameter.default for name, parameter in signature.parameters.items()}
+    defaults = {name: parameter.default for name, parameter in signature.parameters.items()}
+    return MappingProxyType(defaults)
 
 
 def _same(value: object, default: object) -> bool:

@@ -141,7 +141,7 @@ class Binding:
 
     def overwrite_with_averages(self) -> None:
         """Replace the weights by their moving averages, if the optimizer has made any."""
-        if self.network.iterations > 0:
+        if self.network.iterations > 0 and "average" in self.network.slot_names:
             for (name, weight), average in self.slots().items():
                 if name == "average":
                     weight.value[...] = average
