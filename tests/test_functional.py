@@ -227,6 +227,8 @@ def _twice():
             r"received rows of shapes \(2,\), \(3,\); expected equal ones",
         ),
         (lambda: Concatenate()([_cut(), fd.Input((3, 4))]), r"expected rows of shape \(12,\)"),
+        (lambda: (m := fd.Sequential([Dense(1)])).add(m), r"which is or has the model itself"),
+        (lambda: (m := fd.Sequential()).add(fd.Sequential([m])), r"which is or has the model it"),
         (lambda: _model().freeze("dens"), r"\[freeze\] received 'dens', which matches no layer"),
         (
             lambda: _model().extract("x"),

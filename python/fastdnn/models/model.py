@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import checkpoint
-from fastdnn.configuration import serialize
+from fastdnn.configuration import serialize, snake_case
 from fastdnn.layers.input import Input
 from fastdnn.layers.layer import Layer, Shape, assign_all
 from fastdnn.layers.tensor import Call, Tensor, as_tensors
@@ -88,7 +88,7 @@ class Model(Trainer, Layer):
                 f"[{type(self).__name__}] received two layers named {layer.name!r}; expected "
                 "different names; give them some, as in Dense(10, name='digits')"
             )
-        base, count = layer.name, 0
+        base, count = snake_case(type(layer).__name__), 0
         while layer.name in taken:
             count += 1
             layer.name = f"{base}_{count}"
@@ -196,6 +196,11 @@ class Model(Trainer, Layer):
     def output_row(self, row: Shape, *more: Shape) -> Shape:
         """Return the shape of a row of the first output."""
         return self._output_rows([row, *more])[0]
+
+    def contains(self, model: "Model") -> bool:
+        """Whether that model is this one, or inside it."""
+        inner = (layer for layer in self._layers if isinstance(layer, Model))
+        return self is model or any(layer.contains(model) for layer in inner)
 
     def forget(self) -> None:
         """Undo what `connect` declared."""

@@ -203,6 +203,11 @@ class Sequential(Model):
             raise ValueError(
                 f"[Sequential] received {layer!r} of type {type(layer).__name__}; expected a layer"
             )
+        if isinstance(layer, Model) and layer.contains(self):
+            raise ValueError(
+                f"[Sequential] received {layer!r}, which is or has the model itself; expected "
+                "another one"
+            )
         self._name_layer(layer)
         layer.models.add(self)
         self._layers.append(layer)
