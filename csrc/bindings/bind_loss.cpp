@@ -130,9 +130,9 @@ LossSpec loss_spec(const char* op, const std::string& name, const LossOptions& o
   LossSpec spec;
   spec.kind = parse_loss(name);
   for (const auto& [wanted, value] : options) {
-    const auto option =
-        std::find_if(all_options().begin(), all_options().end(),
-                     [&](const Option& o) { return wanted == o.name && has(spec.kind, o); });
+    const auto option = std::find_if(
+        all_options().begin(), all_options().end(),
+        [&, &name = wanted](const Option& o) { return name == o.name && has(spec.kind, o); });
     check(option != all_options().end(), op, "received the option '", wanted, "' for ", name,
           "; expected ", option_names(spec.kind));
     if (option->flag != nullptr) {
