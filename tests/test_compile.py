@@ -157,6 +157,19 @@ def test_errors_leave_the_model_as_it_was(arguments, message):
     assert model.optimizer is before
 
 
+def test_an_argument_that_no_optimizer_has():
+    with pytest.raises(TypeError, match=r"\[Adam\] received the argument 'clip_norm'.*'clipnorm'"):
+        optimizers.Adam(clip_norm=1.0)
+
+
+def test_the_weight_of_one_loss_is_kept():
+    model = _model()
+    model.compile("sgd", "mse", loss_weights=[2.0])
+    config = model._compiled.get_config()
+    model.compile(**config)
+    assert config["loss_weights"] == [2.0] and model._compiled.get_config() == config
+
+
 def test_metrics_must_take_the_targets_of_the_loss():
     model = _model()
     model.compile("sgd", "sparse_categorical_crossentropy", metrics=["mse"])

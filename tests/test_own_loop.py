@@ -205,6 +205,9 @@ def test_errors(data):
         model.backward(y)
     with pytest.raises(ValueError, match=r"\[apply_gradients\] the model is not compiled"):
         model.apply_gradients()
+    model.compile(fd.optimizers.SGD(0.1, gradient_accumulation_steps=2))
+    with pytest.raises(ValueError, match=r"received gradient_accumulation_steps=2; expected an"):
+        model.apply_gradients()
     model.compile("sgd")
     with pytest.raises(ValueError, match=r"\[fit\] the model is compiled without a loss"):
         model.fit(x, y, verbose=0)

@@ -210,6 +210,11 @@ def test_errors(create, message):
         create()
 
 
+def test_a_schedule_that_begins_at_the_default_rate_is_shown():
+    optimizer = fd.optimizers.Adam(schedules.PowerDecay(0.001, 10))
+    assert repr(optimizer).startswith("Adam(learning_rate=PowerDecay(")
+
+
 def test_a_scheduled_rate_is_not_set_by_hand():
     optimizer = fd.optimizers.SGD(schedules.PowerDecay(0.1, 10))
     with pytest.raises(ValueError, match=r"the rate is given by PowerDecay\("):

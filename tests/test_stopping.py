@@ -219,6 +219,13 @@ def test_functions_and_hooks_of_evaluation(data):
     assert seen == ["test", ["loss", "mae"], "predicted", "test", ["loss", "mae"], 0]
 
 
+@pytest.mark.parametrize("name", ["val_auction_loss", "f1_head_loss", "loss"])
+def test_losses_fall_whatever_the_output_is_called(name):
+    stopping = callbacks.EarlyStopping(name, patience=1)
+    assert Script([3.0, 2.0, 1.0, 1.5, 1.6]).run(stopping, name)[0] == 4
+    assert stopping.best == 1.0
+
+
 def test_what_is_watched_and_missing_is_said_once(data):
     stopping = callbacks.EarlyStopping(patience=1)
     with pytest.warns(UserWarning, match=r"monitor: 'val_loss' is not in the logs.*loss, mae") as w:

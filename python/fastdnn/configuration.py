@@ -25,7 +25,11 @@ class Configurable:
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as values that JSON can hold."""
-        return {name: serialize(getattr(self, name)) for name in parameters(type(self))}
+        return {name: serialize(self.argument(name)) for name in parameters(type(self))}
+
+    def argument(self, name: str) -> Any:
+        """Return what the constructor takes for one of its arguments."""
+        return getattr(self, name)
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> "Self":
@@ -42,7 +46,7 @@ class Configurable:
     def __repr__(self) -> str:
         shown = []
         for name, default in parameters(type(self)).items():
-            value = getattr(self, name)
+            value = self.argument(name)
             if default is inspect.Parameter.empty or not _same(value, default):
                 shown.append(f"{name}={value!r}")
         return f"{type(self).__name__}({', '.join(shown)})"

@@ -67,6 +67,8 @@ def _sign(where: str, name: str, mode: str) -> float:
         raise ValueError(f"[{where}] mode: received {mode!r}; expected 'auto', 'min' or 'max'")
     if mode != "auto":
         return 1.0 if mode == "min" else -1.0
+    if name.endswith("loss"):  # whatever the output that it is of is called
+        return 1.0
     if any(part in name for part in _RISING):
         return -1.0
     if any(part in name for part in _FALLING):

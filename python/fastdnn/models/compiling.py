@@ -106,8 +106,7 @@ class Compiled:
         }
         if len(self.outputs) == 1:
             config = {argument: values[0] for argument, values in config.items()}
-        else:
-            config["loss_weights"] = [output.loss_weight for output in self.outputs]
+        config["loss_weights"] = [output.loss_weight for output in self.outputs]
         return {"optimizer": serialize(self.optimizer), **config}
 
     def targets(
@@ -211,7 +210,6 @@ class MetricPlan:
                 continue
             mean = total / rows if rows else math.nan
             penalty = float(totals[-1]) / rows if rows else math.nan
-            # One output's weight is in its gradients alone: its loss is shown as it is.
             loss += output.loss_weight * mean
             losses[f"{output.name}_loss"] = mean
             for name, (metric, weighted) in shown.items():

@@ -103,10 +103,8 @@ def examine(model: "Model", x: Any, y: Any) -> HealthReport:
 
 def _outputs_of_layers(model: "Model", x: Any) -> dict[Layer, Array]:
     """Return what every layer computes at inference."""
-    from fastdnn.models.model import Model
-
     outputs = {call.layer.name: call.outputs[0] for call in model._known_topology().calls}
-    values = Model(model.inputs, outputs).predict(x, verbose=0)
+    values = model.sharing(model.inputs, outputs).predict(x, verbose=0)
     return {model.get_layer(name): array for name, array in values.items()}
 
 

@@ -278,7 +278,15 @@ class Model(Trainer, Layer):
         lower = Topology(topology.inputs, outputs)
         needed = {tensor for call in lower.calls for tensor in call.inputs}
         inputs = [tensor for tensor in topology.inputs if tensor in needed]
-        return Model(inputs, list(outputs), name)
+        return self.sharing(inputs, list(outputs), name)
+
+    def sharing(self, inputs: Any, outputs: Any, name: str | None = None) -> "Model":
+        """Return a model of some of the layers, and of the same seed: no other one is drawn."""
+        model = Model.__new__(Model)
+        model._start(name, self.seed)
+        model._connect(inputs, outputs)
+        model._bind()
+        return model
 
     def health(self, x: Any, y: Any = None) -> HealthReport:
         """Say in words which layers are dead, saturated, vanishing or exploding.

@@ -141,11 +141,17 @@ class OwnLoop(ABC):
         constraints are applied last.
 
         Raises:
-            ValueError: if the model is not compiled.
+            ValueError: if the model is not compiled, or the optimizer accumulates gradients itself.
         """
         binding = self._compiled_binding()
         assert self._compiled is not None, "checked by _compiled_binding"
         optimizer = self._compiled.optimizer
+        if optimizer.gradient_accumulation_steps is not None:
+            raise ValueError(
+                "[apply_gradients] received gradient_accumulation_steps="
+                f"{optimizer.gradient_accumulation_steps}; expected an optimizer without; call "
+                "backward several times before apply_gradients instead"
+            )
         binding.network.learning_rate = optimizer.learning_rate
         binding.network.apply_gradients()
         optimizer.note_steps(int(binding.network.iterations))

@@ -236,12 +236,16 @@ class Trainer(OwnLoop):
         everybody = CallbackList([*own, bar, self.history], self, params)
         deadline = time.perf_counter() + seconds
         logs: dict[str, float] = {}
+        made = self._current_binding().network.iterations
         try:
             self._fitting = True
             everybody.call("on_train_begin")
             for epoch in range(initial_epoch, epochs):
                 everybody.call("on_epoch_begin", epoch)
-                logs = loops.train_epoch(self, source, steps, everybody, deadline)
+                now = loops.train_epoch(self, source, steps, everybody, deadline)
+                if not now:  # no step was made
+                    break
+                logs = now
                 if validation is not None and validates(validation_freq, epoch):
                     everybody.call("on_test_begin")
                     values = self._evaluate(validation, evaluation_size)
@@ -250,7 +254,7 @@ class Trainer(OwnLoop):
                 everybody.call("on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
-            if epochs > 0:
+            if self._current_binding().network.iterations > made:
                 self._current_binding().overwrite_with_averages()
             everybody.call("on_train_end", logs)
         finally:

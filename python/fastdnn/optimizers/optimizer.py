@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
-from fastdnn.configuration import Configurable, at_least, parameters, serialize
+from fastdnn.configuration import Configurable, at_least, nearest_name, parameters
 from fastdnn.optimizers import schedules
 from fastdnn.optimizers.schedules import LearningRateSchedule
 
@@ -76,6 +76,13 @@ class Optimizer(Configurable):
     def __init__(
         self, learning_rate: float | LearningRateSchedule, **common: "Unpack[CommonArguments]"
     ) -> None:
+        for name in common:
+            if name not in _COMMON:
+                known = [*parameters(type(self))]
+                raise TypeError(
+                    f"[{type(self).__name__}] received the argument {name!r}; expected some of "
+                    f"{', '.join(known)}{nearest_name(name, known)}"
+                )
         values = {name: common.get(name, default) for name, default in _COMMON.items()}
         self._steps_made = 0
         self.schedule: LearningRateSchedule | None = None
@@ -139,20 +146,11 @@ class Optimizer(Configurable):
             )
         self._learning_rate = self._number("learning_rate", value, least=0.0)
 
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as values that JSON can hold."""
-        config = super().get_config()
-        return (
-            config
-            if self.schedule is None
-            else config | {"learning_rate": serialize(self.schedule)}
-        )
-
-    def __repr__(self) -> str:
-        if self.schedule is None:
-            return super().__repr__()
-        now = f"learning_rate={self.learning_rate!r}"
-        return super().__repr__().replace(now, f"learning_rate={self.schedule!r}", 1)
+    def argument(self, name: str) -> Any:
+        """Return what the constructor takes for one of its arguments."""
+        if name == "learning_rate" and self.schedule is not None:
+            return self.schedule
+        return super().argument(name)
 
     def hyperparameters(self) -> dict[str, float]:
         """Return every number the native rule needs, without those that are None."""
