@@ -11,11 +11,11 @@ from fastdnn import layers
 ROWS = 24
 
 
-def _model(seed=3, **options):
+def _model(seed=3, rate=0.2, **options):
     fd.set_seed(seed)
     a, b = fd.Input((5,), name="a"), fd.Input((4,), name="b")
     x = layers.BatchNormalization()(layers.Dense(16, activation="tanh", name="first", **options)(a))
-    x = layers.Dropout(0.2)(layers.Concatenate()([x, layers.Dense(3, activation="relu")(b)]))
+    x = layers.Dropout(rate)(layers.Concatenate()([x, layers.Dense(3, activation="relu")(b)]))
     return fd.Model([a, b], [layers.Dense(2, name="one")(x), layers.Dense(1, name="two")(x)])
 
 
@@ -88,7 +88,7 @@ def test_regularizers_and_constraints(data, clip):
 
 def test_gradients_are_derivatives(data):
     x, y = data
-    model = _model()
+    model = _model(rate=0.0)
     weighted = [np.asarray(t, np.float64) for t in y]
 
     def value():
@@ -120,7 +120,7 @@ def test_gradients_are_derivatives(data):
 
 def test_backward_adds_until_gradients_are_zeroed(data):
     x, y = data
-    model = _model()
+    model = _model(rate=0.0)
     model.forward(x, training=True)
     model.zero_gradients()
     model.backward(y)
@@ -131,6 +131,30 @@ def test_backward_adds_until_gradients_are_zeroed(data):
         np.testing.assert_array_equal(array, 2.0 * once[name])
     model.zero_gradients()
     assert not any(array.any() for array in model.gradients.values())
+
+
+def test_every_pass_drops_others_and_backward_the_same(data):
+    x, _ = data
+    model = _model(rate=0.5)
+    first, second = (model.forward(x, training=True)[0] for _ in range(2))
+    assert not np.array_equal(first, second)
+    model.zero_gradients()
+    model.backward([np.ones_like(second), np.zeros((ROWS, 1), np.float32)])
+    # Of a sum of outputs the kernel's gradient is the sum of what came in, as it was dropped.
+    dense = model.get_layer("one")
+    incoming = model.gradients["one/kernel"][:, 0]
+    total = float(incoming @ dense.kernel.value[:, 0] + ROWS * dense.bias.value[0])
+    assert total == pytest.approx(float(second[:, 0].sum()), rel=1e-4, abs=1e-3)
+
+
+def test_a_step_ends_a_pass_that_was_begun(data):
+    x, y = data
+    model = _model()
+    model.compile("sgd", "mse")
+    model.forward(x, training=True)
+    model.fit(x, y, verbose=0)
+    with pytest.raises(ValueError, match="without a forward pass of as many"):
+        model.backward(y)
 
 
 def test_same_bits_for_any_number_of_threads(data, request):

@@ -272,12 +272,13 @@ void compile(Network& network, const std::vector<std::optional<OutputChoice>>& o
   network.compile(spec, rate);
 }
 
-// Checked here: a step that threw would end the process.
-const double* rates_of_steps(const Network& network, const py::array& rates, index_t steps) {
-  const double* values = vector<double>("network", "learning_rates", rates, steps).data;
+// A copy that is checked here: a step that threw would end the process.
+std::vector<double> rates_of_steps(const Network& network, const py::array& rates, index_t steps) {
+  const double* given = vector<double>("network", "learning_rates", rates, steps).data;
+  std::vector<double> values(given, given + steps);
   const OptimizerConfig& optimizer = network.spec().optimizer;
-  for (index_t i = 0; i < steps; ++i) {
-    if (!(values[i] > 0.0 && std::isfinite(values[i]))) prepare_step(optimizer, values[i], 1);
+  for (const double rate : values) {
+    if (!(rate > 0.0 && std::isfinite(rate))) prepare_step(optimizer, rate, 1);
   }
   return values;
 }
@@ -415,7 +416,11 @@ void register_program(py::module_& m) {
              index_t batches, index_t batch_size, double max_seconds, bool update,
              const std::optional<py::array>& learning_rates) {
             Slice slice = make_slice(first, batches, batch_size, max_seconds);
-            if (learning_rates) slice.learning_rates = rates_of_steps(n, *learning_rates, batches);
+            std::vector<double> rates;
+            if (learning_rates) {
+              rates = rates_of_steps(n, *learning_rates, batches);
+              slice.learning_rates = rates.data();
+            }
             return run_scored(n, update ? Mode::kTrain : Mode::kGradients, inputs, targets,
                               sample_weights, order, slice);
           },

@@ -174,7 +174,10 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
       if (last[step & 1].load(std::memory_order_relaxed)) break;
     }
   });
-  if (mode == Mode::kTrain) iterations_ += done;
+  if (mode == Mode::kTrain) {
+    iterations_ += done;
+    note_changed_weights();
+  }
   return done;
 }
 
@@ -183,7 +186,6 @@ void Network::run_part(LoweredProgram& lowered, const Feed& feed, std::size_t pa
   lowered.feed = &feed;
   state.rows = feed.rows;
   state.seed = seed_;
-  state.iteration = static_cast<std::uint32_t>(iterations_);
   state.precision = matmul_precision();
   ThreadPool& pool = ThreadPool::instance();
   const int threads = pool.threads_for(lowered.microseconds / kWaitsPerStep);
@@ -197,7 +199,10 @@ void Network::run_part(LoweredProgram& lowered, const Feed& feed, std::size_t pa
 
 void Network::forward(const Feed& feed) {
   LoweredProgram& lowered = program(Mode::kOwnLoop, feed.rows, feed);
-  run_part(lowered, feed, 0, {});
+  begun_iteration_ = iterations_ + forwards_++;
+  StepState state;
+  state.iteration = static_cast<std::uint32_t>(begun_iteration_);
+  run_part(lowered, feed, 0, state);
   begun_ = &lowered;
   begun_rows_ = feed.rows;
 }
@@ -208,6 +213,7 @@ void Network::backward(const Feed& feed) {
         " rows without a forward pass of as many; expected "
         "forward(x, training=True) before every backward");
   StepState state;
+  state.iteration = static_cast<std::uint32_t>(begun_iteration_);
   state.adds = true;
   run_part(*std::exchange(begun_, nullptr), feed, 1, state);
 }
@@ -219,6 +225,12 @@ void Network::apply_gradients() {
   state.optimizer.gradient_scale = 1.0f;  // the caller adds up as many as he likes
   run_part(program(Mode::kApply, 1, {}), {}, 0, state);
   ++iterations_;
+  note_changed_weights();
+}
+
+void Network::note_changed_weights() {
+  begun_ = nullptr;
+  forwards_ = 0;
 }
 
 }  // namespace fastdnn::program

@@ -59,7 +59,8 @@ class Network {
   // and gradients of these outputs, adds to the gradients; apply_gradients() is the update of a
   // step by what they are then.
   void forward(const Feed& feed);
-  void backward(const Feed& feed);  // throws unless forward() came before, with as many rows
+  // Throws unless forward() came before, with as many rows, and no step since.
+  void backward(const Feed& feed);
   void apply_gradients();
 
  private:
@@ -67,6 +68,7 @@ class Network {
   void prepare_training(std::int64_t index, double learning_rate, StepState& state) const;
   LoweredProgram& program(Mode mode, index_t capacity, const Feed& feed);
   void forget_programs();
+  void note_changed_weights();
   void run_part(LoweredProgram& lowered, const Feed& feed, std::size_t part, StepState state);
 
   const Graph graph_;
@@ -85,6 +87,9 @@ class Network {
   std::map<ProgramKey, std::unique_ptr<LoweredProgram>> programs_;
   LoweredProgram* begun_ = nullptr;  // whose forward part backward() goes on from
   index_t begun_rows_ = 0;
+  // Of forward parts since the last step, and the one that was begun: each draws numbers of its
+  // own.
+  std::int64_t forwards_ = 0, begun_iteration_ = 0;
 };
 
 }  // namespace fastdnn::program
