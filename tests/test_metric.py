@@ -1,12 +1,13 @@
 import numpy as np
 import pytest
+from conftest import ISA_LEVELS, at_level
 from guarded import Guarded
-from reference.metric import METRICS, in_top_k
+from reference.metric import METRICS, confusion_counts, in_top_k, regression_sums
 from shapes import MATRICES
 
 from fastdnn import _core, ops
 
-KERNELS = ["metric_rows_f32"]
+KERNELS = ["metric_rows_f32", "confusion_counts_f32", "regression_sums_f32"]
 
 EPS = float(np.finfo(np.float32).eps)
 SHAPES = [(rows, cols) for rows, cols in MATRICES if cols > 0]
@@ -100,7 +101,122 @@ def test_thread_counts_agree(threads, rng, name):
     assert together.tobytes() == ops.metric_rows(name, y_true, y_pred).tobytes()
 
 
+RULES = [
+    {"thresholds": [0.5]},
+    {"thresholds": [-0.25, 0.0, 0.25, 0.25, 0.3, 1.0]},
+    {"thresholds": [0.0, 0.1, 1.0], "per_class": True},
+    {"thresholds": np.linspace(0, 1, 200).tolist(), "evenly": True},
+    {"thresholds": np.linspace(0, 1, 5).tolist(), "evenly": True, "per_class": True},
+    {"thresholds": [0.0, 1.0], "evenly": True},
+    {"thresholds": [-1e10], "top_k": 1},
+    {"thresholds": [0.2, 0.6], "top_k": 3, "per_class": True},
+    {"thresholds": [0.3], "class_id": 2},
+    {"thresholds": [0.3], "class_id": 2, "top_k": 2},
+    {"thresholds": [0.5], "row_maximum": True, "per_class": True, "soft_targets": True},
+    {"thresholds": [0.4], "soft_targets": True},
+    # Between the sigmoids of the quarters that outputs are.
+    {"thresholds": [0.45, 0.55, 0.72], "from_logits": True},
+]
+rules = pytest.mark.parametrize("rule", RULES, ids=lambda rule: "-".join(map(str, rule)))
+TALL = [(rows, cols) for rows, cols in SHAPES if cols > 2 and rows * cols < 50000]
+
+
+def make_counted(rng, shape):
+    """Quarters, which sum up without rounding, and many ties among the outputs."""
+    y_true = rng.integers(0, 5, shape).astype(np.float32) / 4 * rng.integers(0, 2, shape)
+    y_pred = rng.integers(-1, 6, shape).astype(np.float32) / 4
+    y_pred[: shape[0] // 2] = rng.uniform(-0.2, 1.2, (shape[0] // 2, 1))
+    weight = rng.integers(0, 9, shape[0]).astype(np.float32) / 4
+    return y_true.astype(np.float32), y_pred, weight
+
+
+def counted(y_true, y_pred, weight, rule):
+    arrays = y_true.astype(np.float64), y_pred.astype(np.float64)
+    return confusion_counts(*arrays, weight=weight, **rule)
+
+
+@rules
+@pytest.mark.parametrize("weighted", [False, True])
+def test_confusion_counts(isa, rng, rule, weighted):
+    for shape in ((50, 3), *(TALL[i] for i in rng.choice(len(TALL), 3, replace=False))):
+        y_true, y_pred, weight = make_counted(rng, shape)
+        if rule.get("from_logits"):  # the sigmoids of quarters are far from the thresholds
+            y_pred = np.round(y_pred * 4) / 4
+        weight = weight if weighted else None
+        got = ops.confusion_counts(y_true, y_pred, sample_weight=weight, **rule)
+        np.testing.assert_array_equal(got, counted(y_true, y_pred, weight, rule))
+        out = np.full(got.shape, np.nan)
+        again = ops.confusion_counts(y_true, y_pred, sample_weight=weight, out=out, **rule)
+        assert again is out
+        np.testing.assert_array_equal(out, got)
+
+
+@rules
+@pytest.mark.filterwarnings("ignore:invalid value")
+def test_nan_and_infinities_are_counted(isa, rng, rule):
+    y_true, y_pred, weight = make_counted(rng, (60, 19))
+    y_pred = np.round(y_pred * 4) / 4
+    for bad in (np.nan, np.inf, -np.inf):
+        y_pred[rng.random(y_pred.shape) < 0.05] = bad
+    y_pred[7] = np.nan
+    y_pred[8] = -np.inf
+    got = ops.confusion_counts(y_true, y_pred, sample_weight=weight, **rule)
+    np.testing.assert_array_equal(got, counted(y_true, y_pred, weight, rule))
+
+
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.5, np.float32(1 / 199), np.nextafter(1, 2)])
+def test_outputs_at_even_thresholds(isa, value):
+    rule = {"thresholds": np.linspace(0, 1, 200).tolist(), "evenly": True}
+    y_pred, y_true = np.full((3, 1), value, np.float32), np.float32([[1], [0], [1]])
+    got = ops.confusion_counts(y_true, y_pred, **rule)
+    np.testing.assert_array_equal(got, counted(y_true, y_pred, None, rule))
+    assert got[0, :, 0].sum() == got[0, :, 200].sum() == 0
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_regression_sums(isa, rng, weighted):
+    for rows, cols in ((50, 1), *(TALL[i] for i in rng.choice(len(TALL), 3, replace=False))):
+        y_true, y_pred = rng.standard_normal((2, rows, cols)).astype(np.float32)
+        weight = rng.uniform(0, 2, rows).astype(np.float32) if weighted else None
+        got = ops.regression_sums(y_true, y_pred, weight)
+        arrays = y_true.astype(np.float64), y_pred.astype(np.float64)
+        wanted, terms = regression_sums(*arrays, weight)
+        # Both sides add up so many terms of at most four roundings each.
+        bound = 2 * (rows + 4) * np.finfo(np.float64).eps * terms
+        assert (abs(got - wanted) <= bound).all()
+        out = np.full(got.shape, np.nan)
+        assert ops.regression_sums(y_true, y_pred, weight, out=out) is out
+        np.testing.assert_array_equal(out, got)
+
+
+@rules
+def test_padded_rows_are_counted(isa, rng, rule):
+    rows, cols, stride = 7, 21, 32
+    y_true, y_pred, _ = make_counted(rng, (rows, cols))
+    padded = np.full((2, rows, stride), np.nan, np.float32)
+    padded[0, :, :cols], padded[1, :, :cols] = y_true, y_pred
+    got = _core.testing.confusion_counts_padded(padded[0], padded[1], rule, cols)
+    np.testing.assert_array_equal(got, ops.confusion_counts(y_true, y_pred, **rule).ravel())
+
+
+@rules
+def test_levels_agree(rng, rule):
+    """No sum depends on the vectors: the same bits at every level."""
+    y_true, y_pred, _ = make_counted(rng, (99, 37))
+    weight = rng.random(99).astype(np.float32)
+    results = set()
+    for level in ISA_LEVELS:
+        if level in _core.supported_isa_levels():
+            with at_level(level):
+                counts = ops.confusion_counts(y_true, y_pred, sample_weight=weight, **rule)
+                results.add(counts.tobytes())
+    assert len(results) == 1
+
+
 def test_no_rows():
+    nothing = np.empty((0, 3), np.float32)
+    assert not ops.confusion_counts(nothing, nothing, [0.5]).any()
+    assert not ops.regression_sums(nothing, nothing).any()
     assert ops.in_top_k(np.empty(0, np.int32), np.empty((0, 3), np.float32), 1).shape == (0,)
 
 
@@ -126,6 +242,25 @@ LABELS = np.zeros(3, np.int32)
          "at least one column"),
         (lambda: ops.metric_rows("binary_accuracy", Y, Y, out=np.zeros(4, np.float32)),
          r"out: .* expected shape \(3,\)"),
+        (lambda: ops.confusion_counts(Y, Y, []),
+         r"\[confusion_counts\] thresholds: received 0; expected at least 1"),
+        (lambda: ops.confusion_counts(Y, Y, [0.5], evenly=True), "received 1; expected at least 2"),
+        (lambda: ops.confusion_counts(Y, Y, [0.5, 0.25]), "received 0.5 before 0.25; expected t"),
+        (lambda: ops.confusion_counts(Y, Y, [0.5, np.nan]), "received 0.5 before nan"),
+        (lambda: ops.confusion_counts(Y, Y, [0.5], top_k=5), "received top_k=5; expected at most"),
+        (lambda: ops.confusion_counts(Y, Y, [0.5], top_k=-1), "received top_k=-1"),
+        (lambda: ops.confusion_counts(Y, Y, [0.5], class_id=4),
+         "received class_id=4; expected 0 to 3"),
+        (lambda: ops.confusion_counts(Y, Y, [0.5], top_k=1.5), "top_k: received 1.5; expected a v"),
+        (lambda: ops.confusion_counts(Y[:2], Y, [0.5]), r"y_true: .* the outputs, \(3, 4\)"),
+        (lambda: ops.confusion_counts(Y, Y, [0.5], sample_weight=Y[0]),
+         r"sample_weight: .* expected shape \(3,\)"),
+        (lambda: ops.confusion_counts(Y, Y, [0.5], out=np.zeros((1, 2, 3))),
+         r"out: .* expected shape \(1, 2, 2\)"),
+        (lambda: ops.regression_sums(Y, Y.astype(np.float64)), r"\[regression_sums\] y_pred: rec"),
+        (lambda: ops.regression_sums(Y, Y[:, :3].copy()), r"y_true: .* the outputs, \(3, 3\)"),
+        (lambda: ops.regression_sums(Y, Y, out=np.zeros(17, np.float32)),
+         "out: received a float32 array"),
     ],
 )  # fmt: skip
 def test_errors(call, text):

@@ -5,5 +5,7 @@
 namespace fastdnn::cuda {
 
 void metric(const MetricArgs&, Stream&) { no_cuda("metric"); }
+void confusion_counts(const ConfusionArgs&, Stream&) { no_cuda("confusion_counts"); }
+void regression_sums(const RegressionArgs&, Stream&) { no_cuda("regression_sums"); }
 
 }  // namespace fastdnn::cuda

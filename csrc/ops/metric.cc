@@ -38,4 +38,28 @@ void metric(const MetricArgs& args, Context& context) {
   cpu::metric(args, *context.team);
 }
 
+void check_rule(const char* op, const ConfusionRule& rule, index_t cols) {
+  const std::size_t least = rule.evenly ? 2 : 1;
+  check(rule.thresholds.size() >= least, op, "thresholds: received ", rule.thresholds.size(),
+        "; expected at least ", least);
+  for (std::size_t i = 0; i + 1 < rule.thresholds.size(); ++i) {
+    check(rule.thresholds[i] <= rule.thresholds[i + 1], op, "thresholds: received ",
+          rule.thresholds[i], " before ", rule.thresholds[i + 1], "; expected them to ascend");
+  }
+  check(rule.top_k >= 0 && rule.top_k <= cols, op, "received top_k=", rule.top_k,
+        "; expected at most ", cols, ", the number of columns");
+  check(rule.class_id >= -1 && rule.class_id < cols, op, "received class_id=", rule.class_id,
+        "; expected 0 to ", cols - 1);
+}
+
+void confusion_counts(const ConfusionArgs& args, Context& context) {
+  if (context.device == Device::kCuda) return cuda::confusion_counts(args, *context.stream);
+  cpu::confusion_counts(args, *context.team);
+}
+
+void regression_sums(const RegressionArgs& args, Context& context) {
+  if (context.device == Device::kCuda) return cuda::regression_sums(args, *context.stream);
+  cpu::regression_sums(args, *context.team);
+}
+
 }  // namespace fastdnn

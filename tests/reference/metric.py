@@ -17,3 +17,40 @@ METRICS = {
     "mean_squared_error": lambda t, o, threshold, k: ((o - t) ** 2).mean(1),
     "mean_absolute_error": lambda t, o, threshold, k: np.abs(o - t).mean(1),
 }
+
+
+def confusion_counts(t, o, thresholds, weight=None, top_k=0, class_id=-1, **options):
+    """Every number against every threshold; in float64, but for the place among even ones."""
+    chosen = ~np.isnan(o)
+    if top_k:
+        # A stable order of the negated numbers: the first of equals come first, NaN last.
+        first = np.argsort(-o, axis=1, kind="stable")[:, :top_k]
+        chosen &= (first[:, :, None] == np.arange(o.shape[1])).any(1)
+    if options.get("from_logits"):
+        o = np.exp(-np.logaddexp(0, -o))
+    if options.get("row_maximum"):
+        o = ((o >= o.max(1, keepdims=True)) & (abs(o) > 1e-9)).astype(np.float64)
+    if options.get("evenly"):
+        last = np.float32(len(thresholds) - 1)
+        steps = np.clip(np.nan_to_num(o, nan=0.0), 0, 1).astype(np.float32) * last
+        place = np.maximum(1, np.ceil(steps)).astype(int)
+    else:
+        place = (o[:, :, None] > np.float32(thresholds).astype(np.float64)).sum(2)
+    place = np.where(chosen, place, 0)
+    share = t if options.get("soft_targets") else (t != 0).astype(np.float64)
+    weight = np.ones(len(o)) if weight is None else weight.astype(np.float64)
+    columns = range(o.shape[1]) if class_id < 0 else [class_id]
+    groups = [[j] for j in columns] if options.get("per_class") else [list(columns)]
+    counts = np.zeros((len(groups), 2, len(thresholds) + 1))
+    for group, js in enumerate(groups):
+        for j in js:
+            np.add.at(counts[group, 0], place[:, j], weight * (1 - share[:, j]))
+            np.add.at(counts[group, 1], place[:, j], weight * share[:, j])
+    return counts
+
+
+def regression_sums(t, o, weight=None):
+    """The sums, and those of the absolute terms."""
+    w = np.ones((len(t), 1)) if weight is None else weight.astype(np.float64)[:, None]
+    terms = np.stack([w + 0 * t, w * t, w * t * t, w * (t - o) ** 2], axis=2)
+    return [np.concatenate([[len(t)], f(terms).sum(0).ravel()]) for f in (np.array, np.abs)]

@@ -270,3 +270,17 @@ METRICS: dict[str, Callable[[Any, Array], Any]] = {
     "mean_squared_error": lambda t, y: np.square(y - t).mean(axis=1),
     "mean_absolute_error": lambda t, y: np.abs(y - t).mean(axis=1),
 }
+
+
+def confusion_counts(t: Array, y: Array) -> Any:
+    """Return negatives and positives that are at most 0.5, and those above."""
+    above, positive = y > 0.5, t != 0
+    groups = [~positive & ~above, ~positive & above, positive & ~above, positive & above]
+    return np.reshape([np.count_nonzero(group) for group in groups], (1, 2, 2))
+
+
+def regression_sums(t: Array, y: Array) -> Any:
+    """Return the number of rows, and by columns those of ones, t, t**2 and (t - y)**2."""
+    t, y = t.astype(np.float64), y.astype(np.float64)
+    sums = np.stack([np.full(t.shape[1], len(t)), t.sum(0), (t * t).sum(0), ((t - y) ** 2).sum(0)])
+    return np.concatenate([[len(t)], sums.T.ravel()])

@@ -13,7 +13,7 @@ from fastdnn.ops.loss import (
     sigmoid_cross_entropy,
     softmax_cross_entropy,
 )
-from fastdnn.ops.metric import in_top_k, metric_rows
+from fastdnn.ops.metric import confusion_counts, in_top_k, metric_rows, regression_sums
 from fastdnn.ops.optimizer import (
     adadelta_update,
     adagrad_update,
@@ -60,6 +60,7 @@ __all__ = [
     "batch_normalization",
     "batch_normalization_backward",
     "column_sums",
+    "confusion_counts",
     "csr_dense",
     "csr_dense_backward",
     "dense",
@@ -87,6 +88,7 @@ __all__ = [
     "random_permutation",
     "random_truncated_normal",
     "random_uniform",
+    "regression_sums",
     "rescaling",
     "rmsprop_update",
     "row_sums",

@@ -1,4 +1,6 @@
-"""Metrics on NumPy arrays: one value for every row."""
+"""Metrics on NumPy arrays: one value for every row, or what is summed up over rows."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -7,6 +9,7 @@ from fastdnn import _core
 
 _Array = npt.NDArray[np.float32]
 _Labels = npt.NDArray[np.int32]
+_Sums = npt.NDArray[np.float64]
 
 
 def metric_rows(
@@ -83,3 +86,100 @@ def in_top_k(targets: _Labels, predictions: _Array, k: int) -> npt.NDArray[np.bo
         _core.metric_rows("in_top_k", name, targets, predictions, k=k) != 0
     )
     return found
+
+
+def confusion_counts(
+    y_true: _Array,
+    y_pred: _Array,
+    thresholds: Sequence[float],
+    *,
+    sample_weight: _Array | None = None,
+    top_k: int | None = None,
+    class_id: int | None = None,
+    per_class: bool = False,
+    soft_targets: bool = False,
+    row_maximum: bool = False,
+    evenly: bool = False,
+    from_logits: bool = False,
+    out: _Sums | None = None,
+) -> _Sums:
+    """Count negatives and positives by the number of thresholds that each output exceeds.
+
+    Cumulated, the counts are the true and false positives and negatives at every threshold: an
+    output costs the same for two thresholds as for hundreds.
+
+    Args:
+        y_true: Targets of shape `(rows, columns)`; all but 0 is positive.
+        y_pred: Outputs of the same shape. NaN exceeds no threshold.
+        thresholds: Numbers that ascend.
+        sample_weight: Array of shape `(rows,)`: what a row counts, instead of 1.
+        top_k: Only that many largest outputs of a row, the first of equals, exceed any threshold.
+        class_id: Count this column alone.
+        per_class: Whether to count every column apart.
+        soft_targets: Whether a target t is a share: t of a positive and `1 - t` of a negative.
+        row_maximum: Whether to replace the largest output of a row by 1 and the others by 0.
+            Equals are 1 together; outputs of at most 1e-9 are 0.
+        evenly: Whether the thresholds are 0 to 1 in equal steps, at least two. Outputs are clipped
+            to that; each exceeds the first threshold and none the last.
+        from_logits: Whether to take the sigmoid of the outputs first.
+        out: Array of the result's shape to write to.
+
+    Returns:
+        float64 array of shape `(groups, 2, len(thresholds) + 1)`, summed up in the order of the
+        rows: for one group or for every column, negatives first, by thresholds exceeded.
+
+    Raises:
+        ValueError: If thresholds do not ascend, `top_k` or `class_id` does not fit the columns, or
+            an array has a wrong dtype, shape or layout. Nothing is written then.
+
+    Source: Keras 3's confusion metrics, AUC and F-scores.
+
+    >>> import numpy as np
+    >>> from fastdnn import ops
+    >>> y_true, y_pred = np.float32([[0], [1], [1]]), np.float32([[0.1], [0.4], [0.9]])
+    >>> ops.confusion_counts(y_true, y_pred, [0.3, 0.5]).tolist()
+    [[[1.0, 0.0, 0.0], [0.0, 1.0, 1.0]]]
+    """
+    rule = {
+        "thresholds": [float(threshold) for threshold in thresholds],
+        "top_k": 0 if top_k is None else top_k,
+        "class_id": -1 if class_id is None else class_id,
+        "per_class": per_class,
+        "soft_targets": soft_targets,
+        "row_maximum": row_maximum,
+        "evenly": evenly,
+        "from_logits": from_logits,
+    }
+    return _core.confusion_counts(y_true, y_pred, rule, sample_weight, out)
+
+
+def regression_sums(
+    y_true: _Array,
+    y_pred: _Array,
+    sample_weight: _Array | None = None,
+    *,
+    out: _Sums | None = None,
+) -> _Sums:
+    """Sum up what the share of explained variance, R2, is computed from.
+
+    Args:
+        y_true: Targets t of shape `(rows, columns)`.
+        y_pred: Outputs o of the same shape.
+        sample_weight: Array w of shape `(rows,)`, or None for ones.
+        out: Array of the result's shape to write to.
+
+    Returns:
+        float64 array of shape `(1 + 4 * columns,)`: the number of rows, then for every column the
+        sums of `w`, `w t`, `w t**2` and `w (t - o)**2`, in the order of the rows.
+
+    Raises:
+        ValueError: If an array has a wrong dtype, shape or layout. Nothing is written then.
+
+    Source: Keras 3's `R2Score`.
+
+    >>> import numpy as np
+    >>> from fastdnn import ops
+    >>> ops.regression_sums(np.float32([[1], [3]]), np.float32([[1], [2]])).tolist()
+    [2.0, 2.0, 4.0, 10.0, 1.0]
+    """
+    return _core.regression_sums(y_true, y_pred, sample_weight, out)

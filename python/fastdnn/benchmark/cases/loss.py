@@ -25,6 +25,8 @@ def variants() -> Iterator[Variant]:
     for name, in_numpy in numpy_kernels.METRICS.items():
         yield "metric_rows", name, partial(_metric, name, in_numpy)
     yield "in_top_k", "", _in_top_k
+    yield "confusion_counts", "", _confusion_counts
+    yield "regression_sums", "", _regression_sums
 
 
 def _loss(
@@ -67,6 +69,22 @@ def _in_top_k(shape: Shape) -> tuple[Run, Run]:
     return (
         partial(ops.in_top_k, labels, predictions, _K),
         partial(numpy_kernels.in_top_k, labels, predictions, _K),
+    )
+
+
+def _confusion_counts(shape: Shape) -> tuple[Run, Run]:
+    y_true, y_pred = _targets("binary_accuracy", shape), normal(shape)
+    return (
+        partial(ops.confusion_counts, y_true, y_pred, [0.5]),
+        partial(numpy_kernels.confusion_counts, y_true, y_pred),
+    )
+
+
+def _regression_sums(shape: Shape) -> tuple[Run, Run]:
+    y_true, y_pred = normal(shape), normal(shape)
+    return (
+        partial(ops.regression_sums, y_true, y_pred),
+        partial(numpy_kernels.regression_sums, y_true, y_pred),
     )
 
 
