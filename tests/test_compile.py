@@ -1,5 +1,6 @@
 import copy
 import inspect
+import json
 import math
 
 import numpy as np
@@ -59,11 +60,24 @@ def test_every_optimizer_goes_by_its_class_name():
         optimizers.Adamax(clipvalue=0.5, ema_momentum=1.0),
         optimizers.Lion(weight_decay=0.1, name="leo"),
         metrics.RootMeanSquaredError(name="r"),
+        metrics.BinaryAccuracy(threshold=0.25),
+        metrics.TopKCategoricalAccuracy(k=2),
+        metrics.SparseTopKCategoricalAccuracy(3, name="top"),
+        metrics.BinaryCrossentropy("bce", from_logits=True, label_smoothing=0.5),
+        metrics.CategoricalCrossentropy(label_smoothing=0.25),
+        metrics.SparseCategoricalCrossentropy(from_logits=True),
+        metrics.R2Score("variance_weighted_average", num_regressors=2),
+        metrics.Precision(thresholds=0.25, class_id=1),
+        metrics.Recall(thresholds=[0.75, 0.25], top_k=3),
+        metrics.F1Score("macro", threshold=0.5),
+        metrics.FBetaScore("micro", beta=2.0),
+        metrics.AUC(7, "PR", "minoring", multi_label=True, num_labels=2, label_weights=[1.0, 2.0]),
+        metrics.AUC(thresholds=[0.75, 0.25], from_logits=True),
     ],
     ids=lambda thing: type(thing).__name__,
 )
 def test_config_round_trip(thing):
-    again = type(thing).from_config(thing.get_config())
+    again = type(thing).from_config(json.loads(json.dumps(thing.get_config())))
     assert repr(again) == repr(thing)
 
 
@@ -122,13 +136,14 @@ def _plan(loss, columns, **metrics):
 )
 def test_accuracy_is_chosen_by_loss_and_shape(loss, outputs, native):
     plan = _plan(loss, outputs, metrics=["accuracy", "acc"])
-    assert plan.native == [(plan.native[0][0], plan.native[0][1], 1.0, [native])]
+    options = {"threshold": 0.5} if native == "binary_accuracy" else {}
+    assert plan.native == [(plan.native[0][0], plan.native[0][1], 1.0, [(native, options)])]
     assert plan.names == ["loss", "accuracy", "acc"]
 
 
 def test_logs():
     plan = _plan("mse", 3, metrics=["mse", "rmse"], weighted_metrics=["mse"])
-    assert plan.native[0][3] == ["mean_squared_error"] and plan.size == 6
+    assert plan.native[0][3] == [("mean_squared_error", {})] and plan.size == 6
     logs = plan.logs([4.0, 8.0, 10.0, 36.0, 40.0, 6.0])
     assert logs == {"loss": 4.0, "mse": 9.0, "rmse": 3.0, "weighted_mse": 5.0}
     assert math.isnan(plan.logs([0.0] * 6)["loss"])

@@ -152,12 +152,12 @@ def _rows(rng, loss, rows):
 
 def _metrics(loss):
     if loss == "sparse_categorical_crossentropy":
-        return ["sparse_categorical_accuracy"]
+        return [("sparse_categorical_accuracy", {})]
     return [
-        "categorical_accuracy",
-        "binary_accuracy",
-        "mean_squared_error",
-        "mean_absolute_error",
+        ("categorical_accuracy", {}),
+        ("binary_accuracy", {}),
+        ("mean_squared_error", {}),
+        ("mean_absolute_error", {}),
     ]
 
 
@@ -402,7 +402,7 @@ def test_random_graphs(rng, threads, _):
     weights = [None, rng.uniform(0.5, 2.0, 40).astype(np.float32), None][:outputs]
     # Some outputs go without a loss, never the first.
     choices = [
-        ("mean_squared_error", {}, 1.0 + i, ["mean_absolute_error"])
+        ("mean_squared_error", {}, 1.0 + i, [("mean_absolute_error", {})])
         if i == 0 or scored >> i & 1
         else None
         for i in range(outputs)

@@ -8,6 +8,7 @@
 #include "csrc/bindings/arrays.h"
 #include "csrc/bindings/gil.h"
 #include "csrc/bindings/loss_options.h"
+#include "csrc/bindings/metric_options.h"
 #include "csrc/bindings/optimizer_options.h"
 #include "csrc/bindings/register.h"
 #include "csrc/ops/constraint.h"
@@ -187,7 +188,7 @@ Result run_scored(Network& network, Mode mode, const std::vector<Input>& inputs,
   add_order(feed, order, slice);
   add_targets(feed, network, targets, slice);
   add_sample_weights(feed, network.graph(), sample_weights);
-  Totals totals(totals_size(network.spec()), 0.0);
+  Totals totals(totals_size(network.graph(), network.spec()), 0.0);
   index_t done = 0;
   {
     const GilRelease release;
@@ -249,8 +250,29 @@ index_t predict(Network& network, const std::vector<Input>& inputs, std::vector<
   return network.run(Mode::kPredict, feed, slice, nullptr);
 }
 
-// What compile() takes for an output: the loss and its options, the loss's weight, the metrics.
-using OutputChoice = std::tuple<std::string, LossOptions, double, std::vector<std::string>>;
+// What compile() takes for an output: the loss and its options, the loss's weight, the metrics and
+// theirs.
+using OutputChoice = std::tuple<std::string, LossOptions, double,
+                                std::vector<std::pair<std::string, py::dict>>>;
+
+// Values of rows, losses of rows, or what an op sums up.
+MetricSpec metric_spec(const std::string& name, const py::dict& options) {
+  if (name == "confusion_counts") return confusion_rule("compile", options);
+  if (name == "regression_sums") return RegressionSums{};
+  if (!is_metric(name)) return loss_spec("compile", name, options.cast<LossOptions>());
+  RowMetric metric;
+  metric.kind = parse_metric(name);
+  for (const auto& [key, value] : options) {
+    const auto option = py::cast<std::string>(key);
+    if (option == "threshold")
+      metric.threshold = py::cast<float>(value);
+    else if (option == "k")
+      metric.top_k = py::cast<index_t>(value);
+    else
+      fail("compile", "received the option '", option, "' of '", name, "', which is unknown");
+  }
+  return metric;
+}
 
 void compile(Network& network, const std::vector<std::optional<OutputChoice>>& outputs,
              const std::string& optimizer, const py::dict& hyper) {
@@ -261,7 +283,7 @@ void compile(Network& network, const std::vector<std::optional<OutputChoice>>& o
     const auto& [loss, options, weight, metrics] = *choice;
     output.loss = loss_spec("compile", loss, options);
     output.loss_weight = static_cast<float>(weight);
-    for (const std::string& name : metrics) output.metrics.push_back(parse_metric(name));
+    for (const auto& [name, given] : metrics) output.metrics.push_back(metric_spec(name, given));
   }
   py::dict options_only(hyper.attr("copy")());
   check(hyper.contains("learning_rate"), "compile",

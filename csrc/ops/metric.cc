@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "csrc/ops/metric.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "csrc/core/check.h"
 #include "csrc/ops/named_kinds.h"
 
@@ -30,6 +33,11 @@ const Entry& entry(Metric kind) { return entry_of("metric", kMetrics, kind); }
 const char* metric_name(Metric kind) { return entry(kind).name; }
 
 bool metric_takes_labels(Metric kind) { return entry(kind).takes_labels; }
+
+bool is_metric(const std::string& name) {
+  return std::any_of(std::begin(kMetrics), std::end(kMetrics),
+                     [&](const Entry& entry) { return name == entry.name; });
+}
 
 Metric parse_metric(const std::string& name) { return parse_kind("metric", kMetrics, name); }
 

@@ -26,6 +26,7 @@ struct MetricArgs {
 const char* metric_name(Metric kind);
 // Throws InvalidArgument that lists the valid names.
 Metric parse_metric(const std::string& name);
+bool is_metric(const std::string& name);
 // Whether the metric takes labels rather than targets.
 bool metric_takes_labels(Metric kind);
 

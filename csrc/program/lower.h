@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <variant>
 #include <vector>
 
 #include "csrc/core/arena.h"
@@ -29,11 +30,29 @@ enum class Mode {
   kApply,      // update by the gradients that are there
 };
 
+// A metric that is the mean of a value for every row.
+struct RowMetric {
+  Metric kind = Metric::kMeanSquaredError;
+  float threshold = 0.5f;
+  index_t top_k = 5;
+};
+
+struct RegressionSums {};
+
+// What is summed up for a metric: values or losses of rows, or what an op of csrc/ops/metric.h
+// adds.
+using MetricSpec = std::variant<RowMetric, LossSpec, ConfusionRule, RegressionSums>;
+// Whether it takes labels rather than targets.
+bool metric_takes_labels(const MetricSpec& spec);
+const char* metric_name(const MetricSpec& spec);
+// How many numbers it sums up for outputs of so many columns.
+index_t metric_size(const MetricSpec& spec, index_t cols);
+
 // What compile() decided of an output. Without a loss it is not computed in training.
 struct OutputSpec {
   std::optional<LossSpec> loss;
   float loss_weight = 1.0f;  // in the sum of all outputs' losses
-  std::vector<Metric> metrics;
+  std::vector<MetricSpec> metrics;
 };
 
 struct TrainingSpec {
@@ -49,17 +68,13 @@ struct Storage {
 };
 
 // Sums over the rows of all steps since they were cleared, output by output:
-// rows, sum w, sum w * loss, then for each metric sum value, sum w * value. Behind them all: the
-// sum of what weights and activities add to a step's loss, times its rows.
+// rows, sum w, sum w * loss, then for each metric its numbers, first with all weights 1. Behind them
+// all: the sum of what weights and activities add to a step's loss, times its rows.
 using Totals = std::vector<double>;
 // Where those of an output begin, or, for the number of outputs, where they end.
-inline std::size_t totals_place(const TrainingSpec& spec, std::size_t output) {
-  std::size_t place = 0;
-  for (std::size_t i = 0; i < output; ++i) place += 3 + 2 * spec.outputs[i].metrics.size();
-  return place;
-}
-inline std::size_t totals_size(const TrainingSpec& spec) {
-  return totals_place(spec, spec.outputs.size()) + 1;
+std::size_t totals_place(const Graph& graph, const TrainingSpec& spec, std::size_t output);
+inline std::size_t totals_size(const Graph& graph, const TrainingSpec& spec) {
+  return totals_place(graph, spec, spec.outputs.size()) + 1;
 }
 
 // A program for batches of up to `capacity` rows, with its buffers. Set feed and totals before

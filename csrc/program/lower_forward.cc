@@ -45,9 +45,11 @@ std::ptrdiff_t Lowering::output_fused_with(const Node& node) const {
 }
 
 bool Lowering::metrics_need_output(std::size_t i) const {
-  const std::vector<Metric>& metrics = spec_.outputs[i].metrics;
-  return std::any_of(metrics.begin(), metrics.end(), [](Metric metric) {
-    return metric != Metric::kSparseCategoricalAccuracy && metric != Metric::kCategoricalAccuracy;
+  const std::vector<MetricSpec>& metrics = spec_.outputs[i].metrics;
+  return std::any_of(metrics.begin(), metrics.end(), [](const MetricSpec& metric) {
+    const auto* row = as<RowMetric>(metric);
+    return row == nullptr || (row->kind != Metric::kSparseCategoricalAccuracy &&
+                              row->kind != Metric::kCategoricalAccuracy);
   });
 }
 

@@ -73,48 +73,50 @@ void Lowering::lower_loss(std::size_t i) {
   });
   if (dy && !first_gradient) append_sum(dy, gradient(scored));
 
-  std::vector<Buffer> metric_rows;
-  for (const Metric metric : spec.metrics) {
-    const Buffer values = new_buffer(out_.capacity, 1);
-    metric_rows.push_back(values);
-    MetricArgs args;
-    args.kind = metric;
-    std::vector<Use> needs{result.own_rows(), labels_by_rows};
-    if (targets) needs.push_back(gathered(targets));
-    append_by_rows(needs, {values.own_rows()}, [=](const StepState&, const Own& own) {
-      MetricArgs now = args;
-      now.outputs = result.of(own.rows);
-      now.labels = labels_from(own.rows.begin);
-      now.row_values = values.view.data + own.rows.begin;
-      if (targets) now.targets = targets.of(own.rows);
-      fastdnn::metric(now, own.context);
-    });
+  append_totals(i, row_losses, row_weights, {result, targets, labels, labels_by_rows});
+}
+
+std::size_t totals_place(const Graph& graph, const TrainingSpec& spec, std::size_t output) {
+  index_t place = 0;
+  for (std::size_t i = 0; i < output; ++i) {
+    const index_t cols = graph.width(graph.outputs()[i]);
+    place += 3;
+    for (const MetricSpec& metric : spec.outputs[i].metrics) place += 2 * metric_size(metric, cols);
   }
-  append_totals(i, row_losses, row_weights, metric_rows);
+  return static_cast<std::size_t>(place);
 }
 
 void Lowering::append_totals(std::size_t i, Buffer losses, Buffer weights,
-                             std::vector<Buffer> metrics) {
+                             const ScoredRows& scored) {
+  struct Summed {
+    index_t size;
+    MetricSums sums;
+  };
   std::vector<Use> reads{losses.resource, weights.resource};
-  for (const Buffer& rows : metrics) reads.push_back(rows.resource);
-  const auto place = static_cast<std::ptrdiff_t>(totals_place(spec_, i));
+  std::vector<Summed> metrics;
+  for (const MetricSpec& spec : spec_.outputs[i].metrics) {
+    const index_t size = metric_size(spec, scored.result.view.cols);
+    metrics.push_back({size, lower_metric(spec, scored)});
+    const std::vector<Use>& more = metrics.back().sums.reads;
+    reads.insert(reads.end(), more.begin(), more.end());
+  }
+  const auto place = static_cast<std::ptrdiff_t>(totals_place(graph_, spec_, i));
   LoweredProgram* out = &out_;
   program().append(reads, {totals_}, [=](const StepState& state, Context& context) {
-    if (context.team->rank() != 0) return;
     const float* w = weights.view.data;
     double* sums = out->totals->data() + place;
-    for (index_t row = 0; row < state.rows; ++row) {
-      sums[0] += 1.0;
-      sums[1] += w[row];
-      sums[2] += static_cast<double>(w[row]) * losses.view.data[row];
+    if (context.team->rank() == 0) {
+      for (index_t row = 0; row < state.rows; ++row) {
+        sums[0] += 1.0;
+        sums[1] += w[row];
+        sums[2] += static_cast<double>(w[row]) * losses.view.data[row];
+      }
     }
     sums += 3;
-    for (const Buffer& values : metrics) {
-      for (index_t row = 0; row < state.rows; ++row) {
-        sums[0] += values.view.data[row];
-        sums[1] += static_cast<double>(w[row]) * values.view.data[row];
-      }
-      sums += 2;
+    for (const Summed& metric : metrics) {
+      metric.sums.add(state.rows, nullptr, sums, context);
+      metric.sums.add(state.rows, w, sums + metric.size, context);
+      sums += 2 * metric.size;
     }
   });
 }

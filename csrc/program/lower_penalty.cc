@@ -81,7 +81,7 @@ void Lowering::append_penalty_total() {
   if (penalties_.empty()) return;
   std::vector<Use> reads;
   for (const PenaltyParts& penalty : penalties_) reads.push_back(penalty.use);
-  const std::size_t place = totals_place(spec_, spec_.outputs.size());
+  const std::size_t place = totals_place(graph_, spec_, spec_.outputs.size());
   LoweredProgram* out = &out_;
   // Nobody else touches this one of the totals, and a step ends before the next one.
   program().append(reads, {}, [=, all = penalties_](const StepState& state, Context& context) {

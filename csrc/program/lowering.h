@@ -172,8 +172,23 @@ class Lowering {
   // --- Loss ---
 
   void lower_loss(std::size_t i);
+  // What metrics of an output may read: what it is and should be. Without labels `labels` is empty,
+  // else `targets` is.
+  struct ScoredRows {
+    Buffer result, targets;
+    std::shared_ptr<std::vector<std::int32_t>> labels;
+    Use labels_by_rows;
+  };
+  // Adds the sums of a batch of rows, in their order. Without weights all are 1.
+  struct MetricSums {
+    std::vector<Use> reads;
+    std::function<void(index_t rows, const float* weights, double* sums, Context&)> add;
+  };
+  MetricSums lower_metric(const MetricSpec& spec, const ScoredRows& scored);
+  // The values of the rows.
+  Buffer lower_row_metric(const MetricSpec& spec, const ScoredRows& scored);
   // One member adds up the rows, in their order.
-  void append_totals(std::size_t i, Buffer losses, Buffer weights, std::vector<Buffer> metrics);
+  void append_totals(std::size_t i, Buffer losses, Buffer weights, const ScoredRows& scored);
 
   // --- Penalties ---
 

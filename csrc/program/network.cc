@@ -23,7 +23,7 @@ constexpr std::size_t kMostPrograms = 8;
 // work per thread was found.
 constexpr double kWaitsPerStep = 3;
 
-void check_output(const OutputSpec& output) {
+void check_output(const OutputSpec& output, index_t cols) {
   check(std::isfinite(output.loss_weight), "compile", "received the loss weight ",
         output.loss_weight, "; expected a finite number");
   if (!output.loss) {
@@ -32,7 +32,8 @@ void check_output(const OutputSpec& output) {
     return;
   }
   const bool sparse = output.loss->kind == Loss::kSparseCategoricalCrossentropy;
-  for (const Metric metric : output.metrics) {
+  for (const MetricSpec& metric : output.metrics) {
+    if (const auto* rule = std::get_if<ConfusionRule>(&metric)) check_rule("compile", *rule, cols);
     check(metric_takes_labels(metric) == sparse, "compile", "received the metric '",
           metric_name(metric), "' with the loss '", loss_name(output.loss->kind),
           "'; expected one for ", sparse ? "class numbers" : "matrices", ", as the loss is");
@@ -52,7 +53,9 @@ void Network::compile(const TrainingSpec& spec, double learning_rate) {
   prepare_step(spec.optimizer, learning_rate, 1);
   check(spec.outputs.size() == graph_.outputs().size(), "compile", "received losses for ",
         spec.outputs.size(), " outputs; expected ", graph_.outputs().size());
-  for (const OutputSpec& output : spec.outputs) check_output(output);
+  for (std::size_t i = 0; i < spec.outputs.size(); ++i) {
+    check_output(spec.outputs[i], graph_.width(graph_.outputs()[i]));
+  }
   std::vector<ParameterArena> slots;
   const std::vector<std::string> names = slot_names(spec.optimizer);
   for (std::size_t i = 0; i < names.size(); ++i) {

@@ -396,7 +396,7 @@ class Network:
             name, options, factor, metrics = choice
             weight = np.ones(len(prediction)) if weight is None else weight.astype(np.float64)
             loss, gradient = LOSSES[name](prediction, y, options)
-            rows = [METRICS[metric](prediction, y) for metric in metrics]
+            rows = [METRICS[metric](prediction, y) for metric, _ in metrics]
             sums = [v for value in rows for v in (value.sum(), (value * weight).sum())]
             all_sums.append([len(weight), weight.sum(), (loss * weight).sum(), *sums])
             change = factor * gradient * weight[:, None] / len(weight)

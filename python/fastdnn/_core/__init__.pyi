@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 from . import testing
-__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'ParameterMemory', 'Schedule', 'activation', 'activation_backward', 'activation_default_alpha', 'activation_needs_input', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'constrain_norms', 'cpu_features', 'csr_dense', 'csr_dense_backward', 'dense_backward', 'dropout', 'dropout_backward', 'first_nonfinite', 'gemm', 'isa_level', 'log_softmax', 'loss', 'matmul_precision', 'max_abs', 'mean', 'metric_rows', 'non_negative', 'num_threads', 'optimizer_update', 'random_bits', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'rescaling', 'row_sums', 'set_matmul_precision', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_abs', 'sum_of_squares', 'supported_isa_levels', 'testing']
+__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'ParameterMemory', 'Schedule', 'activation', 'activation_backward', 'activation_default_alpha', 'activation_needs_input', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'confusion_counts', 'constrain_norms', 'cpu_features', 'csr_dense', 'csr_dense_backward', 'dense_backward', 'dropout', 'dropout_backward', 'first_nonfinite', 'gemm', 'isa_level', 'log_softmax', 'loss', 'matmul_precision', 'max_abs', 'mean', 'metric_rows', 'non_negative', 'num_threads', 'optimizer_update', 'random_bits', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'regression_sums', 'rescaling', 'row_sums', 'set_matmul_precision', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_abs', 'sum_of_squares', 'supported_isa_levels', 'testing']
 class Graph:
     """
     What a network computes; see csrc/program/graph.h.
@@ -54,7 +54,7 @@ class Network:
         ...
     def backward(self, inputs: collections.abc.Sequence[typing.Any], gradients: collections.abc.Sequence[numpy.ndarray]) -> None:
         ...
-    def compile(self, outputs: collections.abc.Sequence[tuple[str, collections.abc.Mapping[str, typing.SupportsFloat | typing.SupportsIndex], typing.SupportsFloat | typing.SupportsIndex, collections.abc.Sequence[str]] | None], optimizer: str, hyper: dict) -> None:
+    def compile(self, outputs: collections.abc.Sequence[tuple[str, collections.abc.Mapping[str, typing.SupportsFloat | typing.SupportsIndex], typing.SupportsFloat | typing.SupportsIndex, collections.abc.Sequence[tuple[str, dict]]] | None], optimizer: str, hyper: dict) -> None:
         ...
     def evaluate(self, inputs: collections.abc.Sequence[typing.Any], targets: collections.abc.Sequence[numpy.ndarray | None], sample_weights: collections.abc.Sequence[numpy.ndarray | None], first: typing.SupportsInt | typing.SupportsIndex, batches: typing.SupportsInt | typing.SupportsIndex, batch_size: typing.SupportsInt | typing.SupportsIndex, max_seconds: typing.SupportsFloat | typing.SupportsIndex) -> tuple[int, numpy.typing.NDArray[numpy.float64]]:
         ...
@@ -141,6 +141,8 @@ def batch_norm_backward(dy: numpy.ndarray, x: numpy.ndarray, gamma: numpy.ndarra
 def batch_norm_inference(x: numpy.ndarray, gamma: numpy.ndarray | None, beta: numpy.ndarray | None, moving_mean: numpy.ndarray, moving_var: numpy.ndarray, epsilon: typing.SupportsFloat | typing.SupportsIndex, out: typing.Any = None) -> tuple:
     ...
 def column_sums(x: numpy.ndarray, out: typing.Any = None) -> numpy.ndarray:
+    ...
+def confusion_counts(y_true: numpy.ndarray, y_pred: numpy.ndarray, rule: dict, sample_weight: numpy.ndarray | None = None, out: typing.Any = None) -> numpy.ndarray:
     ...
 def constrain_norms(x: numpy.ndarray, least: typing.SupportsFloat | typing.SupportsIndex, most: typing.SupportsFloat | typing.SupportsIndex, rate: typing.SupportsFloat | typing.SupportsIndex, axis: typing.SupportsInt | typing.SupportsIndex, out: typing.Any = None) -> numpy.ndarray:
     ...

@@ -7,7 +7,7 @@ import fastdnn._core
 import numpy
 import numpy.typing
 import typing
-__all__: list[str] = ['activation_backward_columns', 'activation_columns', 'fma_peak', 'gemm_by_tiles', 'kernel_names', 'loss_padded', 'math', 'metric_padded', 'moving_average', 'multiply_by_pairs_everywhere', 'multiply_by_tiles_everywhere', 'optimizer_update_block', 'optimizer_update_product', 'penalty_gradient', 'random_group', 'set_isa_level', 'set_least_microseconds_per_thread', 'softmax_backward_columns', 'softmax_columns', 'to_f32']
+__all__: list[str] = ['activation_backward_columns', 'activation_columns', 'confusion_counts_padded', 'fma_peak', 'gemm_by_tiles', 'kernel_names', 'loss_padded', 'math', 'metric_padded', 'moving_average', 'multiply_by_pairs_everywhere', 'multiply_by_tiles_everywhere', 'optimizer_update_block', 'optimizer_update_product', 'penalty_gradient', 'random_group', 'set_isa_level', 'set_least_microseconds_per_thread', 'softmax_backward_columns', 'softmax_columns', 'to_f32']
 def activation_backward_columns(arg0: str, arg1: numpy.ndarray, arg2: numpy.ndarray, arg3: numpy.ndarray, arg4: typing.SupportsInt | typing.SupportsIndex) -> None:
     ...
 def activation_columns(arg0: str, arg1: numpy.ndarray, arg2: numpy.ndarray, arg3: typing.SupportsInt | typing.SupportsIndex) -> None:

@@ -17,6 +17,7 @@ from fastdnn.models.arguments import arranged
 from fastdnn.optimizers import Optimizer
 
 Metrics = tuple[Metric | Accuracy, ...]
+NativeMetric = tuple[str, dict[str, Any]]  # its name and options in the native core
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,12 @@ class OutputChoice:
                         f"[compile] metrics: received {metric.name!r} with loss "
                         f"{self.loss.native_name!r}; the one takes integer labels, the other does "
                         "not; use 'accuracy' for the accuracy that fits"
+                    )
+                numbers = metric.results(width)
+                if numbers != 1:
+                    raise ValueError(
+                        f"[compile] metrics: received {metric.name!r}, which gives {numbers} "
+                        f"numbers; expected metrics of one; use {metric.one_number}"
                     )
                 result[_unused_name(metric.name, weighted, result)] = (metric, weighted)
         return result
@@ -153,7 +160,7 @@ class Compiled:
     def plan(self, widths: Sequence[int]) -> "MetricPlan":
         """Choose the metrics behind "accuracy", now that the outputs' columns are known."""
         shown = [output.shown(width) for output, width in zip(self.outputs, widths, strict=True)]
-        return MetricPlan(self.outputs, shown)
+        return MetricPlan(self.outputs, shown, widths)
 
 
 class MetricPlan:
@@ -162,29 +169,47 @@ class MetricPlan:
     Args:
         outputs: what was chosen for each.
         shown: the metrics of each by name, and whether they are weighted.
+        widths: the outputs' columns.
 
     Attributes:
         native: what the native core is compiled with, for each output its loss, the loss's
-            options and weight, and the metrics; None for one without loss.
+            options and weight, and the metrics with theirs; None for one without loss.
+        size: the length of the native totals.
     """
 
     def __init__(
-        self, outputs: Sequence[OutputChoice], shown: Sequence[dict[str, tuple[Metric, bool]]]
+        self,
+        outputs: Sequence[OutputChoice],
+        shown: Sequence[dict[str, tuple[Metric, bool]]],
+        widths: Sequence[int],
     ) -> None:
         self._outputs, self._shown = outputs, shown
-        self.native: list[tuple[str, dict[str, float], float, list[str]] | None] = []
-        for output, group in zip(outputs, shown, strict=True):
-            loss, names = output.loss, dict.fromkeys(m.native_name for m, _ in group.values())
+        self.native: list[tuple[str, dict[str, float], float, list[NativeMetric]] | None] = []
+        # For each output where its totals begin, and for each metric those of it, and their number.
+        self._starts: list[int] = []
+        self._places: list[dict[str, tuple[int, int]]] = []
+        self.size = 0
+        for output, group, width in zip(outputs, shown, widths, strict=True):
+            self._starts.append(self.size)
+            self.size += 3
+            sums: list[tuple[int, int]] = []
+            natives: list[NativeMetric] = []
+            places: dict[str, tuple[int, int]] = {}
+            for name, (metric, _) in group.items():
+                native = (metric.native_name, metric.options())
+                if native not in natives:
+                    natives.append(native)
+                    sums.append((self.size, metric.size(width)))
+                    self.size += 2 * sums[-1][1]
+                places[name] = sums[natives.index(native)]
+            self._places.append(places)
+            loss = output.loss
             self.native.append(
                 None
                 if loss is None
-                else (loss.native_name, loss.options(), output.loss_weight, list(names))
+                else (loss.native_name, loss.options(), output.loss_weight, natives)
             )
-
-    @property
-    def size(self) -> int:
-        """The length of the native totals."""
-        return sum(3 + 2 * len(_metrics_of(native)) for native in self.native) + 1
+        self.size += 1  # the penalties
 
     @property
     def names(self) -> list[str]:
@@ -196,33 +221,26 @@ class MetricPlan:
 
         Args:
             totals: for each output rows, sum of weights, sum of weighted losses; then for every
-                native metric the sum of its values and the sum of its weighted values. The last
-                one is the sum of the penalties of weights and activities, times the rows.
+                native metric its sums, and the same with weights. The last one is the sum of the
+                penalties of weights and activities, times the rows.
         """
         several = len(self._outputs) > 1
         loss, penalty, losses, values = 0.0, 0.0, {}, {}
-        place = 0
-        for output, shown, native in zip(self._outputs, self._shown, self.native, strict=True):
-            rows, weight, total = map(float, totals[place : place + 3])
-            first, names = place + 3, _metrics_of(native)
-            place = first + 2 * len(names)
-            if native is None:
+        groups = zip(self._outputs, self._starts, self._shown, self._places, strict=True)
+        for output, start, shown, places in groups:
+            rows, weight, total = map(float, totals[start : start + 3])
+            if output.loss is None:
                 continue
             mean = total / rows if rows else math.nan
             penalty = float(totals[-1]) / rows if rows else math.nan
             loss += output.loss_weight * mean
             losses[f"{output.name}_loss"] = mean
             for name, (metric, weighted) in shown.items():
-                sum_of_values = float(
-                    totals[first + 2 * names.index(metric.native_name) + weighted]
-                )
+                place, size = places[name]
+                sums = totals[place + weighted * size :][:size]
                 key = f"{output.name}_{name}" if several else name
-                values[key] = metric.result(sum_of_values, weight if weighted else rows)
+                values[key] = float(metric.value(sums, weight if weighted else rows))
         return {"loss": loss + penalty, **(losses if several else {}), **values}
-
-
-def _metrics_of(native: tuple[str, dict[str, float], float, list[str]] | None) -> list[str]:
-    return [] if native is None else native[3]
 
 
 def _per_output(argument: str, value: Any, names: Sequence[str]) -> list[Any]:

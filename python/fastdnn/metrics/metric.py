@@ -1,0 +1,161 @@
+"""What all metrics have in common: sums over rows, and a result from them."""
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from fastdnn import ops
+from fastdnn.configuration import Configurable
+
+Array = npt.NDArray[np.float32]
+Sums = npt.NDArray[np.float64]
+Result = float | Sums
+
+
+class Metric(Configurable, ABC):
+    """Base of the metrics.
+
+    Attributes:
+        native_name: what the native core sums up.
+        targets: the kind of targets it wants, as in `fastdnn.losses.Loss`, or None for any
+            but integer labels.
+        one_number: how to ask for a single number where there may be several.
+    """
+
+    native_name: ClassVar[str]
+    targets: ClassVar[str | None] = None
+    one_number: ClassVar[str] = ""
+    name: str
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._sums: Sums | None = None
+        self._count = 0.0
+
+    def options(self) -> dict[str, Any]:
+        """Return the options the native core takes."""
+        return {}
+
+    @abstractmethod
+    def size(self, columns: int) -> int:
+        """Return how many numbers the native core sums up for outputs of so many columns."""
+
+    def results(self, columns: int) -> int:
+        """Return how many numbers the result has for outputs of so many columns."""
+        return 1
+
+    @abstractmethod
+    def value(self, sums: Sums, count: float) -> Result:
+        """Return the metric from the native sums and the sum of the weights."""
+
+    @abstractmethod
+    def add(self, y_true: Any, y_pred: Array, weight: Array | None) -> Sums:
+        """Return the sums over these rows."""
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Add rows to what `result` is about.
+
+        Args:
+            y_true: the targets, of the shape of the outputs, or integer labels (rows,).
+            y_pred: the outputs, (rows, columns), or (rows,) for one column.
+            sample_weight: one weight a row, a number for all, or None for ones.
+
+        Raises:
+            ValueError: if shapes do not fit each other, or labels do not fit the columns.
+        """
+        where = f"{type(self).__name__}.update_state"
+        outputs = np.ascontiguousarray(y_pred, np.float32)
+        if outputs.ndim == 1:
+            outputs = outputs[:, None]
+        if outputs.ndim != 2:
+            raise ValueError(
+                f"[{where}] y_pred: received shape {outputs.shape}; expected (rows, columns)"
+            )
+        targets = self._targets(where, y_true, outputs.shape)
+        weight = None if sample_weight is None else _weights(where, sample_weight, len(outputs))
+        sums = self.add(targets, outputs, weight)
+        if self._sums is not None and sums.shape != self._sums.shape:
+            raise ValueError(
+                f"[{where}] y_pred: received shape {outputs.shape}; expected as many columns as "
+                "before; use reset_state() to start anew"
+            )
+        self._sums = sums if self._sums is None else self._sums + sums
+        self._count += len(outputs) if weight is None else float(weight.sum(dtype=np.float64))
+
+    def result(self) -> Result:
+        """Return the metric of all rows since the start or `reset_state`; 0.0 if there are none."""
+        return 0.0 if self._sums is None else self.value(self._sums, self._count)
+
+    def reset_state(self) -> None:
+        """Forget all rows."""
+        self._sums, self._count = None, 0.0
+
+    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Result:
+        """Add rows, and return the metric of all so far."""
+        self.update_state(y_true, y_pred, sample_weight)
+        return self.result()
+
+    def _targets(self, where: str, y_true: Any, shape: tuple[int, ...]) -> Any:
+        rows, columns = shape
+        given = np.asarray(y_true)
+        if self.targets == "classes":
+            if given.shape not in ((rows,), (rows, 1)):
+                raise ValueError(
+                    f"[{where}] y_true: received shape {given.shape}; expected ({rows},), one "
+                    "label a row"
+                )
+            labels = given.reshape(rows).astype(np.int32)
+            if not np.array_equal(labels, given.reshape(rows)):
+                raise ValueError(
+                    f"[{where}] y_true: received {given.dtype} numbers; expected whole numbers"
+                )
+            return labels
+        if given.shape != shape and not (columns == 1 and given.shape == (rows,)):
+            raise ValueError(
+                f"[{where}] y_true: received shape {given.shape}; expected {shape}, that of y_pred"
+            )
+        return np.ascontiguousarray(given.reshape(shape), np.float32)
+
+
+class RowMetric(Metric):
+    """Base of the metrics that are the mean of a value for every row."""
+
+    def size(self, columns: int) -> int:
+        """Return how many numbers the native core sums up for outputs of so many columns."""
+        return 1
+
+    def value(self, sums: Sums, count: float) -> float:
+        """Return the metric from the native sums and the sum of the weights."""
+        return float(sums[0]) / count if count else 0.0
+
+    def rows(self, y_true: Any, y_pred: Array) -> Array:
+        """Return the value of every row."""
+        return ops.metric_rows(self.native_name, y_true, y_pred, **self.options())
+
+    def add(self, y_true: Any, y_pred: Array, weight: Array | None) -> Sums:
+        """Return the sums over these rows."""
+        values = self.rows(y_true, y_pred).astype(np.float64)
+        return np.array([(values if weight is None else values * weight).sum()])
+
+
+def divided(a: Any, b: Any) -> Any:
+    """Return a / b, and 0 where b is 0, as Keras's metrics divide."""
+    zeros = np.zeros(np.broadcast_shapes(np.shape(a), np.shape(b)))
+    return np.divide(a, b, out=zeros, where=np.not_equal(b, 0))
+
+
+def in_form(values: Any) -> Result:
+    """Return one number as a float, several as an array."""
+    return float(values.item()) if np.size(values) == 1 else np.asarray(values, np.float64)
+
+
+def _weights(where: str, value: Any, rows: int) -> Array:
+    given = np.asarray(value, np.float32)
+    if given.shape not in ((), (rows,), (rows, 1)):
+        raise ValueError(
+            f"[{where}] sample_weight: received shape {given.shape}; expected ({rows},), one "
+            "weight a row"
+        )
+    return np.ascontiguousarray(np.broadcast_to(given.reshape(-1), rows))
