@@ -8,7 +8,7 @@ from shapes import MATRICES
 
 from fastdnn import _core, ops
 
-KERNELS = ["dropout_f32"]
+KERNELS = ["dropout_f32", "alpha_dropout_f32"]
 
 RATES = [0.0, 0.1, 0.5, 0.999]
 KEY = {"seed": 0x123456789ABCDEF0, "stream": 3, "step": 1000}
@@ -132,3 +132,39 @@ def test_bad_arrays():
 
 def test_no_dimensions_of_one_element(isa):
     assert _core.dropout(np.array(2, np.float32), 0.0, 1, 0, 0).tolist() == 2.0
+
+
+@pytest.mark.parametrize("rate", RATES)
+@pytest.mark.parametrize("shape", MATRICES)
+def test_alpha_dropout(isa, rng, rate, shape):
+    x = rng.standard_normal(shape).astype(np.float32)
+    y, dx = Guarded(shape), Guarded(shape)
+    ops.alpha_dropout(x, rate, **KEY, out=y.array)
+    ops.alpha_dropout_backward(x, rate, **KEY, out=dx.array)
+    y.check()
+    dx.check()
+    assert_same_bits(y.array, reference.alpha_dropout(x, rate, **KEY))
+    assert_same_bits(dx.array, reference.alpha_dropout_backward(x, rate, **KEY))
+
+
+def test_alpha_dropout_by_threads(threads, rng):
+    x = rng.standard_normal((301, 517)).astype(np.float32)
+    y = ops.alpha_dropout(x, 0.4, **KEY)
+    assert_same_bits(y, reference.alpha_dropout(x, 0.4, **KEY))
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.5])
+def test_alpha_dropout_keeps_mean_and_variance(rng, rate):
+    x = rng.standard_normal((1000, 1000)).astype(np.float32)
+    y = ops.alpha_dropout(x, rate, seed=int(rng.integers(2**63))).astype(np.float64)
+    # The fourth moment of y is below 10: eight deviations of the means over 10^6 numbers.
+    assert abs(y.mean()) <= 8e-3
+    assert abs(np.square(y).mean() - 1) <= 8 * math.sqrt(10) * 1e-3
+
+
+def test_bad_rate_of_alpha_dropout():
+    x = np.ones((2, 2), np.float32)
+    with pytest.raises(ValueError, match=r"\[alpha_dropout\] rate: received 1; expected the share"):
+        ops.alpha_dropout(x, 1.0, seed=1)
+    with pytest.raises(ValueError, match=r"\[alpha_dropout_backward\] rate: received -1"):
+        ops.alpha_dropout_backward(x, -1.0, seed=1)

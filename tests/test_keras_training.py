@@ -209,3 +209,67 @@ def test_arguments_of_losses_and_their_defaults(keras, name):
     )
     wanted = [(p.name, p.default) for p in theirs.values() if p.name not in ELSEWHERE]
     assert [(p.name, p.default) for p in ours.values()] == wanted
+
+
+def _more_layers(package):
+    return [
+        package.layers.Dense(16),
+        package.layers.LayerNormalization(),
+        package.layers.PReLU(alpha_initializer="ones"),
+        package.layers.Dense(12, activation="selu"),
+        package.layers.LayerNormalization(epsilon=0.1, center=False),
+        package.layers.Reshape((3, -1)),
+        package.layers.Flatten(),
+        package.layers.Dense(3),
+        package.layers.Normalization(mean=[1.0, 2.0, 3.0], variance=[4.0, 0.5, 1.0], invert=True),
+    ]
+
+
+def test_training_with_normalized_rows_and_learned_slopes(keras, rng):
+    x = rng.standard_normal((90, 6)).astype(np.float32)
+    y = rng.standard_normal((90, 3)).astype(np.float32)
+    theirs = keras.Sequential([keras.Input((6,)), *_more_layers(keras)])
+    ours = fd.Sequential([fd.Input(shape=(6,)), *_more_layers(fd)])
+    # Ours keeps given statistics among the weights.
+    ours.set_weights([*theirs.get_weights(), *ours.layers[-1].get_weights()])
+    start = ours.get_weights()
+    for package, model in ((keras, theirs), (fd, ours)):
+        model.compile(package.optimizers.SGD(0.01, momentum=0.9), "mse")
+        model.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0)
+    for a, b, before in zip(theirs.get_weights(), ours.get_weights()[:-2], start[:-2], strict=True):
+        # As in test_a_small_training_run.
+        assert abs(a - b).max() <= SMALL * 5 * abs(a - before).max() + 1e-6
+    np.testing.assert_allclose(theirs.predict(x, verbose=0), ours.predict(x), atol=5 * SMALL)
+
+
+def test_adapted_normalization(keras, rng):
+    x = (rng.standard_normal((500, 6)) * [1, 2, 3, 1e-3, 1e3, 0] + 5).astype(np.float32)
+    for invert in (False, True):
+        theirs, ours = (package.layers.Normalization(invert=invert) for package in (keras, fd))
+        theirs.adapt(x)
+        ours.adapt(x)
+        expected = [np.asarray(weight) for weight in theirs.get_weights()[:2]]
+        for a, b in zip(expected, ours.get_weights(), strict=True):
+            # Keras sums in float32: of 500 rows, relative to sums of sizes of up to 5e5.
+            np.testing.assert_allclose(a, b, rtol=SMALL, atol=1e-6)
+        model = fd.Sequential([fd.Input(shape=(6,)), ours])
+        ours.set_weights(expected)
+        # A root, a quotient, a product or a sum of numbers of one size: each rounds four times.
+        values = np.asarray(theirs(x))
+        np.testing.assert_allclose(values, model.predict(x), rtol=8 * 2.0**-24, atol=1e-5 * invert)
+
+
+def test_noise_has_keras_s_distribution(keras, rng):
+    x = rng.standard_normal((2000, 50)).astype(np.float32)
+    key = {"seed": int(rng.integers(2**32))}
+    for name, ours, amount in (
+        ("AlphaDropout", fd.ops.alpha_dropout, 0.3),
+        ("GaussianNoise", fd.ops.gaussian_noise, 0.4),
+    ):
+        layer = getattr(keras.layers, name)(amount)
+        a, b = np.asarray(layer(x, training=True)), ours(x, amount, **key)
+        # Where both have a density, quantiles of 100,000 numbers lie within five hundredths.
+        quantiles = np.linspace(0.01, 0.99, 25)
+        np.testing.assert_allclose(*(np.quantile(v, quantiles) for v in (a, b)), atol=0.05)
+        model = fd.Sequential([fd.Input(shape=(50,)), getattr(fd.layers, name)(amount)])
+        np.testing.assert_array_equal(model.predict(x), x)

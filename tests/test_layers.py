@@ -19,6 +19,13 @@ ALL = [
     layers.Dropout(0.25, seed=7),
     layers.Flatten(),
     layers.Rescaling(1 / 255, offset=-0.5),
+    layers.LayerNormalization(epsilon=1e-5, scale=False),
+    layers.PReLU(alpha_initializer=0.25 * np.ones(5, np.float32)),
+    layers.GaussianNoise(0.1, seed=7),
+    layers.AlphaDropout(0.25),
+    layers.Reshape((-1, 1)),
+    layers.Normalization(mean=[1, 2, 3, 4, 5], variance=[1.0] * 5),
+    layers.Normalization(invert=True),
 ]
 
 
@@ -142,6 +149,25 @@ def test_names_of_activations():
         (lambda: layers.Dropout(0.1, seed=0.5), r"\[Dropout\] seed: received 0.5"),
         (lambda: layers.Dropout(-0.1), r"\[Dropout\] rate: received -0.1"),
         (lambda: layers.Dropout(0.1, seed=-1), r"\[Dropout\] seed: received -1"),
+        (lambda: layers.AlphaDropout(1.0), r"\[AlphaDropout\] rate: received 1.0; expected a n"),
+        (lambda: layers.AlphaDropout(0.1, seed=-1), r"\[AlphaDropout\] seed: received -1"),
+        (lambda: layers.GaussianNoise(1.5), r"\[GaussianNoise\] stddev: received 1.5; expect"),
+        (lambda: layers.GaussianNoise(0.1, 0.5), r"\[GaussianNoise\] seed: received 0.5"),
+        (lambda: layers.LayerNormalization(axis=0), r"axis: received 0; expected -1, the last"),
+        (lambda: layers.LayerNormalization(epsilon=0), r"epsilon: received 0; expected a posit"),
+        (lambda: layers.PReLU("x"), r"\[PReLU\] initializer: received 'x'"),
+        (lambda: layers.PReLU()(fd.Input(shape=(2, 3))), r"put a Flatten\(\) layer in front"),
+        (lambda: layers.Reshape((2, -1, -1)), r"target_shape: received \(2, -1, -1\); expec"),
+        (lambda: layers.Reshape((0, 2)), r"target_shape: received \(0, 2\); expected a tuple"),
+        (lambda: layers.Reshape(()), r"\[Reshape\] target_shape: received \(\)"),
+        (
+            lambda: layers.Reshape((4, -1))(fd.Input(shape=(6,))),
+            r"received rows of shape \(6,\); expected rows that 4 elements divide, for \(4, -1\)",
+        ),
+        (
+            lambda: layers.Reshape((4, 2))(fd.Input(shape=(16,))),
+            r"received rows of shape \(16,\); expected rows that 8 elements make up, for \(4, 2\)",
+        ),
         (lambda: layers.BatchNormalization(axis=0), r"axis: received 0; expected -1"),
         (lambda: layers.BatchNormalization(momentum=1.5), r"momentum: received 1.5; expected"),
         (lambda: layers.BatchNormalization(epsilon=0), r"epsilon: received 0; expected a positive"),
@@ -182,3 +208,59 @@ def test_numbers_may_be_numpy_s():
     dense = layers.Dense(np.int64(3), activation=layers.ELU(np.float32(0.5)))
     assert (dense.units, dense.nonlinearity.alpha) == (3, 0.5)
     assert layers.Dropout(np.float32(0.5), seed=np.int64(3)).get_config()["seed"] == 3
+
+
+def test_reshape(rng):
+    x = rng.standard_normal((5, 12)).astype(np.float32)
+    model = fd.Sequential([fd.Input(shape=(12,)), layers.Reshape((3, -1)), layers.Reshape((-1,))])
+    assert layers.Reshape((3, -1)).output_row((12,)) == (3, 4)
+    assert layers.Reshape(12).output_row((3, 4)) == (12,)
+    np.testing.assert_array_equal(model.predict(x), x)
+    image = fd.Sequential([fd.Input(shape=(12,)), layers.Reshape((3, 4))])
+    np.testing.assert_array_equal(image.predict(x), x.reshape(5, 3, 4))
+    image.compile("sgd", "mse")
+    with pytest.raises(ValueError, match=r"\[fit\] the model's output 'reshape' has rows of shape"):
+        image.fit(x, x, verbose=0)
+    # Bytes go through it whole, as through Flatten.
+    raw = rng.integers(0, 256, (5, 12), dtype=np.uint8)
+    scaled = fd.Sequential([fd.Input(shape=(12,)), layers.Reshape((3, 4)), layers.Rescaling(2.0)])
+    np.testing.assert_array_equal(scaled.predict(raw), 2.0 * raw.reshape(5, 3, 4))
+
+
+def _noisy():
+    return fd.Sequential(
+        [
+            fd.Input(shape=(6,)),
+            layers.GaussianNoise(0.5),
+            layers.Dense(16, activation="selu", kernel_initializer="lecun_normal"),
+            layers.AlphaDropout(0.2, seed=3),
+            layers.LayerNormalization(),
+            layers.Dense(8),
+            layers.PReLU(),
+            layers.Dense(2),
+        ]
+    )
+
+
+@pytest.mark.parametrize("threads", [1, 2, 5], indirect=True)
+def test_training_has_the_same_bits_for_any_number_of_threads(threads, rng, tmp_path):
+    x, y = rng.standard_normal((70, 6)), rng.standard_normal((70, 2))
+    results = []
+    for count in (threads, 1):
+        fd.set_num_threads(count)
+        fd.set_seed(11)
+        model = _noisy()
+        model.compile("adam", "mse")
+        history = model.fit(x, y, batch_size=16, epochs=3, verbose=0)
+        results.append([*model.get_weights(), history.history["loss"]])
+    for a, b in zip(*results, strict=True):
+        np.testing.assert_array_equal(a, b)
+    # Neither noise nor dropout at inference, nor in what is saved.
+    predicted = model.predict(x)
+    np.testing.assert_array_equal(model.predict(x), predicted)
+    model.save(tmp_path / "model.safetensors")
+    again = fd.load_model(tmp_path / "model.safetensors")
+    np.testing.assert_array_equal(again.predict(x), predicted)
+    # A float32 mean of 140 squares.
+    loss = np.square(predicted - y).mean()
+    assert model.evaluate(x, y, verbose=0) == pytest.approx(loss, rel=1e-5)

@@ -337,6 +337,32 @@ def test_a_layer_used_several_times_shares_its_weights(rng):
 MERGES = ["sum", "product", "concatenation"]
 
 
+MORE = ["layer_norm", "alpha_dropout", "noise", "prelu", "normalize"]
+
+
+def _add_to(graph, x, name, width, place, options):
+    """Add one of MORE; `options` are three truth values."""
+    if name == "alpha_dropout":
+        return graph.add_alpha_dropout(x, 0.25, place)
+    if name == "noise":
+        return graph.add_gaussian_noise(x, 0.25, place)
+
+    def vector(role, trainable):
+        return graph.add_parameter(f"{name}{place}/{role}", (width,), bool(trainable))
+
+    if name == "prelu":
+        return graph.add_prelu(x, vector("alpha", options[0]))
+    if name == "normalize":
+        mean, variance = vector("mean", False), vector("moving_variance", False)
+        return graph.add_normalization(x, mean, variance, bool(options[0]))
+    gamma, beta = (
+        vector(role, options[2]) if there else None
+        for role, there in zip(("gamma", "beta"), options[:2], strict=True)
+    )
+    # An epsilon of the size of the variance: rows of few columns may be nearly constant.
+    return graph.add_layer_normalization(x, gamma, beta, 0.5)
+
+
 def _random_graph(graph, seed):
     """Two inputs, merges and layers in any order, one to three outputs; some weights are shared."""
     rng = np.random.default_rng(seed)
@@ -372,7 +398,7 @@ def _random_graph(graph, seed):
 
     for _ in range(rng.integers(3, 9)):
         x = int(rng.choice(list(widths)))
-        kind = rng.integers(7)
+        kind = rng.integers(9)
         if kind < 2:
             dense(x, int(rng.choice([4, 8, 19])))
         elif kind == 2:
@@ -383,6 +409,9 @@ def _random_graph(graph, seed):
         elif kind == 4:
             # Of magnitudes: squares of products would take over.
             note(graph.add_activity_penalty(x, 0.01, 0.0), widths[x], [x])
+        elif kind < 7:
+            name, options = str(rng.choice(MORE)), rng.random(3) < 0.7
+            note(_add_to(graph, x, name, widths[x], len(widths), options), widths[x], [x])
         else:
             merge(x, str(rng.choice(MERGES)))
     outputs = [dense(x, OUTPUTS) for x in rng.choice(list(widths)[2:], rng.integers(1, 4))]
@@ -420,6 +449,62 @@ def test_random_graphs(rng, threads, _):
         network.predict(x, into, 0, 3, 16, 10.0)
     for a, b in zip(*predictions, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * abs(b).max())
+
+
+@pytest.mark.parametrize("options", [(True, True, True), (False, True, False)])
+@pytest.mark.parametrize("name", MORE)
+@pytest.mark.parametrize("optimizer, hyper", [("sgd", SGD), OPTIMIZERS[-1]])
+def test_operations_between_dense_layers(isa, rng, name, options, optimizer, hyper):
+    def describe(graph):
+        x = graph.add_input(WIDTH)
+        for i, (inputs, units) in enumerate([(WIDTH, 19), (19, 33)]):
+            x = _add_to(graph, _dense(graph, x, f"d{i}", inputs, units), name, units, i, options)
+        graph.add_output(_dense(graph, x, "c", 33, OUTPUTS))
+
+    _train_alike(rng, describe, optimizer, hyper)
+
+
+@pytest.mark.parametrize("name", MORE)
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+def test_operations_on_inputs_and_outputs(isa, rng, name, dtype):
+    """Also of bytes, with weights that two nodes share, and with another reader of the input."""
+
+    def describe(graph):
+        x, kernel = graph.add_input(WIDTH), graph.add_parameter("a", (WIDTH, WIDTH), True)
+        y = _add_to(graph, x, name, WIDTH, 0, (True, True, True))
+        y = graph.add_merge("sum", [y, graph.add_dense(y, kernel, None)])
+        if name == "prelu":
+            y = graph.add_merge("sum", [x, graph.add_prelu(y, 1)])
+        if name == "layer_norm":
+            y = graph.add_merge("sum", [x, graph.add_layer_normalization(y, None, 2, 0.5)])
+        y = _dense(graph, y, "b", WIDTH, OUTPUTS)
+        graph.add_output(_add_to(graph, y, name, OUTPUTS, 1, (True, False, True)))
+
+    data = _bytes(rng, 40)
+    if dtype is np.float32:
+        data[0][0] = rng.standard_normal((40, WIDTH)).astype(np.float32)
+    _compare_training(*_pair(rng, describe), data, "sgd", SGD | {"learning_rate": 0.01})
+
+
+def test_errors_of_operations():
+    graph = _core.Graph()
+    x = graph.add_input(3)
+    vector = graph.add_parameter("a", (4,), True)
+    good = graph.add_parameter("b", (3,), True)
+    with pytest.raises(ValueError, match=r"\[layer_normalization\] gamma: received 'a' of shape"):
+        graph.add_layer_normalization(x, vector, None, 1e-3)
+    with pytest.raises(ValueError, match=r"received epsilon -1; expected a finite number of at le"):
+        graph.add_layer_normalization(x, None, None, -1.0)
+    with pytest.raises(ValueError, match=r"\[prelu\] alpha: received 'a' of shape \(4,\); exp"):
+        graph.add_prelu(x, vector)
+    with pytest.raises(ValueError, match=r"\[normalization\] received the trainable parameter"):
+        graph.add_normalization(x, good, good, False)
+    with pytest.raises(ValueError, match=r"\[alpha_dropout\] received rate 1; expected 0 <= r"):
+        graph.add_alpha_dropout(x, 1.0, 0)
+    with pytest.raises(ValueError, match=r"\[gaussian_noise\] received stddev -1; expected a f"):
+        graph.add_gaussian_noise(x, -1.0, 0)
+    with pytest.raises(ValueError, match=r"received the tensor 9; this graph has 1"):
+        graph.add_gaussian_noise(9, 1.0, 0)
 
 
 def test_merge_errors():

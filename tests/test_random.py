@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from guarded import Guarded
 from reference import random as reference
-from shapes import LENGTHS
+from shapes import LENGTHS, MATRICES
 
 from fastdnn import _core, ops
 
@@ -13,6 +13,7 @@ KERNELS = [
     "random_uniform_f32",
     "random_normal_f32",
     "random_truncated_normal_f32",
+    "gaussian_noise_f32",
 ]
 
 EPSILON = 2.0**-24  # relative error of one rounding
@@ -300,3 +301,47 @@ def test_bad_arguments():
         ops.random_normal(3, seed=1, out=np.empty(3))
     with pytest.raises(ValueError, match="out: received a non-contiguous"):
         ops.random_normal(3, seed=1, out=np.empty(6, np.float32)[::2])
+
+
+@pytest.mark.parametrize("shape", MATRICES)
+def test_gaussian_noise(isa, rng, shape):
+    x, key = rng.standard_normal(shape).astype(np.float32), fresh_key(rng)
+    y = Guarded(shape)
+    ops.gaussian_noise(x, 0.3, **key, out=y.array)
+    y.check()
+    z = reference.normal_rows(*shape, **key)
+    # z within a few roundings of the largest normal, below 7; the product and the sum round.
+    bound = EPSILON * (12 * 7 * 0.3 + np.abs(x))
+    assert np.all(np.abs(y.array - (x + np.float32(0.3) * z)) <= bound)
+    ops.gaussian_noise(x, 0.3, **key, out=x)
+    assert_same_bits(x, y.array)
+
+
+def test_gaussian_noise_is_a_normal_draw_in_the_first_row(isa, rng):
+    key = fresh_key(rng)
+    noise = ops.gaussian_noise(np.zeros((1, 333), np.float32), 1.0, **key)
+    np.testing.assert_array_equal(noise[0], ops.random_normal(333, **key))
+
+
+def test_gaussian_noise_by_threads_levels_and_shapes(threads, rng):
+    x, key = np.ones((301, 517), np.float32), fresh_key(rng)
+    y = ops.gaussian_noise(x, 0.5, **key)
+    assert_same_bits(y[:7, :129], ops.gaussian_noise(x[:7, :129].copy(), 0.5, **key))
+    level = _core.isa_level()
+    _core.testing.set_isa_level("scalar")
+    try:
+        assert_same_bits(ops.gaussian_noise(x, 0.5, **key), y)
+    finally:
+        _core.testing.set_isa_level(level)
+
+
+def test_gaussian_noise_is_distributed(rng):
+    y = ops.gaussian_noise(np.zeros((100, 300), np.float32), 1.0, **fresh_key(rng))
+    assert_distributed(y.ravel(), normal_cdf)
+
+
+def test_bad_stddev_of_noise():
+    x = np.ones((2, 2), np.float32)
+    for stddev in (-1.0, math.nan, math.inf):
+        with pytest.raises(ValueError, match=r"\[gaussian_noise\] stddev: received .*at least 0"):
+            ops.gaussian_noise(x, stddev, seed=1)

@@ -44,6 +44,22 @@ py::array dropout_backward_array(const Array& dy, float rate, const py::object& 
                                            out, &dropout_backward);
 }
 
+py::array alpha_dropout_array(const Array& x, float rate, const py::object& seed,
+                              const py::object& stream, const py::object& step,
+                              const py::object& out) {
+  const char* op = "alpha_dropout";
+  return dropout_with<AlphaDropoutArgs>(op, "x", x, rate, random_key(op, seed, stream, step), out,
+                                        &alpha_dropout);
+}
+
+py::array alpha_dropout_backward_array(const Array& dy, float rate, const py::object& seed,
+                                       const py::object& stream, const py::object& step,
+                                       const py::object& out) {
+  const char* op = "alpha_dropout_backward";
+  return dropout_with<AlphaDropoutBackwardArgs>(
+      op, "dy", dy, rate, random_key(op, seed, stream, step), out, &alpha_dropout_backward);
+}
+
 }  // namespace
 
 void register_dropout(py::module_& m) {
@@ -52,6 +68,10 @@ void register_dropout(py::module_& m) {
         arg("out") = py::none());
   m.def("dropout_backward", &dropout_backward_array, arg("dy"), arg("rate"), arg("seed"),
         arg("stream"), arg("step"), arg("out") = py::none());
+  m.def("alpha_dropout", &alpha_dropout_array, arg("x"), arg("rate"), arg("seed"), arg("stream"),
+        arg("step"), arg("out") = py::none());
+  m.def("alpha_dropout_backward", &alpha_dropout_backward_array, arg("dy"), arg("rate"),
+        arg("seed"), arg("stream"), arg("step"), arg("out") = py::none());
 }
 
 }  // namespace fastdnn::bindings

@@ -339,6 +339,23 @@ void register_graph(py::module_& m) {
           arg("momentum"), arg("epsilon"), arg("frozen"))
       .def("add_dropout", &Graph::add_dropout, arg("x"), arg("rate"), arg("stream"))
       .def("add_rescaling", &Graph::add_rescaling, arg("x"), arg("scale"), arg("offset"))
+      .def(
+          "add_layer_normalization",
+          [](Graph& g, TensorId x, std::optional<ParameterId> gamma,
+             std::optional<ParameterId> beta, float epsilon) {
+            return g.add_layer_normalization(
+                x, {gamma.value_or(kNone), beta.value_or(kNone), epsilon});
+          },
+          arg("x"), arg("gamma"), arg("beta"), arg("epsilon"))
+      .def("add_alpha_dropout", &Graph::add_alpha_dropout, arg("x"), arg("rate"), arg("stream"))
+      .def("add_gaussian_noise", &Graph::add_gaussian_noise, arg("x"), arg("stddev"), arg("stream"))
+      .def("add_prelu", &Graph::add_prelu, arg("x"), arg("alpha"))
+      .def(
+          "add_normalization",
+          [](Graph& g, TensorId x, ParameterId mean, ParameterId variance, bool invert) {
+            return g.add_normalization(x, {mean, variance, invert});
+          },
+          arg("x"), arg("mean"), arg("variance"), arg("invert"))
       .def("add_merge", &Graph::add_merge, arg("name"), arg("xs"))
       .def(
           "add_activity_penalty",

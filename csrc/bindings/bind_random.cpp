@@ -107,6 +107,24 @@ py::array random_permutation_array(index_t n, const py::object& seed, const py::
   return y;
 }
 
+py::array gaussian_noise_array(const Array& x, float stddev, const py::object& seed,
+                               const py::object& stream, const py::object& step,
+                               const py::object& out) {
+  const char* op = "gaussian_noise";
+  check(std::isfinite(stddev) && stddev >= 0, op, "stddev: received ", stddev,
+        "; expected a finite number of at least 0");
+  GaussianNoiseArgs args{rows_of(op, "x", x), {}, stddev, random_key(op, seed, stream, step), 0};
+  py::array y = output(op, out, shape_of(x));
+  check_same_or_apart(op, y, {&x});
+  args.y = writable_rows(op, "out", y);
+  {
+    const GilRelease release;
+    run_on_cpu(args.x.size() * kNanosecondsPerNormal * 1e-3,
+               [&](Context& context) { gaussian_noise(args, context); });
+  }
+  return y;
+}
+
 }  // namespace
 
 void register_random(py::module_& m) {
@@ -119,6 +137,8 @@ void register_random(py::module_& m) {
         arg("seed"), arg("stream"), arg("step"), arg("out") = py::none());
   m.def("random_truncated_normal", &random_truncated_normal_array, arg("shape"), arg("mean"),
         arg("stddev"), arg("seed"), arg("stream"), arg("step"), arg("out") = py::none());
+  m.def("gaussian_noise", &gaussian_noise_array, arg("x"), arg("stddev"), arg("seed"),
+        arg("stream"), arg("step"), arg("out") = py::none());
   m.def("random_permutation", &random_permutation_array, arg("n"), arg("seed"), arg("stream"),
         arg("step"), arg("out") = py::none());
 }

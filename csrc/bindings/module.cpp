@@ -12,9 +12,12 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   register_dense(m);
   register_dropout(m);
   register_gemm(m);
+  register_layer_norm(m);
   register_loss(m);
   register_metric(m);
+  register_normalization(m);
   register_optimizer(m);
+  register_prelu(m);
   register_random(m);
   register_reduction(m);
   register_rescaling(m);

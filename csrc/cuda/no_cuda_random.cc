@@ -11,5 +11,6 @@ void random_truncated_normal(const RandomNormalArgs&, Stream&) {
   no_cuda("random_truncated_normal");
 }
 void random_permutation(const RandomPermutationArgs&, Stream&) { no_cuda("random_permutation"); }
+void gaussian_noise(const GaussianNoiseArgs&, Stream&) { no_cuda("gaussian_noise"); }
 
 }  // namespace fastdnn::cuda

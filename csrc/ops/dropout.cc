@@ -13,4 +13,14 @@ void dropout_backward(const DropoutBackwardArgs& args, Context& context) {
   cpu::dropout_backward(args, *context.team);
 }
 
+void alpha_dropout(const AlphaDropoutArgs& args, Context& context) {
+  if (context.device == Device::kCuda) return cuda::alpha_dropout(args, *context.stream);
+  cpu::alpha_dropout(args, *context.team);
+}
+
+void alpha_dropout_backward(const AlphaDropoutBackwardArgs& args, Context& context) {
+  if (context.device == Device::kCuda) return cuda::alpha_dropout_backward(args, *context.stream);
+  cpu::alpha_dropout_backward(args, *context.team);
+}
+
 }  // namespace fastdnn

@@ -28,4 +28,9 @@ void random_permutation(const RandomPermutationArgs& args, Context& context) {
   cpu::random_permutation(args, *context.team);
 }
 
+void gaussian_noise(const GaussianNoiseArgs& args, Context& context) {
+  if (context.device == Device::kCuda) return cuda::gaussian_noise(args, *context.stream);
+  cpu::gaussian_noise(args, *context.team);
+}
+
 }  // namespace fastdnn

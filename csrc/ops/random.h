@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "csrc/core/random_key.h"
+#include "csrc/core/tensor_view.h"
 #include "csrc/core/types.h"
 #include "csrc/ops/context.h"
 
@@ -47,11 +48,22 @@ struct RandomPermutationArgs {
   index_t count = 0;
 };
 
+// y = x + stddev z, z normal and, for each element, a pure function of (key, row, column); row i of
+// x has row first_row + i of the noise. y may be x. rows, cols < 2^31.
+struct GaussianNoiseArgs {
+  ConstMatrixView x;
+  MatrixView y;  // shape of x
+  float stddev = 1.0f;
+  RandomKey key;
+  index_t first_row = 0;
+};
+
 void random_bits(const RandomBitsArgs& args, Context& context);
 void random_uniform(const RandomUniformArgs& args, Context& context);
 void random_normal(const RandomNormalArgs& args, Context& context);
 void random_truncated_normal(const RandomNormalArgs& args, Context& context);
 void random_permutation(const RandomPermutationArgs& args, Context& context);
+void gaussian_noise(const GaussianNoiseArgs& args, Context& context);
 
 namespace cpu {
 void random_bits(const RandomBitsArgs& args, Team& team);
@@ -59,6 +71,7 @@ void random_uniform(const RandomUniformArgs& args, Team& team);
 void random_normal(const RandomNormalArgs& args, Team& team);
 void random_truncated_normal(const RandomNormalArgs& args, Team& team);
 void random_permutation(const RandomPermutationArgs& args, Team& team);
+void gaussian_noise(const GaussianNoiseArgs& args, Team& team);
 }  // namespace cpu
 
 namespace cuda {
@@ -67,6 +80,7 @@ void random_uniform(const RandomUniformArgs& args, Stream& stream);
 void random_normal(const RandomNormalArgs& args, Stream& stream);
 void random_truncated_normal(const RandomNormalArgs& args, Stream& stream);
 void random_permutation(const RandomPermutationArgs& args, Stream& stream);
+void gaussian_noise(const GaussianNoiseArgs& args, Stream& stream);
 }  // namespace cuda
 
 }  // namespace fastdnn

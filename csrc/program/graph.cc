@@ -97,6 +97,49 @@ TensorId Graph::add_rescaling(TensorId x, float scale, float offset) {
   return add_node(Rescaling{scale, offset}, {x}, width(x));
 }
 
+TensorId Graph::add_layer_normalization(TensorId x, const LayerNormalization& operation) {
+  const char* op = "layer_normalization";
+  check_tensor(op, x);
+  if (operation.gamma != kNone) check_vector(op, "gamma", operation.gamma, width(x));
+  if (operation.beta != kNone) check_vector(op, "beta", operation.beta, width(x));
+  check(operation.epsilon >= 0.0f && std::isfinite(operation.epsilon), op, "received epsilon ",
+        operation.epsilon, "; expected a finite number of at least 0");
+  return add_node(operation, {x}, width(x));
+}
+
+TensorId Graph::add_alpha_dropout(TensorId x, float rate, std::uint32_t stream) {
+  check_tensor("alpha_dropout", x);
+  check(rate >= 0.0f && rate < 1.0f, "alpha_dropout", "received rate ", rate,
+        "; expected 0 <= rate < 1");
+  return add_node(AlphaDropout{rate, stream}, {x}, width(x));
+}
+
+TensorId Graph::add_gaussian_noise(TensorId x, float stddev, std::uint32_t stream) {
+  check_tensor("gaussian_noise", x);
+  check(stddev >= 0.0f && std::isfinite(stddev), "gaussian_noise", "received stddev ", stddev,
+        "; expected a finite number of at least 0");
+  return add_node(GaussianNoise{stddev, stream}, {x}, width(x));
+}
+
+TensorId Graph::add_prelu(TensorId x, ParameterId alpha) {
+  check_tensor("prelu", x);
+  check_vector("prelu", "alpha", alpha, width(x));
+  return add_node(Prelu{alpha}, {x}, width(x));
+}
+
+TensorId Graph::add_normalization(TensorId x, const Normalization& operation) {
+  const char* op = "normalization";
+  check_tensor(op, x);
+  check_vector(op, "mean", operation.mean, width(x));
+  check_vector(op, "variance", operation.variance, width(x));
+  for (ParameterId id : {operation.mean, operation.variance}) {
+    const Parameter& p = parameters_[static_cast<std::size_t>(id)];
+    check(!p.trainable, op, "received the trainable parameter '", p.name,
+          "'; expected statistics that are not");
+  }
+  return add_node(operation, {x}, width(x));
+}
+
 TensorId Graph::add_merge(const std::string& name, const std::vector<TensorId>& xs) {
   struct Entry {
     Merge::Kind kind;
@@ -175,6 +218,12 @@ std::vector<ParameterId> parameters_of(const Operation& operation) {
     ids = {dense->kernel, dense->bias};
   } else if (const auto* norm = std::get_if<BatchNormalization>(&operation)) {
     ids = {norm->gamma, norm->beta, norm->moving_mean, norm->moving_variance};
+  } else if (const auto* layer_norm = std::get_if<LayerNormalization>(&operation)) {
+    ids = {layer_norm->gamma, layer_norm->beta};
+  } else if (const auto* prelu = std::get_if<Prelu>(&operation)) {
+    ids = {prelu->alpha};
+  } else if (const auto* normalization = std::get_if<Normalization>(&operation)) {
+    ids = {normalization->mean, normalization->variance};
   }
   std::erase(ids, kNone);
   return ids;

@@ -52,6 +52,27 @@ struct Dropout {
 struct Rescaling {
   float scale, offset;
 };
+// Of every row by itself.
+struct LayerNormalization {
+  ParameterId gamma, beta;  // each may be kNone
+  float epsilon;
+};
+struct AlphaDropout {
+  float rate;
+  std::uint32_t stream;
+};
+struct GaussianNoise {
+  float stddev;
+  std::uint32_t stream;
+};
+struct Prelu {
+  ParameterId alpha;
+};
+// By fixed statistics of the columns, or back.
+struct Normalization {
+  ParameterId mean, variance;
+  bool invert;
+};
 // Of several tensors: element by element, or side by side.
 struct Merge {
   enum class Kind { kSum, kProduct, kConcatenation };
@@ -62,7 +83,8 @@ struct ActivityPenalty {
   Penalty penalty;
 };
 using Operation = std::variant<Dense, Elementwise, Softmax, BatchNormalization, Dropout, Rescaling,
-                               Merge, ActivityPenalty>;
+                               Merge, ActivityPenalty, LayerNormalization, AlphaDropout,
+                               GaussianNoise, Prelu, Normalization>;
 
 struct Node {
   Operation operation;
@@ -87,6 +109,12 @@ class Graph {
   // scale * x + offset. Takes the bytes of an input as whole numbers; what else reads them takes
   // them divided by 255, and an input's bytes cannot go into both.
   TensorId add_rescaling(TensorId x, float scale, float offset);
+  TensorId add_layer_normalization(TensorId x, const LayerNormalization& operation);
+  TensorId add_alpha_dropout(TensorId x, float rate, std::uint32_t stream);
+  TensorId add_gaussian_noise(TensorId x, float stddev, std::uint32_t stream);
+  TensorId add_prelu(TensorId x, ParameterId alpha);
+  // The statistics must not be trainable: they have no gradients.
+  TensorId add_normalization(TensorId x, const Normalization& operation);
   // "sum" or "product" of tensors of one width, or "concatenation" of any; at least two.
   TensorId add_merge(const std::string& name, const std::vector<TensorId>& xs);
   TensorId add_activity_penalty(TensorId x, const Penalty& penalty);

@@ -160,6 +160,11 @@ class Lowering {
   void forward(const Node& node, const Rescaling& rescaling);
   void forward(const Node& node, const Merge& merge);
   void forward(const Node& node, const ActivityPenalty& activity);
+  void forward(const Node& node, const LayerNormalization& norm);
+  void forward(const Node& node, const AlphaDropout& dropout);
+  void forward(const Node& node, const GaussianNoise& noise);
+  void forward(const Node& node, const Prelu& prelu);
+  void forward(const Node& node, const Normalization& normalization);
   void append_rescaling(Buffer from, Buffer to, float scale, float offset);
 
   // --- Products ---
@@ -225,6 +230,16 @@ class Lowering {
   void backward(const Node& node, const Rescaling& rescaling);
   void backward(const Node& node, const BatchNormalization& norm);
   void backward(const Node& node, const Merge& merge);
+  void backward(const Node& node, const LayerNormalization& norm);
+  // Sums over the rows; they are all there is to do where the input needs no gradient.
+  void append_layer_norm_parameters(const Node& node, const LayerNormalization& norm,
+                                    const Buffer& statistics);
+  void backward(const Node& node, const AlphaDropout& dropout);
+  void backward(const Node& node, const GaussianNoise&);
+  void backward(const Node& node, const Prelu& prelu);
+  void backward(const Node& node, const Normalization& normalization);
+  void append_normalization(const Buffer& from, const Buffer& to, const Normalization& operation,
+                            bool with_mean);
   void backward(const Node& node, const Dense& dense);
   void backward(const Node& node, const ActivityPenalty& activity);
   // The activation whose derivative a gradient of this tensor can be multiplied by at once, in the
@@ -291,7 +306,7 @@ class Lowering {
   std::vector<const Node*> fused_activation_;  // of the product that made the tensor
   std::vector<std::shared_ptr<SparseInput>> sparse_inputs_;
   std::vector<Representation> representations_;
-  std::vector<std::pair<TensorId, Buffer>> statistics_;  // of batch normalization, by output
+  std::vector<std::pair<TensorId, Buffer>> statistics_;  // of normalizing nodes, by output
   // By parameter.
   std::vector<Resource> weight_resources_, gradient_resources_;
   std::vector<int> uses_left_;

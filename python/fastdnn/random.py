@@ -10,8 +10,8 @@ model, the stream tells the uses apart and the step one draw of a use from the n
     0x03000000 + n         mask of the n-th dropout layer     optimizer step
     0x04000000 + seed      mask of a Dropout with a seed      optimizer step
 
-Weights and dropout layers are counted on their own, so that adding a Dropout leaves the
-initial weights as they are.
+Layers of noise count as dropout layers. Weights and dropout layers are counted on their own, so
+that adding a Dropout leaves the initial weights as they are.
 """
 
 import os

@@ -19,3 +19,22 @@ def dropped(rows, cols, rate, seed, stream=0, step=0):
 def dropout(x, rate, **key):
     scale = np.float32(1 / (1 - np.float64(np.float32(rate))))
     return np.where(dropped(*x.shape, rate, **key), np.float32(0), x * scale)
+
+
+def alpha_factors(rate):
+    """Scale, offset and the value of what is dropped, as Keras computes them."""
+    p, saturated = np.float64(np.float32(rate)), -1.6732632423543772 * 1.0507009873554805
+    scale = ((1 - p) * (1 + p * saturated**2)) ** -0.5
+    offset = -scale * saturated * p
+    return scale, offset, scale * saturated + offset
+
+
+def alpha_dropout(x, rate, **key):
+    """Exactly what the kernels compute: products and sums round to float32, one by one."""
+    scale, offset, gone = (np.float32(value) for value in alpha_factors(rate))
+    return np.where(dropped(*x.shape, rate, **key), gone, x * scale + offset)
+
+
+def alpha_dropout_backward(dy, rate, **key):
+    scale = np.float32(alpha_factors(rate)[0])
+    return np.where(dropped(*dy.shape, rate, **key), np.float32(0), dy * scale)

@@ -11,6 +11,7 @@ import numpy as np
 
 from reference import constraint
 from reference import loss as loss_oracles
+from reference.random import normal_rows
 
 EPSILON = 1e-7  # Keras's clip of probabilities
 
@@ -171,6 +172,85 @@ class Rescaling:
         return self.scale * dy
 
 
+class LayerNormalization:
+    def __init__(self, x, gamma, beta, epsilon):
+        self.inputs, self.gamma, self.beta, self.epsilon = [x], gamma, beta, epsilon
+
+    def forward(self, net, x, training):
+        self.scale = 1.0 / np.sqrt(x.var(axis=1, keepdims=True) + self.epsilon)
+        self.normal = (x - x.mean(axis=1, keepdims=True)) * self.scale
+        gamma = 1.0 if self.gamma is None else net.values[self.gamma]
+        return gamma * self.normal + (0.0 if self.beta is None else net.values[self.beta])
+
+    def backward(self, net, dy):
+        net.add_gradient(self.gamma, (dy * self.normal).sum(axis=0))
+        net.add_gradient(self.beta, dy.sum(axis=0))
+        d = dy * (1.0 if self.gamma is None else net.values[self.gamma])
+        slope = (d * self.normal).mean(axis=1, keepdims=True)
+        return self.scale * (d - d.mean(axis=1, keepdims=True) - self.normal * slope)
+
+
+class AlphaDropout:
+    """Masks are dropout's; the factors are those of Keras."""
+
+    def __init__(self, x, rate, stream):
+        self.inputs, self.rate, self.stream = [x], rate, stream
+
+    def forward(self, net, x, training):
+        self.factors = 1.0
+        if not training:
+            return x
+        key = net.seed, self.stream, net.iterations
+        kept = np.asarray(net.dropout_mask(*key, x.shape, self.rate)) > 0
+        saturated = -_SELU_SCALE * _SELU_ALPHA
+        a = ((1.0 - self.rate) * (1.0 + self.rate * saturated**2)) ** -0.5
+        self.factors = a * kept
+        return a * np.where(kept, x, saturated) - a * saturated * self.rate
+
+    def backward(self, net, dy):
+        return dy * self.factors
+
+
+class GaussianNoise:
+    def __init__(self, x, stddev, stream):
+        self.inputs, self.stddev, self.stream = [x], stddev, stream
+
+    def forward(self, net, x, training):
+        if not training:
+            return x
+        return x + self.stddev * normal_rows(*x.shape, net.seed, self.stream, net.iterations)
+
+    def backward(self, net, dy):
+        return dy
+
+
+class Prelu:
+    def __init__(self, x, alpha):
+        self.inputs, self.alpha = [x], alpha
+
+    def forward(self, net, x, training):
+        self.saved = x
+        return np.where(x > 0, x, net.values[self.alpha] * x)
+
+    def backward(self, net, dy):
+        net.add_gradient(self.alpha, (dy * np.minimum(self.saved, 0.0)).sum(axis=0))
+        return dy * np.where(self.saved > 0, 1.0, net.values[self.alpha])
+
+
+class Normalization:
+    def __init__(self, x, mean, variance, invert):
+        self.inputs, self.mean, self.variance, self.invert = [x], mean, variance, invert
+
+    def forward(self, net, x, training):
+        size = np.maximum(np.sqrt(net.values[self.variance]), 1e-7)
+        self.slope = size if self.invert else 1.0 / size
+        mean = net.values[self.mean]
+        return x * size + mean if self.invert else (x - mean) / size
+
+    def backward(self, net, dy):
+        return dy * self.slope
+
+
 class Merge:
     def __init__(self, name, xs):
         self.name, self.inputs = name, list(xs)
@@ -249,6 +329,21 @@ class Graph:
 
     def add_rescaling(self, x, scale, offset):
         return self._add(Rescaling(x, scale, offset))
+
+    def add_layer_normalization(self, x, gamma, beta, epsilon):
+        return self._add(LayerNormalization(x, gamma, beta, epsilon))
+
+    def add_alpha_dropout(self, x, rate, stream):
+        return self._add(AlphaDropout(x, rate, stream))
+
+    def add_gaussian_noise(self, x, stddev, stream):
+        return self._add(GaussianNoise(x, stddev, stream))
+
+    def add_prelu(self, x, alpha):
+        return self._add(Prelu(x, alpha))
+
+    def add_normalization(self, x, mean, variance, invert):
+        return self._add(Normalization(x, mean, variance, invert))
 
     def add_merge(self, name, xs):
         return self._add(Merge(name, xs))

@@ -42,7 +42,21 @@ def uniform(count, low, high, **key):
 
 def normal(count, **key):
     """Box and Muller's formula in float64; rounding u to float32 is part of the definition."""
-    words = bits(-(-count // 64) * 64, **key).reshape(-1, 2, 2, 16)
+    return _normals(bits(-(-count // 64) * 64, **key))[:count]
+
+
+def normal_rows(rows, cols, seed, stream=0, step=0):
+    """A draw for every row, in whose blocks' numbers it is the high half."""
+    groups = -(-cols // 64)
+    block = np.arange(groups * 16, dtype=np.uint64)
+    row = np.arange(rows, dtype=np.uint64)[:, None]
+    words = philox((block, row, step, stream), (seed % 2**32, seed >> 32))
+    words = words.reshape(4, rows, groups, 16).transpose(1, 2, 0, 3)
+    return _normals(words).reshape(rows, groups * 64)[:, :cols]
+
+
+def _normals(words):
+    words = words.reshape(-1, 2, 2, 16)
     u = words[:, :, 0].astype(np.float32) * np.float32(2**-32) + np.float32(2**-33)
     radius = np.sqrt(-2 * np.log(u.astype(np.float64)))
     # Quarter turns and the rest, so that the zeros of sine and cosine are exact.
@@ -51,7 +65,7 @@ def normal(count, **key):
     x = (angle - (quarter << 30)) * (np.pi / 2 / 2**30)
     cosine = np.choose(quarter % 4, [np.cos(x), -np.sin(x), -np.cos(x), np.sin(x)])
     sine = np.choose(quarter % 4, [np.sin(x), np.cos(x), -np.sin(x), -np.cos(x)])
-    return np.stack([radius * cosine, radius * sine], axis=2).reshape(-1)[:count]
+    return np.stack([radius * cosine, radius * sine], axis=2).reshape(-1)
 
 
 def truncated_normal(count, **key):

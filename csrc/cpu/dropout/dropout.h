@@ -7,9 +7,9 @@
 
 namespace fastdnn::cpu {
 
-// y = dropped ? 0 : x * scale, for `rows` rows of x and y from row `first_row` of the mask on.
-// Element (i, j) is at [i * stride + j]. y may be x. Elements between columns and stride are
-// neither read nor written.
+// y = drop ? 0 : x * scale, or, alpha dropout, y = drop ? dropped : x * scale + offset, for `rows`
+// rows of x and y from row `first_row` of the mask on. Element (i, j) is at [i * stride + j]. y may
+// be x. Elements between columns and stride are neither read nor written.
 //
 // The mask is made of 16-bit numbers, 128 columns from 16 Philox blocks: element r of group g of a
 // row is half h (0: low) of word w of block 16 g + r % 16, with 2 w + h = r / 16 (counter: block,

@@ -7,10 +7,11 @@ namespace {
 
 inline constexpr index_t kDropoutGroup = 8 * kPhiloxLanes;
 
-// One row: `row` is its number in the mask.
-inline void dropout_row(const DropoutShape& shape, I32 row, const float* x, float* y) {
+// One row: `row` is its number in the mask. What is kept becomes keep(x).
+template <typename Keep>
+inline void dropout_row(const DropoutShape& shape, I32 row, F32 dropped, const float* x, float* y,
+                        Keep keep) {
   const I32 threshold = set1_i32(shape.threshold);
-  const F32 scale = set1(shape.scale);
   for (index_t begin = 0; begin < shape.cols; begin += kDropoutGroup) {
     const index_t first_block = begin / kDropoutGroup * kPhiloxLanes;
     for (index_t lane = 0; lane < kPhiloxLanes; lane += kLanes) {
@@ -23,8 +24,7 @@ inline void dropout_row(const DropoutShape& shape, I32 row, const float* x, floa
         if (count <= 0) break;
         const I32 word = words[half / 2];
         const I32 number = half % 2 ? shift_right_logical<16>(word) : word & set1_i32(0xFFFF);
-        const F32 kept = load(x + j, count) * scale;
-        store(y + j, select(threshold > number, zero(), kept), count);
+        store(y + j, select(threshold > number, dropped, keep(load(x + j, count))), count);
       }
     }
   }
@@ -38,7 +38,19 @@ void dropout_f32(const DropoutShape& shape, const float* x, index_t x_stride, fl
                  index_t y_stride) {
   for (index_t i = 0; i < shape.rows; ++i) {
     const I32 row = set1_i32(static_cast<std::int32_t>(shape.first_row + i));
-    dropout_row(shape, row, x + i * x_stride, y + i * y_stride);
+    dropout_row(shape, row, zero(), x + i * x_stride, y + i * y_stride,
+                [scale = set1(shape.scale)](F32 a) { return a * scale; });
+  }
+}
+
+// Unfused, so that all levels give the same bits.
+void alpha_dropout_f32(const DropoutShape& shape, float offset, float dropped, const float* x,
+                       index_t x_stride, float* y, index_t y_stride) {
+  const F32 scale = set1(shape.scale), shift = set1(offset);
+  for (index_t i = 0; i < shape.rows; ++i) {
+    const I32 row = set1_i32(static_cast<std::int32_t>(shape.first_row + i));
+    dropout_row(shape, row, set1(dropped), x + i * x_stride, y + i * y_stride,
+                [=](F32 a) { return a * scale + shift; });
   }
 }
 

@@ -99,6 +99,27 @@ inline F32 truncated_normal(I32 word) {
   return min(max(z, set1(-2.0f)), set1(2.0f));
 }
 
+// One row: `row` is its number in the noise.
+inline void add_noise(const NoiseShape& shape, I32 row, const float* x, float* y) {
+  for (index_t begin = 0; begin < shape.cols; begin += kRandomGroup) {
+    const index_t first_block = begin / kRandomGroup * kPhiloxLanes;
+    for (index_t lane = 0; lane < kPhiloxLanes; lane += kLanes) {
+      I32 words[4];
+      philox(shape.key, set1_i32(static_cast<std::int32_t>(first_block + lane)) + lane_index(), row,
+             words);
+      F32 z[4];
+      normal_pair(words[0], words[1], z[0], z[1]);
+      normal_pair(words[2], words[3], z[2], z[3]);
+      for (int w = 0; w < 4; ++w) {
+        const index_t j = begin + w * kPhiloxLanes + lane;
+        const index_t count = shape.cols - j;
+        if (count <= 0) break;
+        store(y + j, load(x + j, count) + z[w] * set1(shape.stddev), count);
+      }
+    }
+  }
+}
+
 }  // namespace
 
 namespace FASTDNN_LEVEL {
@@ -140,6 +161,14 @@ void random_truncated_normal_f32(const RandomPart& part, float mean, float stdde
   fill(part, y, [=](const I32(&words)[4], F32(&values)[4]) {
     for (int w = 0; w < 4; ++w) values[w] = truncated_normal(words[w]) * set1(stddev) + set1(mean);
   });
+}
+
+void gaussian_noise_f32(const NoiseShape& shape, const float* x, index_t x_stride, float* y,
+                        index_t y_stride) {
+  for (index_t i = 0; i < shape.rows; ++i) {
+    const I32 row = set1_i32(static_cast<std::int32_t>(shape.first_row + i));
+    add_noise(shape, row, x + i * x_stride, y + i * y_stride);
+  }
 }
 
 }  // namespace FASTDNN_LEVEL

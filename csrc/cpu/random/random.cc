@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Splits draws over a team by groups of elements; shuffles.
+// Splits draws over a team by groups of elements, noise by rows; shuffles.
 #include "csrc/ops/random.h"
 
 #include <algorithm>
@@ -92,6 +92,15 @@ void random_permutation(const RandomPermutationArgs& args, Team& team) {
   for (index_t i = args.count - 1; i > 0; --i) {
     std::swap(args.y[i], args.y[words.below(static_cast<std::uint32_t>(i + 1))]);
   }
+}
+
+void gaussian_noise(const GaussianNoiseArgs& args, Team& team) {
+  const Range rows = team.share(args.x.rows);
+  if (rows.empty()) return;
+  const NoiseShape shape{args.key, args.stddev, args.first_row + rows.begin, rows.size(),
+                         args.x.cols};
+  kernels().gaussian_noise_f32(shape, args.x.row(rows.begin), args.x.stride, args.y.row(rows.begin),
+                               args.y.stride);
 }
 
 }  // namespace fastdnn::cpu

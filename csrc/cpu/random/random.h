@@ -27,4 +27,15 @@ struct RandomPart {
   index_t count;
 };
 
+// y = x + stddev z, for `rows` rows of x and y from row `first_row` of the noise on. Element (i, j)
+// is at [i * stride + j]; y may be x. Elements between columns and stride are neither read nor
+// written. z of a row is a normal draw of its own: the high half of its blocks' numbers is the row.
+struct NoiseShape {
+  RandomKey key;
+  float stddev;
+  index_t first_row;
+  index_t rows;
+  index_t cols;
+};
+
 }  // namespace fastdnn::cpu

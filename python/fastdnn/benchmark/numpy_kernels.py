@@ -126,6 +126,36 @@ def batch_norm_backward(
     return dgamma, dbeta
 
 
+def layer_norm(x: Array, gamma: Array, beta: Array, out: Array) -> tuple[Array, Array]:
+    """Normalize the rows; return the normalized x and 1 / deviation."""
+    inv_std = 1 / np.sqrt(x.var(axis=1, keepdims=True) + np.float32(1e-3))
+    normalized = (x - x.mean(axis=1, keepdims=True)) * inv_std
+    np.multiply(normalized, gamma, out=out)
+    out += beta
+    return normalized, inv_std
+
+
+def layer_norm_backward(
+    dy: Array, normalized: Array, inv_std: Array, gamma: Array, out: Array
+) -> tuple[Array, Array]:
+    """Write the gradient of x to `out`; return those of gamma and beta."""
+    g = dy * gamma
+    slope = (g * normalized).mean(axis=1, keepdims=True)
+    np.subtract(g, g.mean(axis=1, keepdims=True) + normalized * slope, out=out)
+    out *= inv_std
+    return (dy * normalized).sum(axis=0), dy.sum(axis=0)
+
+
+def alpha_dropout(x: Array, rate: float, rng: np.random.Generator, out: Array) -> Array:
+    """Replace elements by where SELU saturates, and keep mean and variance."""
+    saturated = -1.6732632423543772 * 1.0507009873554805
+    scale = ((1 - rate) * (1 + rate * saturated**2)) ** -0.5
+    kept = rng.random(x.shape, np.float32) >= rate
+    np.multiply(np.where(kept, x, np.float32(saturated)), np.float32(scale), out=out)
+    out -= np.float32(scale * saturated * rate)
+    return out
+
+
 def dropout(
     x: Array, rate: float, rng: np.random.Generator, out: Array
 ) -> tuple[Array, npt.NDArray[np.bool_]]:

@@ -8,8 +8,13 @@ from fastdnn.layers.dropout import Dropout
 from fastdnn.layers.flatten import Flatten
 from fastdnn.layers.input import Input
 from fastdnn.layers.layer import Layer
+from fastdnn.layers.layer_normalization import LayerNormalization
 from fastdnn.layers.merge import Add, Concatenate, Multiply
+from fastdnn.layers.noise import AlphaDropout, GaussianNoise
+from fastdnn.layers.normalization import Normalization
+from fastdnn.layers.prelu import PReLU
 from fastdnn.layers.rescaling import Rescaling
+from fastdnn.layers.reshape import Reshape
 from fastdnn.layers.tensor import Tensor
 from fastdnn.layers.weight import Weight
 
@@ -18,17 +23,23 @@ __all__ = [
     "Activation",
     "ActivityRegularization",
     "Add",
+    "AlphaDropout",
     "BatchNormalization",
     "Concatenate",
     "Dense",
     "Dropout",
     "Flatten",
+    "GaussianNoise",
     "Input",
     "Layer",
+    "LayerNormalization",
     "LeakyReLU",
     "Multiply",
+    "Normalization",
+    "PReLU",
     "ReLU",
     "Rescaling",
+    "Reshape",
     "Softmax",
     "Tensor",
     "Weight",
@@ -40,16 +51,22 @@ CLASSES: dict[str, type[Layer]] = {
         Activation,
         ActivityRegularization,
         Add,
+        AlphaDropout,
         BatchNormalization,
         Concatenate,
         Dense,
         Dropout,
         ELU,
         Flatten,
+        GaussianNoise,
+        LayerNormalization,
         LeakyReLU,
         Multiply,
+        Normalization,
+        PReLU,
         ReLU,
         Rescaling,
+        Reshape,
         Softmax,
     )
 }

@@ -1,6 +1,6 @@
 """Dropout."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -39,14 +39,19 @@ class Dropout(Layer):
                 f"[Dropout] rate: received {rate!r}; expected a number of at least 0 and below 1, "
                 "also in float32: the share that is dropped"
             )
-        if seed is not None and not (is_integer(seed) and 0 <= seed < STREAM_SIZE):
-            raise ValueError(
-                f"[Dropout] seed: received {seed!r}; expected an integer from 0 to "
-                f"{STREAM_SIZE - 1}, or None"
-            )
         self.rate = float(rate)
-        self.seed = None if seed is None else int(seed)
+        self.seed = checked_layer_seed("Dropout", seed)
 
     def lower(self, lowering: "Lowering", x: int) -> int:
         """Add the dropout, unless it drops nothing."""
         return lowering.dropout(x, self.rate, self.seed) if self.rate > 0.0 else x
+
+
+def checked_layer_seed(where: str, seed: Any) -> int | None:
+    """Return the seed of a layer as an int, or None, or raise a ValueError."""
+    if seed is not None and not (is_integer(seed) and 0 <= seed < STREAM_SIZE):
+        raise ValueError(
+            f"[{where}] seed: received {seed!r}; expected an integer from 0 to "
+            f"{STREAM_SIZE - 1}, or None"
+        )
+    return None if seed is None else int(seed)

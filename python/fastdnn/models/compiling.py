@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fastdnn import losses, metrics, optimizers
 from fastdnn.configuration import is_number, serialize
+from fastdnn.layers.layer import Shape
 from fastdnn.losses import Loss
 from fastdnn.metrics import Accuracy, Metric
 from fastdnn.models import data as datasets
@@ -156,6 +157,16 @@ class Compiled:
             arrays.append(array)
             factors.append(factor)
         return arrays, factors
+
+    def widths(self, where: str, rows: Sequence[Shape]) -> list[int]:
+        """Return the outputs' columns; rows that have a loss must be vectors."""
+        for output, row in zip(self.outputs, rows, strict=True):
+            if output.loss is not None and len(row) > 1:
+                raise ValueError(
+                    f"[{where}] the model's output {output.name!r} has rows of shape {row}; "
+                    "expected vectors where there is a loss; put a Flatten() layer behind"
+                )
+        return [math.prod(row) for row in rows]
 
     def plan(self, widths: Sequence[int]) -> "MetricPlan":
         """Choose the metrics behind "accuracy", now that the outputs' columns are known."""

@@ -19,6 +19,7 @@ from fastdnn.configuration import is_number
 from fastdnn.layers.dense import Dense
 from fastdnn.layers.flatten import Flatten
 from fastdnn.layers.layer import Layer
+from fastdnn.layers.reshape import Reshape
 from fastdnn.losses import Loss
 from fastdnn.models.arguments import splits_at
 from fastdnn.models.sparse_rows import SparseRows, is_sparse, to_sparse_rows
@@ -76,7 +77,7 @@ def to_rows(where: str, x: Any, layers: Sequence[Layer], allow_empty: bool = Fal
     """
     if not is_sparse(x):
         return to_array(where, "x", x, allow_empty)
-    first = next((layer for layer in layers if not isinstance(layer, Flatten)), None)
+    first = next((each for each in layers if not isinstance(each, Flatten | Reshape)), None)
     if not isinstance(first, Dense):
         name = "no layer" if first is None else type(first).__name__
         raise ValueError(

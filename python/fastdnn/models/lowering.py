@@ -62,11 +62,38 @@ class Lowering:
 
     def dropout(self, x: int, rate: float, seed: int | None) -> int:
         """Add a dropout whose random stream is its place in the model, or its seed."""
+        return self.graph.add_dropout(x, rate, self._mask_stream(seed))
+
+    def alpha_dropout(self, x: int, rate: float, seed: int | None) -> int:
+        """Add an alpha dropout, whose stream is found likewise."""
+        return self.graph.add_alpha_dropout(x, rate, self._mask_stream(seed))
+
+    def gaussian_noise(self, x: int, stddev: float, seed: int | None) -> int:
+        """Add normal numbers, whose stream is found likewise."""
+        return self.graph.add_gaussian_noise(x, stddev, self._mask_stream(seed))
+
+    def layer_normalization(
+        self, x: int, gamma: Weight | None, beta: Weight | None, epsilon: float
+    ) -> int:
+        """Add a normalization of rows."""
+        gamma_id = None if gamma is None else self._parameter(gamma)
+        beta_id = None if beta is None else self._parameter(beta)
+        return self.graph.add_layer_normalization(x, gamma_id, beta_id, epsilon)
+
+    def normalization(self, x: int, mean: Weight, variance: Weight, invert: bool) -> int:
+        """Add a normalization of columns by statistics that stay."""
+        return self.graph.add_normalization(
+            x, self._parameter(mean), self._parameter(variance), invert
+        )
+
+    def prelu(self, x: int, alpha: Weight) -> int:
+        """Add `x` where positive, else `alpha * x`."""
+        return self.graph.add_prelu(x, self._parameter(alpha))
+
+    def _mask_stream(self, seed: int | None) -> int:
         stream = DROPOUT_STREAM + self._dropouts
         self._dropouts += 1
-        return self.graph.add_dropout(
-            x, rate, stream if seed is None else SEEDED_DROPOUT_STREAM + seed
-        )
+        return stream if seed is None else SEEDED_DROPOUT_STREAM + seed
 
     def _parameter(self, weight: Weight) -> int:
         """Return the weight's id: a layer used twice shares it."""

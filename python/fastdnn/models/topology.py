@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastdnn.layers.flatten import Flatten
 from fastdnn.layers.layer import Layer, Shape
+from fastdnn.layers.reshape import Reshape
 from fastdnn.layers.tensor import Call, Tensor
 
 if TYPE_CHECKING:
@@ -65,11 +66,11 @@ class Topology:
         return next(call.outputs[0].row for call in self.calls if call.layer is layer)
 
     def readers(self, tensor: Tensor) -> list[Layer]:
-        """Return the layers that read a tensor as it is, or flattened."""
+        """Return the layers that read a tensor as it is, or in another shape."""
         found: list[Layer] = []
         for call in self.calls:
             if tensor in call.inputs:
-                flat = isinstance(call.layer, Flatten)
+                flat = isinstance(call.layer, Flatten | Reshape)
                 found += self.readers(call.outputs[0]) if flat else [call.layer]
         return found
 

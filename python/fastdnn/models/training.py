@@ -1,5 +1,6 @@
 """compile, fit, evaluate, predict."""
 
+import math
 import time
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
@@ -365,13 +366,14 @@ class Trainer(OwnLoop):
         bar = None
         if verbosity == 1 and batches > 1:
             bar = progress_bar("predict", batches, delay=0.5)
+        flat = [output.reshape(count, math.prod(output.shape[1:])) for output in outputs]
         if callbacks is None:  # nearly always, and this must take microseconds
-            loops.predict(binding.network, inputs, outputs, batch_size, bar)
+            loops.predict(binding.network, inputs, flat, batch_size, bar)
             return self._in_structure(outputs)
         own = checked_callbacks(callbacks, "predict")
         everybody = CallbackList(own, self, {"verbose": verbosity})
         everybody.call("on_predict_begin")
-        loops.predict(binding.network, inputs, outputs, batch_size, bar)
+        loops.predict(binding.network, inputs, flat, batch_size, bar)
         everybody.call("on_predict_end")
         return self._in_structure(outputs)
 
@@ -449,7 +451,7 @@ class Trainer(OwnLoop):
                 f"[{where}] the model is not compiled; call compile(optimizer=..., loss=...) first"
             )
         inputs, found = self._inputs(where, x, rows or self._input_rows())
-        widths = [row[-1] for row in self._output_rows(found)]
+        widths = self._compiled.widths(where, self._output_rows(found))
         targets, weights = self._compiled.targets(where, y, sample_weight, class_weight, widths)
         for array in targets:
             if array is not None:
@@ -534,7 +536,8 @@ class Trainer(OwnLoop):
 
     def _compiled_plan(self) -> MetricPlan:
         assert self._compiled is not None, "asked by the caller"
-        return self._compiled.plan([row[-1] for row in self._output_rows(self._input_rows() or [])])
+        rows = self._output_rows(self._input_rows() or [])
+        return self._compiled.plan(self._compiled.widths("compile", rows))
 
     def _refuse_while_fitting(self, where: str) -> None:
         if self._fitting:

@@ -4,8 +4,18 @@ from fastdnn.ops.activation import activation, activation_backward, activation_n
 from fastdnn.ops.batch_norm import BatchNormCache, batch_normalization, batch_normalization_backward
 from fastdnn.ops.constraint import max_norm, min_max_norm, non_negative, unit_norm
 from fastdnn.ops.dense import dense, dense_backward
-from fastdnn.ops.dropout import dropout, dropout_backward
+from fastdnn.ops.dropout import (
+    alpha_dropout,
+    alpha_dropout_backward,
+    dropout,
+    dropout_backward,
+)
 from fastdnn.ops.gemm import gemm
+from fastdnn.ops.layer_norm import (
+    LayerNormCache,
+    layer_normalization,
+    layer_normalization_backward,
+)
 from fastdnn.ops.loss import (
     loss,
     mean_absolute_error,
@@ -14,6 +24,7 @@ from fastdnn.ops.loss import (
     softmax_cross_entropy,
 )
 from fastdnn.ops.metric import confusion_counts, in_top_k, metric_rows, regression_sums
+from fastdnn.ops.normalization import normalization
 from fastdnn.ops.optimizer import (
     adadelta_update,
     adagrad_update,
@@ -25,7 +36,9 @@ from fastdnn.ops.optimizer import (
     rmsprop_update,
     sgd_update,
 )
+from fastdnn.ops.prelu import prelu, prelu_backward
 from fastdnn.ops.random import (
+    gaussian_noise,
     random_bits,
     random_normal,
     random_permutation,
@@ -49,6 +62,7 @@ from fastdnn.ops.sparse import csr_dense, csr_dense_backward
 
 __all__ = [
     "BatchNormCache",
+    "LayerNormCache",
     "activation",
     "activation_backward",
     "activation_needs_input",
@@ -57,6 +71,8 @@ __all__ = [
     "adam_update",
     "adamax_update",
     "all_finite",
+    "alpha_dropout",
+    "alpha_dropout_backward",
     "batch_normalization",
     "batch_normalization_backward",
     "column_sums",
@@ -69,8 +85,11 @@ __all__ = [
     "dropout_backward",
     "first_nonfinite",
     "ftrl_update",
+    "gaussian_noise",
     "gemm",
     "in_top_k",
+    "layer_normalization",
+    "layer_normalization_backward",
     "lion_update",
     "log_softmax",
     "loss",
@@ -83,6 +102,9 @@ __all__ = [
     "min_max_norm",
     "nadam_update",
     "non_negative",
+    "normalization",
+    "prelu",
+    "prelu_backward",
     "random_bits",
     "random_normal",
     "random_permutation",

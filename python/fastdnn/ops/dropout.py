@@ -81,3 +81,70 @@ def dropout_backward(
     True
     """
     return _core.dropout_backward(dy, rate, seed, stream, step, out)
+
+
+def alpha_dropout(
+    x: npt.NDArray[np.float32],
+    rate: float,
+    *,
+    seed: int,
+    stream: int = 0,
+    step: int = 0,
+    out: npt.NDArray[np.float32] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Set elements to where SELU saturates at random, and keep mean 0 and variance 1.
+
+    `y = a * s + b` with probability `rate`, else `a * x + b`, where `s = -1.7581` is the least
+    value of SELU, `a = ((1 - rate) * (1 + rate * s**2)) ** -0.5` and `b = -a * s * rate`.
+
+    Args:
+        x: Array of shape (..., columns).
+        rate: Share of the elements to drop, in [0, 1).
+        seed: As for `dropout`, which has the same mask.
+        stream: Likewise.
+        step: Likewise.
+        out: Array of the shape of `x` to write to; may be `x`.
+
+    Raises:
+        ValueError: For a rate, seed, stream or step out of range; for arrays that are not float32
+            and C-contiguous.
+
+    Klambauer, Unterthiner, Mayr, Hochreiter 2017, "Self-normalizing neural networks", section 3.
+
+    >>> import numpy as np
+    >>> from fastdnn import ops
+    >>> ops.alpha_dropout(np.zeros(4, np.float32), 0.5, seed=1).round(3)
+    array([-0.779, -0.779,  0.779,  0.779], dtype=float32)
+    """
+    return _core.alpha_dropout(x, rate, seed, stream, step, out)
+
+
+def alpha_dropout_backward(
+    dy: npt.NDArray[np.float32],
+    rate: float,
+    *,
+    seed: int,
+    stream: int = 0,
+    step: int = 0,
+    out: npt.NDArray[np.float32] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Differentiate `alpha_dropout`: `a * dy` where it kept, else 0.
+
+    Args:
+        dy: Gradient of the output, of shape (..., columns).
+        rate: As in the forward pass.
+        seed: As in the forward pass.
+        stream: As in the forward pass.
+        step: As in the forward pass.
+        out: Array of the shape of `dy` to write to; may be `dy`.
+
+    Raises:
+        ValueError: For a rate, seed, stream or step out of range; for arrays that are not float32
+            and C-contiguous.
+
+    >>> import numpy as np
+    >>> from fastdnn import ops
+    >>> ops.alpha_dropout_backward(np.ones(4, np.float32), 0.5, seed=1).round(3)
+    array([0.   , 0.   , 0.886, 0.886], dtype=float32)
+    """
+    return _core.alpha_dropout_backward(dy, rate, seed, stream, step, out)

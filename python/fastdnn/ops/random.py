@@ -155,6 +155,42 @@ def random_truncated_normal(
     return _core.random_truncated_normal(_shape(shape), mean, stddev, seed, stream, step, out)
 
 
+def gaussian_noise(
+    x: npt.NDArray[np.float32],
+    stddev: float,
+    *,
+    seed: int,
+    stream: int = 0,
+    step: int = 0,
+    out: npt.NDArray[np.float32] | None = None,
+) -> npt.NDArray[np.float32]:
+    """Add normally distributed numbers of mean 0.
+
+    Args:
+        x: Array of shape (..., columns).
+        stddev: Standard deviation of what is added.
+        seed: The key, from 0 to 2**64 - 1.
+        stream: Which use of the seed this is, from 0 to 2**32 - 1.
+        step: Which draw of that use this is, from 0 to 2**32 - 1.
+        out: Array of the shape of `x` to write to; may be `x`.
+
+    Returns:
+        Array of the shape of `x`. What is added depends on seed, stream, step, row and column
+        alone; in the first row it is what `random_normal` draws.
+
+    Raises:
+        ValueError: For a deviation that is negative or not finite; for a seed, stream or step out
+            of range; for arrays that are not float32 and C-contiguous.
+
+    >>> import numpy as np
+    >>> from fastdnn import ops
+    >>> y = ops.gaussian_noise(np.zeros((100, 100), np.float32), 0.1, seed=7)
+    >>> abs(float(y.mean())) < 0.005, abs(float(y.std()) - 0.1) < 0.005
+    (True, True)
+    """
+    return _core.gaussian_noise(x, stddev, seed, stream, step, out)
+
+
 def random_permutation(
     n: int,
     *,

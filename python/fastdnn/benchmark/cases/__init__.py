@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from functools import partial
 
-from fastdnn.benchmark.cases import array, gemm, layer, loss, optimizer, sparse
+from fastdnn.benchmark.cases import array, gemm, layer, loss, normalization, optimizer, sparse
 from fastdnn.benchmark.cases.case import Case, Shape, Variant, by
 
 __all__ = ["Case", "cases"]
@@ -24,5 +24,5 @@ def cases(quick: bool) -> Iterator[Case]:
 
 
 def _variants() -> Iterator[Variant]:
-    for family in (layer, loss, optimizer, array):
+    for family in (layer, normalization, loss, optimizer, array):
         yield from family.variants()

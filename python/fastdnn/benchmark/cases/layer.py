@@ -24,6 +24,11 @@ def variants() -> Iterator[Variant]:
     yield "batch_normalization_backward", "", _batch_norm_backward
     yield "dropout", "", _dropout
     yield "dropout_backward", "", _dropout_backward
+    yield "alpha_dropout", "", _alpha_dropout
+    yield "alpha_dropout_backward", "", _alpha_dropout_backward
+    yield "gaussian_noise", "", _gaussian_noise
+    yield "prelu", "", _prelu
+    yield "prelu_backward", "", _prelu_backward
     yield "rescaling", "", _rescaling
 
 
@@ -113,6 +118,58 @@ def _dropout_backward(shape: Shape) -> tuple[Run, Run]:
         partial(ops.dropout_backward, dy, 0.5, seed=1, out=ours),
         partial(numpy_kernels.dropout_backward, dy, kept, 0.5, theirs),
     )
+
+
+def _alpha_dropout(shape: Shape) -> tuple[Run, Run]:
+    x, rng = normal(shape), np.random.default_rng(1)
+    ours, theirs = np.empty((2, *shape), np.float32)
+    return (
+        partial(ops.alpha_dropout, x, 0.1, seed=1, out=ours),
+        lambda: numpy_kernels.alpha_dropout(x, 0.1, rng, theirs),
+    )
+
+
+def _alpha_dropout_backward(shape: Shape) -> tuple[Run, Run]:
+    dy, kept = normal(shape), normal(shape) > 0
+    ours, theirs = np.empty((2, *shape), np.float32)
+    return (
+        partial(ops.alpha_dropout_backward, dy, 0.5, seed=1, out=ours),
+        partial(numpy_kernels.dropout_backward, dy, kept, 0.5, theirs),
+    )
+
+
+def _gaussian_noise(shape: Shape) -> tuple[Run, Run]:
+    x, rng = normal(shape), np.random.default_rng(1)
+    ours, theirs = np.empty((2, *shape), np.float32)
+
+    def in_numpy() -> Array:
+        rng.standard_normal(dtype=np.float32, out=theirs)
+        np.multiply(theirs, np.float32(0.1), out=theirs)
+        return np.add(theirs, x, out=theirs)
+
+    return partial(ops.gaussian_noise, x, 0.1, seed=1, out=ours), in_numpy
+
+
+def _prelu(shape: Shape) -> tuple[Run, Run]:
+    x, alpha = normal(shape), np.full(shape[1], 0.25, np.float32)
+    ours, theirs = np.empty((2, *shape), np.float32)
+
+    def in_numpy() -> Array:
+        np.multiply(x, alpha, out=theirs)
+        return np.maximum(x, theirs, out=theirs)
+
+    return partial(ops.prelu, x, alpha, out=ours), in_numpy
+
+
+def _prelu_backward(shape: Shape) -> tuple[Run, Run]:
+    x, dy, alpha = normal(shape), normal(shape), np.full(shape[1], 0.25, np.float32)
+    ours, theirs = np.empty((2, *shape), np.float32)
+
+    def in_numpy() -> tuple[Array, Array]:
+        np.multiply(dy, np.where(x > 0, np.float32(1), alpha), out=theirs)
+        return theirs, (dy * np.minimum(x, 0)).sum(axis=0)
+
+    return partial(ops.prelu_backward, x, dy, alpha, out=ours), in_numpy
 
 
 def _rescaling(shape: Shape) -> tuple[Run, Run]:
