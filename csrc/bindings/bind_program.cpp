@@ -252,8 +252,8 @@ index_t predict(Network& network, const std::vector<Input>& inputs, std::vector<
 
 // What compile() takes for an output: the loss and its options, the loss's weight, the metrics and
 // theirs.
-using OutputChoice = std::tuple<std::string, LossOptions, double,
-                                std::vector<std::pair<std::string, py::dict>>>;
+using OutputChoice =
+    std::tuple<std::string, LossOptions, double, std::vector<std::pair<std::string, py::dict>>>;
 
 // Values of rows, losses of rows, or what an op sums up.
 MetricSpec metric_spec(const std::string& name, const py::dict& options) {

@@ -68,8 +68,8 @@ struct Storage {
 };
 
 // Sums over the rows of all steps since they were cleared, output by output:
-// rows, sum w, sum w * loss, then for each metric its numbers, first with all weights 1. Behind them
-// all: the sum of what weights and activities add to a step's loss, times its rows.
+// rows, sum w, sum w * loss, then for each metric its numbers, first with all weights 1. Behind
+// them all: the sum of what weights and activities add to a step's loss, times its rows.
 using Totals = std::vector<double>;
 // Where those of an output begin, or, for the number of outputs, where they end.
 std::size_t totals_place(const Graph& graph, const TrainingSpec& spec, std::size_t output);
