@@ -71,12 +71,38 @@ def real_data():
     return folder
 
 
+@contextlib.contextmanager
+def at_threads(count):
+    """So many threads, however small the work."""
+    before = _core.num_threads()
+    _core.set_num_threads(count)
+    _core.testing.set_least_microseconds_per_thread(0.0)
+    try:
+        yield count
+    finally:
+        _core.testing.set_least_microseconds_per_thread(10.0)
+        _core.set_num_threads(before)
+
+
 @pytest.fixture(params=[1, 2, 3, 5, 8])
 def threads(request):
-    """Run the test once with each of these numbers of threads, however small the work."""
-    before = _core.num_threads()
-    _core.set_num_threads(request.param)
-    _core.testing.set_least_microseconds_per_thread(0.0)
-    yield request.param
-    _core.testing.set_least_microseconds_per_thread(10.0)
-    _core.set_num_threads(before)
+    """Run the test once with each of these numbers of threads."""
+    with at_threads(request.param) as count:
+        yield count
+
+
+@pytest.fixture
+def assert_same_bits():
+    """A function that runs another one on 1, 2 and 5 threads and compares the lists of arrays."""
+
+    def check(run):
+        results = []
+        for count in (1, 2, 5):
+            with at_threads(count):
+                results.append([np.array(array) for array in run()])
+        for other in results[1:]:
+            assert len(other) == len(results[0]) > 0
+            for a, b in zip(results[0], other, strict=True):
+                np.testing.assert_array_equal(a, b)
+
+    return check

@@ -123,13 +123,13 @@ void add_targets(Feed& feed, const Network& network, const PerOutput& targets, c
         " targets; expected ", graph.outputs().size());
   for (std::size_t i = 0; i < targets.size(); ++i) {
     const index_t width = graph.width(graph.outputs()[i]);
-    const auto& loss = network.spec().outputs[i].loss;
+    const OutputSpec& output = network.spec().outputs[i];
     feed.labels.push_back(nullptr);
     feed.targets.push_back({});
-    if (!loss) continue;
+    if (!output.takes_labels() && !output.takes_targets()) continue;
     check(targets[i].has_value(), "network", "received no target for output ", i,
           ", which has a loss");
-    if (loss->kind == Loss::kSparseCategoricalCrossentropy) {
+    if (output.takes_labels()) {
       feed.labels[i] = vector<std::int32_t>("network", "target", *targets[i], feed.rows).data;
       check_labels_of(feed, feed.labels[i], width, slice);
     } else {
@@ -175,19 +175,62 @@ std::unique_lock<std::mutex> lock(Network& network) {
 
 using Result = std::pair<index_t, py::array_t<double>>;
 
+// Asks a Python function, which takes the number of an output, its rows' numbers, what is predicted
+// for them and whether derivatives are wanted, and returns the losses, the derivatives and a list
+// of metrics' values, None for what the output does not ask for.
+void ask(const py::object& function, const Feed& feed, const std::vector<Asked>& all, index_t begin,
+         index_t rows) {
+  const py::gil_scoped_acquire acquired;
+  py::array_t<std::int64_t> numbers(rows);
+  for (index_t i = 0; i < rows; ++i) numbers.mutable_data()[i] = feed.row(begin + i);
+  for (const Asked& asked : all) {
+    const index_t cols = asked.prediction.cols;
+    py::array_t<float> prediction({rows, cols});
+    for (index_t row = 0; row < rows; ++row)
+      std::copy_n(asked.prediction.row(row), cols, prediction.mutable_data(row));
+    const bool derives = asked.gradient.data != nullptr;
+    const py::tuple answer = function(asked.output, numbers, prediction, derives);
+    const auto copy_rows = [rows](const py::handle& from, float* to) {
+      const auto values = py::cast<py::array>(from);
+      std::copy_n(vector<float>("network", "values", values, rows).data, rows, to);
+    };
+    if (asked.losses != nullptr) copy_rows(answer[0], asked.losses);
+    if (derives) {
+      const auto gradient = py::cast<py::array>(answer[1]);
+      const auto from = matrix<float>("network", "gradient", gradient);
+      check(from.rows == rows && from.cols == cols, "network", "gradient: received a ",
+            describe(gradient), "; expected shape ", shape_text({rows, cols}));
+      for (index_t row = 0; row < rows; ++row)
+        std::copy_n(from.row(row), cols, asked.gradient.row(row));
+    }
+    const auto values = py::cast<py::list>(answer[2]);
+    check(values.size() == asked.metrics.size(), "network", "received values of ", values.size(),
+          " metrics; expected ", asked.metrics.size());
+    for (std::size_t i = 0; i < values.size(); ++i) copy_rows(values[i], asked.metrics[i]);
+  }
+}
+
 Result run_scored(Network& network, Mode mode, const std::vector<Input>& inputs,
                   const PerOutput& targets, const PerOutput& sample_weights,
-                  const std::optional<py::array>& order, const Slice& slice) {
+                  const std::optional<py::array>& order, const Slice& slice,
+                  const py::object& functions) {
   const auto locked = lock(network);
   const auto& chosen = network.spec().outputs;
   check(network.compiled() && std::any_of(chosen.begin(), chosen.end(),
-                                          [](const auto& output) { return output.loss; }),
+                                          [](const auto& output) { return output.scored(); }),
         "network", "expected compile() with a loss before training or evaluation");
   KeptFeed feed;
   add_inputs(feed, network.graph(), inputs);
   add_order(feed, order, slice);
   add_targets(feed, network, targets, slice);
   add_sample_weights(feed, network.graph(), sample_weights);
+  const bool asks = std::any_of(chosen.begin(), chosen.end(),
+                                [](const auto& output) { return output.asks_functions(); });
+  check(!asks || !functions.is_none(), "network",
+        "received no functions; expected them for what compile() was told to ask for");
+  feed.functions = [&](const std::vector<Asked>& asked, index_t begin, index_t rows) {
+    ask(functions, feed, asked, begin, rows);
+  };
   Totals totals(totals_size(network.graph(), network.spec()), 0.0);
   index_t done = 0;
   {
@@ -257,6 +300,7 @@ using OutputChoice =
 
 // Values of rows, losses of rows, or what an op sums up.
 MetricSpec metric_spec(const std::string& name, const py::dict& options) {
+  if (name == "function") return FunctionMetric{};
   if (name == "confusion_counts") return confusion_rule("compile", options);
   if (name == "regression_sums") return RegressionSums{};
   if (!is_metric(name)) return loss_spec("compile", name, options.cast<LossOptions>());
@@ -281,7 +325,8 @@ void compile(Network& network, const std::vector<std::optional<OutputChoice>>& o
     OutputSpec& output = spec.outputs.emplace_back();
     if (!choice) continue;
     const auto& [loss, options, weight, metrics] = *choice;
-    output.loss = loss_spec("compile", loss, options);
+    output.function_loss = loss == "function";
+    if (!output.function_loss) output.loss = loss_spec("compile", loss, options);
     output.loss_weight = static_cast<float>(weight);
     for (const auto& [name, given] : metrics) output.metrics.push_back(metric_spec(name, given));
   }
@@ -453,7 +498,7 @@ void register_program(py::module_& m) {
           [](Network& n, const std::vector<Input>& inputs, const PerOutput& targets,
              const PerOutput& sample_weights, const std::optional<py::array>& order, index_t first,
              index_t batches, index_t batch_size, double max_seconds, bool update,
-             const std::optional<py::array>& learning_rates) {
+             const std::optional<py::array>& learning_rates, const py::object& functions) {
             Slice slice = make_slice(first, batches, batch_size, max_seconds);
             std::vector<double> rates;
             if (learning_rates) {
@@ -461,21 +506,21 @@ void register_program(py::module_& m) {
               slice.learning_rates = rates.data();
             }
             return run_scored(n, update ? Mode::kTrain : Mode::kGradients, inputs, targets,
-                              sample_weights, order, slice);
+                              sample_weights, order, slice, functions);
           },
           arg("inputs"), arg("targets"), arg("sample_weights"), arg("order"), arg("first"),
           arg("batches"), arg("batch_size"), arg("max_seconds"), arg("update") = true,
-          arg("learning_rates") = std::nullopt)
+          arg("learning_rates") = std::nullopt, arg("functions") = py::none())
       .def(
           "evaluate",
           [](Network& n, const std::vector<Input>& inputs, const PerOutput& targets,
              const PerOutput& sample_weights, index_t first, index_t batches, index_t batch_size,
-             double max_seconds) {
+             double max_seconds, const py::object& functions) {
             return run_scored(n, Mode::kEvaluate, inputs, targets, sample_weights, std::nullopt,
-                              make_slice(first, batches, batch_size, max_seconds));
+                              make_slice(first, batches, batch_size, max_seconds), functions);
           },
           arg("inputs"), arg("targets"), arg("sample_weights"), arg("first"), arg("batches"),
-          arg("batch_size"), arg("max_seconds"))
+          arg("batch_size"), arg("max_seconds"), arg("functions") = py::none())
       .def("forward", &forward, arg("inputs"), arg("outputs"))
       .def("backward", &backward, arg("inputs"), arg("gradients"))
       .def("apply_gradients", &apply_gradients)

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "csrc/core/csr_view.h"
@@ -32,6 +33,8 @@ struct Source {
   }
 };
 
+struct Asked;
+
 struct Feed {
   index_t rows = 0;                     // of the whole data set
   const std::int64_t* order = nullptr;  // position -> row of the data set; null: as they lie
@@ -41,6 +44,8 @@ struct Feed {
   std::vector<const float*> sample_weights;  // per output one per row, or null for 1
   std::vector<MatrixView> outputs;           // where predictions go, one per output
   std::vector<MatrixView> output_gradients;  // in the order of the rows, one per output
+  // Answers what a program's Asked ask for, for so many rows from this position. May throw.
+  std::function<void(const std::vector<Asked>&, index_t begin, index_t rows)> functions;
 
   // In range even if somebody changes the order, which was checked, while it is in use.
   index_t row(index_t position) const {

@@ -13,7 +13,7 @@ Lowering::Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage
                    const std::vector<RowKind>& inputs, LoweredProgram& out)
     : graph_(graph), spec_(spec), storage_(storage), mode_(mode), out_(out) {
   for (std::size_t i = 0; i < graph.outputs().size(); ++i) {
-    if (!has_losses() || spec.outputs[i].loss) outputs_.push_back(i);
+    if (!has_losses() || spec.outputs[i].scored()) outputs_.push_back(i);
   }
   find_live_nodes();
   const auto tensors = static_cast<std::size_t>(graph.tensor_count());
@@ -47,6 +47,7 @@ void Lowering::run() {
   if (has_losses()) append_weight_penalties();
   for (const Node* node : live_) forward(*node);
   if (has_losses()) {
+    if (asks_functions()) program().begin_part();
     for (std::size_t i : outputs_) lower_loss(i);
     append_penalty_total();
   } else {

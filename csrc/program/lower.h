@@ -39,9 +39,12 @@ struct RowMetric {
 
 struct RegressionSums {};
 
+// The mean of a value for every row that a function of the caller's computes: see Asked.
+struct FunctionMetric {};
+
 // What is summed up for a metric: values or losses of rows, or what an op of csrc/ops/metric.h
 // adds.
-using MetricSpec = std::variant<RowMetric, LossSpec, ConfusionRule, RegressionSums>;
+using MetricSpec = std::variant<RowMetric, LossSpec, ConfusionRule, RegressionSums, FunctionMetric>;
 // Whether it takes labels rather than targets.
 bool metric_takes_labels(const MetricSpec& spec);
 const char* metric_name(const MetricSpec& spec);
@@ -51,8 +54,15 @@ index_t metric_size(const MetricSpec& spec, index_t cols);
 // What compile() decided of an output. Without a loss it is not computed in training.
 struct OutputSpec {
   std::optional<LossSpec> loss;
-  float loss_weight = 1.0f;  // in the sum of all outputs' losses
+  bool function_loss = false;  // a function of the caller's instead: see Asked
+  float loss_weight = 1.0f;    // in the sum of all outputs' losses
   std::vector<MetricSpec> metrics;
+
+  bool scored() const { return loss || function_loss; }
+  bool asks_functions() const;
+  // What the loss or the metrics compare the output with, if that is not left to functions.
+  bool takes_labels() const;
+  bool takes_targets() const;
 };
 
 struct TrainingSpec {
@@ -77,6 +87,16 @@ inline std::size_t totals_size(const Graph& graph, const TrainingSpec& spec) {
   return totals_place(graph, spec, spec.outputs.size()) + 1;
 }
 
+// What functions of the caller's are asked for in a step, between a program's two parts: the loss
+// of every row of an output, its derivatives by the row, and values for metrics.
+struct Asked {
+  std::size_t output;
+  MatrixView prediction;
+  float* losses = nullptr;      // null if the loss is none of them
+  MatrixView gradient{};        // without data if nobody needs it
+  std::vector<float*> metrics;  // in the order of the output's function metrics
+};
+
 // A program for batches of up to `capacity` rows, with its buffers. Set feed and totals before
 // running.
 struct LoweredProgram {
@@ -90,6 +110,7 @@ struct LoweredProgram {
   index_t own_scratch_size = 0;
   double microseconds = 0;  // rough time of a step on one thread
   index_t capacity = 0;
+  std::vector<Asked> asked;  // if any, the program has two parts
   const Feed* feed = nullptr;
   Totals* totals = nullptr;
 

@@ -26,7 +26,7 @@ TensorId Lowering::loss_input(std::size_t i) const {
   const TensorId output = graph_.outputs()[i];
   if (!has_losses() || readers(output) > 1) return output;
   const Node* last = graph_.producer(output);
-  if (last == nullptr) return output;
+  if (last == nullptr || !spec_.outputs[i].loss) return output;
   const Loss loss = spec_.outputs[i].loss->kind;
   if (loss_takes_softmax(loss) && as<Softmax>(last->operation)) return last->input();
   const auto* activation = as<Elementwise>(last->operation);

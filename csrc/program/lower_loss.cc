@@ -7,57 +7,84 @@
 
 namespace fastdnn::program {
 
-void Lowering::lower_loss(std::size_t i) {
-  const TensorId output = graph_.outputs()[i];
-  const OutputSpec& spec = spec_.outputs[i];
-  const TensorId scored = loss_input(i);
-  const Buffer prediction = value(scored);
-  const Buffer result = value(output) ? value(output) : prediction;
-  const bool sparse = spec.loss->kind == Loss::kSparseCategoricalCrossentropy;
-  const Buffer row_losses = new_buffer(out_.capacity, 1);
-  const Buffer row_weights = new_buffer(out_.capacity, 1);
-  const Buffer targets = sparse ? Buffer{} : new_buffer(graph_.width(output));
-  const Use labels_by_rows{program().new_resource(), Program::Rows::kOwn};
-  auto labels = std::make_shared<std::vector<std::int32_t>>(sparse ? out_.capacity : 0);
-  add_cost(graph_.width(output), 2.0);
-  LoweredProgram* out = &out_;
+bool OutputSpec::asks_functions() const {
+  return function_loss || std::any_of(metrics.begin(), metrics.end(), [](const MetricSpec& metric) {
+           return as<FunctionMetric>(metric) != nullptr;
+         });
+}
 
+bool OutputSpec::takes_labels() const {
+  if (loss) return loss->kind == Loss::kSparseCategoricalCrossentropy;
+  return std::any_of(metrics.begin(), metrics.end(), metric_takes_labels);
+}
+
+bool OutputSpec::takes_targets() const {
+  if (takes_labels()) return false;
+  return loss || std::any_of(metrics.begin(), metrics.end(), [](const MetricSpec& metric) {
+           return as<FunctionMetric>(metric) == nullptr;
+         });
+}
+
+void Lowering::lower_loss(std::size_t i) {
+  add_cost(graph_.width(graph_.outputs()[i]), 2.0);
+  const ScoredRows scored = gather_scored(i);
+  const Buffer losses =
+      spec_.outputs[i].function_loss ? append_function_loss(i, scored) : append_loss(i, scored);
+  append_totals(i, losses, scored);
+}
+
+Lowering::ScoredRows Lowering::gather_scored(std::size_t i) {
+  const TensorId output = graph_.outputs()[i];
+  const bool with_labels = spec_.outputs[i].takes_labels();
+  const Buffer weights = new_buffer(out_.capacity, 1);
+  const Use labels_by_rows{program().new_resource(), Program::Rows::kOwn};
+  auto labels = std::make_shared<std::vector<std::int32_t>>(with_labels ? out_.capacity : 0);
+  LoweredProgram* out = &out_;
   const auto last_label = static_cast<std::int32_t>(graph_.width(output) - 1);
-  append_by_rows({}, {labels_by_rows, row_weights.own_rows()},
+  append_by_rows({}, {labels_by_rows, weights.own_rows()},
                  [=](const StepState& state, const Own& own) {
                    const Feed& feed = *out->feed;
                    for (index_t row = own.rows.begin; row < own.rows.end; ++row) {
                      const index_t from = feed.row(state.begin + row);
-                     const float* weights = feed.sample_weights[i];
-                     row_weights.view.data[row] = weights != nullptr ? weights[from] : 1.0f;
-                     if (sparse) {
+                     const float* given = feed.sample_weights[i];
+                     weights.view.data[row] = given != nullptr ? given[from] : 1.0f;
+                     if (with_labels) {
                        // Checked before, and in range even if somebody changes them meanwhile.
                        (*labels)[static_cast<std::size_t>(row)] =
                            std::clamp(feed.labels[i][from], 0, last_label);
                      }
                    }
                  });
-  if (targets) {
+  Buffer targets;
+  if (spec_.outputs[i].takes_targets()) {
+    targets = new_buffer(graph_.width(output));
     program().append({}, {gathered(targets)}, [=](const StepState& state, Context& context) {
       const Feed& feed = *out->feed;
       gather_rows(feed, feed.targets[i], state.begin, Bytes::kUnit, targets.of(state.rows),
                   *context.team);
     });
   }
+  const Buffer result = value(output) ? value(output) : value(loss_input(i));
+  return {result, weights, targets, labels, labels_by_rows};
+}
 
+Buffer Lowering::append_loss(std::size_t i, const ScoredRows& scored) {
+  const TensorId input = loss_input(i);
+  const Buffer prediction = value(input), weights = scored.weights, targets = scored.targets;
+  const Buffer row_losses = new_buffer(out_.capacity, 1);
   LossArgs loss;
-  loss.spec = *spec.loss;
-  if (scored != output) loss.spec.from_logits = true;
-  loss.scale = spec.loss_weight;
-  const auto labels_from = [=](index_t row) { return sparse ? labels->data() + row : nullptr; };
-  std::vector<Use> reads{prediction.own_rows(), labels_by_rows, row_weights.own_rows()};
+  loss.spec = *spec_.outputs[i].loss;
+  if (input != graph_.outputs()[i]) loss.spec.from_logits = true;
+  loss.scale = spec_.outputs[i].loss_weight;
+  const auto labels_from = [labels = scored.labels](index_t row) {
+    return labels->empty() ? nullptr : labels->data() + row;
+  };
+  std::vector<Use> reads{prediction.own_rows(), scored.labels_by_rows, weights.own_rows()};
   if (targets) reads.push_back(gathered(targets));
   std::vector<Use> writes{row_losses.own_rows()};
-  const bool first_gradient = !gradient(scored);
   Buffer dy;
-  if (training() && needs_gradient(scored)) {
-    dy = first_gradient ? gradient(scored) = new_buffer(graph_.width(scored))
-                        : new_buffer(graph_.width(scored));
+  if (training() && needs_gradient(input)) {
+    dy = new_buffer(graph_.width(input));
     writes.push_back(dy.own_rows());
   }
   append_by_rows(reads, writes, [=](const StepState& state, const Own& own) {
@@ -65,15 +92,44 @@ void Lowering::lower_loss(std::size_t i) {
     args.outputs = prediction.of(own.rows);
     args.labels = labels_from(own.rows.begin);
     if (targets) args.targets = targets.of(own.rows);
-    args.sample_weight = row_weights.view.data + own.rows.begin;
+    args.sample_weight = weights.view.data + own.rows.begin;
     args.row_losses = row_losses.view.data + own.rows.begin;
     args.scale = loss.scale / static_cast<float>(state.rows);
     if (dy) args.gradient = dy.of(own.rows);
     fastdnn::loss(args, own.context);
   });
-  if (dy && !first_gradient) append_sum(dy, gradient(scored));
+  if (dy) deliver_gradient(input, dy);
+  return row_losses;
+}
 
-  append_totals(i, row_losses, row_weights, {result, targets, labels, labels_by_rows});
+Asked& Lowering::asked(std::size_t i) {
+  for (Asked& known : out_.asked) {
+    if (known.output == i) return known;
+  }
+  return out_.asked.emplace_back(
+      Asked{.output = i, .prediction = value(graph_.outputs()[i]).view, .metrics = {}});
+}
+
+Buffer Lowering::append_function_loss(std::size_t i, const ScoredRows& scored) {
+  const TensorId output = graph_.outputs()[i];
+  const Buffer row_losses = new_buffer(out_.capacity, 1);
+  asked(i).losses = row_losses.view.data;
+  if (!training() || !needs_gradient(output)) return row_losses;
+  // Of each row's loss; that of their mean, weighted, is what goes back.
+  const Buffer dy = new_buffer(graph_.width(output)), weights = scored.weights;
+  asked(i).gradient = dy.view;
+  const float loss_weight = spec_.outputs[i].loss_weight;
+  append_by_rows({weights.own_rows()}, {dy.own_rows()},
+                 [=](const StepState& state, const Own& own) {
+                   const float scale = loss_weight / static_cast<float>(state.rows);
+                   for (index_t row = own.rows.begin; row < own.rows.end; ++row) {
+                     const float factor = scale * weights.view.data[row];
+                     float* gradient = dy.view.row(row);
+                     for (index_t col = 0; col < dy.view.cols; ++col) gradient[col] *= factor;
+                   }
+                 });
+  deliver_gradient(output, dy);
+  return row_losses;
 }
 
 std::size_t totals_place(const Graph& graph, const TrainingSpec& spec, std::size_t output) {
@@ -86,17 +142,17 @@ std::size_t totals_place(const Graph& graph, const TrainingSpec& spec, std::size
   return static_cast<std::size_t>(place);
 }
 
-void Lowering::append_totals(std::size_t i, Buffer losses, Buffer weights,
-                             const ScoredRows& scored) {
+void Lowering::append_totals(std::size_t i, Buffer losses, const ScoredRows& scored) {
   struct Summed {
     index_t size;
     MetricSums sums;
   };
+  const Buffer weights = scored.weights;
   std::vector<Use> reads{losses.resource, weights.resource};
   std::vector<Summed> metrics;
   for (const MetricSpec& spec : spec_.outputs[i].metrics) {
     const index_t size = metric_size(spec, scored.result.view.cols);
-    metrics.push_back({size, lower_metric(spec, scored)});
+    metrics.push_back({size, lower_metric(i, spec, scored)});
     const std::vector<Use>& more = metrics.back().sums.reads;
     reads.insert(reads.end(), more.begin(), more.end());
   }

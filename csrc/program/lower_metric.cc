@@ -13,6 +13,7 @@ bool metric_takes_labels(const MetricSpec& spec) {
 const char* metric_name(const MetricSpec& spec) {
   if (const auto* row = as<RowMetric>(spec)) return fastdnn::metric_name(row->kind);
   if (const auto* loss = as<LossSpec>(spec)) return loss_name(loss->kind);
+  if (as<FunctionMetric>(spec) != nullptr) return "function";
   return as<ConfusionRule>(spec) != nullptr ? "confusion_counts" : "regression_sums";
 }
 
@@ -21,7 +22,8 @@ index_t metric_size(const MetricSpec& spec, index_t cols) {
   return as<RegressionSums>(spec) != nullptr ? regression_size(cols) : 1;
 }
 
-Lowering::MetricSums Lowering::lower_metric(const MetricSpec& spec, const ScoredRows& scored) {
+Lowering::MetricSums Lowering::lower_metric(std::size_t i, const MetricSpec& spec,
+                                            const ScoredRows& scored) {
   const Buffer result = scored.result, targets = scored.targets;
   if (const auto* rule = as<ConfusionRule>(spec)) {
     return {{result.resource, targets.resource},
@@ -44,7 +46,9 @@ Lowering::MetricSums Lowering::lower_metric(const MetricSpec& spec, const Scored
                               context);
             }};
   }
-  const Buffer values = lower_row_metric(spec, scored);
+  const bool is_function = as<FunctionMetric>(spec) != nullptr;
+  const Buffer values = is_function ? new_buffer(out_.capacity, 1) : lower_row_metric(spec, scored);
+  if (is_function) asked(i).metrics.push_back(values.view.data);
   return {{values.resource},
           [=](index_t rows, const float* weights, double* sums, Context& context) {
             if (context.team->rank() != 0) return;

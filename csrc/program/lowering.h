@@ -176,24 +176,33 @@ class Lowering {
 
   // --- Loss ---
 
+  bool asks_functions() const {
+    return std::any_of(outputs_.begin(), outputs_.end(),
+                       [this](std::size_t i) { return spec_.outputs[i].asks_functions(); });
+  }
   void lower_loss(std::size_t i);
-  // What metrics of an output may read: what it is and should be. Without labels `labels` is empty,
-  // else `targets` is.
+  // What the loss and the metrics of an output may read: what it is and should be, and the weights
+  // of rows. Without labels `labels` is empty, else `targets` is.
   struct ScoredRows {
-    Buffer result, targets;
+    Buffer result, weights, targets;
     std::shared_ptr<std::vector<std::int32_t>> labels;
     Use labels_by_rows;
   };
+  ScoredRows gather_scored(std::size_t i);
+  // Return the losses of the rows.
+  Buffer append_loss(std::size_t i, const ScoredRows& scored);
+  Buffer append_function_loss(std::size_t i, const ScoredRows& scored);
+  Asked& asked(std::size_t i);
   // Adds the sums of a batch of rows, in their order. Without weights all are 1.
   struct MetricSums {
     std::vector<Use> reads;
     std::function<void(index_t rows, const float* weights, double* sums, Context&)> add;
   };
-  MetricSums lower_metric(const MetricSpec& spec, const ScoredRows& scored);
+  MetricSums lower_metric(std::size_t i, const MetricSpec& spec, const ScoredRows& scored);
   // The values of the rows.
   Buffer lower_row_metric(const MetricSpec& spec, const ScoredRows& scored);
   // One member adds up the rows, in their order.
-  void append_totals(std::size_t i, Buffer losses, Buffer weights, const ScoredRows& scored);
+  void append_totals(std::size_t i, Buffer losses, const ScoredRows& scored);
 
   // --- Penalties ---
 

@@ -26,19 +26,35 @@ constexpr double kWaitsPerStep = 3;
 void check_output(const OutputSpec& output, index_t cols) {
   check(std::isfinite(output.loss_weight), "compile", "received the loss weight ",
         output.loss_weight, "; expected a finite number");
-  if (!output.loss) {
+  if (!output.scored()) {
     check(output.metrics.empty(), "compile",
           "received metrics for an output without loss; expected a loss as well");
     return;
   }
-  const bool sparse = output.loss->kind == Loss::kSparseCategoricalCrossentropy;
+  const bool sparse = output.takes_labels();
+  const char* const loss = output.loss ? loss_name(output.loss->kind) : "function";
   for (const MetricSpec& metric : output.metrics) {
+    if (std::holds_alternative<FunctionMetric>(metric)) continue;
     if (const auto* rule = std::get_if<ConfusionRule>(&metric)) check_rule("compile", *rule, cols);
     check(metric_takes_labels(metric) == sparse, "compile", "received the metric '",
-          metric_name(metric), "' with the loss '", loss_name(output.loss->kind),
-          "'; expected one for ", sparse ? "class numbers" : "matrices", ", as the loss is");
+          metric_name(metric), "' with the loss '", loss, "'; expected one for ",
+          sparse ? "class numbers" : "matrices", ", as the loss is");
   }
 }
+
+// Notes the thread that asks, as long as it does.
+class Asking {
+ public:
+  explicit Asking(std::atomic<std::thread::id>& thread) : thread_(thread) {
+    thread_ = std::this_thread::get_id();
+  }
+  ~Asking() { thread_ = std::thread::id(); }
+  Asking(const Asking&) = delete;
+  Asking& operator=(const Asking&) = delete;
+
+ private:
+  std::atomic<std::thread::id>& thread_;
+};
 
 }  // namespace
 
@@ -87,6 +103,9 @@ std::unique_lock<std::mutex> Network::lock() {
     running_ = std::make_unique<std::mutex>();
     process_ = getpid();
   }
+  check(asking_ != std::this_thread::get_id(), "network",
+        "received a call from a function that computes this model's loss or metrics; expected none "
+        "before its step is over; compute with what the function is given, or use another model");
   return std::unique_lock(*running_);
 }
 
@@ -148,9 +167,33 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
 
   // Read once: all members need the same.
   const MatmulPrecision precision = matmul_precision();
+  const std::int64_t first_iteration = iterations_;
+  const auto state_of = [&](index_t step) {
+    const index_t begin = slice.first + step * size;
+    StepState state{.begin = begin, .rows = std::min(size, feed.rows - begin), .seed = seed_};
+    state.precision = precision;
+    state.iteration = static_cast<std::uint32_t>(first_iteration + step);
+    if (mode == Mode::kTrain) {
+      const double* rates = slice.learning_rates;
+      prepare_training(first_iteration + step, rates != nullptr ? rates[step] : learning_rate_,
+                       state);
+    }
+    return state;
+  };
   using Clock = std::chrono::steady_clock;
   const auto start = Clock::now();
+  const auto seconds = [start] {
+    return std::chrono::duration<double>(Clock::now() - start).count();
+  };
   index_t done = 0;
+  if (!lowered.asked.empty()) {
+    while (done < batches && (done == 0 || seconds() < slice.max_seconds)) {
+      run_asking(lowered, state_of(done));
+      if (mode == Mode::kTrain) note_steps(1);
+      ++done;
+    }
+    return done;
+  }
   // Whether to stop after a step, for even and odd steps: one member decides at the start of a
   // step, all look after its barriers.
   std::atomic<bool> last[2] = {false, false};
@@ -158,38 +201,30 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
     const SubnormalsAreZero here;
     Context context{Device::kCpu, &team, nullptr};
     for (index_t step = 0; step < batches; ++step) {
-      const index_t begin = slice.first + step * size;
-      StepState state{.begin = begin, .rows = std::min(size, feed.rows - begin), .seed = seed_};
-      state.precision = precision;
-      state.iteration = static_cast<std::uint32_t>(iterations_ + step);
-      if (mode == Mode::kTrain) {
-        const double* rates = slice.learning_rates;
-        prepare_training(iterations_ + step, rates != nullptr ? rates[step] : learning_rate_,
-                         state);
-      }
       if (team.rank() == 0) {
-        const double elapsed = std::chrono::duration<double>(Clock::now() - start).count();
+        const double elapsed = seconds();
         const double average = step > 0 ? elapsed / static_cast<double>(step) : 0.0;
         last[step & 1].store(elapsed + average >= slice.max_seconds, std::memory_order_relaxed);
         done = step + 1;
       }
-      lowered.program.run(state, context);
+      lowered.program.run(state_of(step), context);
       if (last[step & 1].load(std::memory_order_relaxed)) break;
     }
   });
-  if (mode == Mode::kTrain) {
-    iterations_ += done;
-    note_changed_weights();
-  }
+  if (mode == Mode::kTrain) note_steps(done);
   return done;
 }
 
-void Network::run_part(LoweredProgram& lowered, const Feed& feed, std::size_t part,
-                       StepState state) {
-  lowered.feed = &feed;
-  state.rows = feed.rows;
-  state.seed = seed_;
-  state.precision = matmul_precision();
+void Network::run_asking(LoweredProgram& lowered, const StepState& state) {
+  run_part(lowered, 0, state);
+  {
+    const Asking here(asking_);
+    lowered.feed->functions(lowered.asked, state.begin, state.rows);
+  }
+  run_part(lowered, 1, state);
+}
+
+void Network::run_part(LoweredProgram& lowered, std::size_t part, const StepState& state) {
   ThreadPool& pool = ThreadPool::instance();
   const int threads = pool.threads_for(lowered.microseconds / kWaitsPerStep);
   lowered.prepare(threads);
@@ -200,12 +235,19 @@ void Network::run_part(LoweredProgram& lowered, const Feed& feed, std::size_t pa
   });
 }
 
+StepState Network::own_step(const Feed& feed) const {
+  StepState state{.rows = feed.rows, .seed = seed_};
+  state.precision = matmul_precision();
+  return state;
+}
+
 void Network::forward(const Feed& feed) {
   LoweredProgram& lowered = program(Mode::kOwnLoop, feed.rows, feed);
   begun_iteration_ = iterations_ + forwards_++;
-  StepState state;
+  lowered.feed = &feed;
+  StepState state = own_step(feed);
   state.iteration = static_cast<std::uint32_t>(begun_iteration_);
-  run_part(lowered, feed, 0, state);
+  run_part(lowered, 0, state);
   begun_ = &lowered;
   begun_rows_ = feed.rows;
 }
@@ -215,23 +257,25 @@ void Network::backward(const Feed& feed) {
         feed.rows,
         " rows without a forward pass of as many; expected "
         "forward(x, training=True) before every backward");
-  StepState state;
+  LoweredProgram& lowered = *std::exchange(begun_, nullptr);
+  lowered.feed = &feed;
+  StepState state = own_step(feed);
   state.iteration = static_cast<std::uint32_t>(begun_iteration_);
   state.adds = true;
-  run_part(*std::exchange(begun_, nullptr), feed, 1, state);
+  run_part(lowered, 1, state);
 }
 
 void Network::apply_gradients() {
-  StepState state;
+  StepState state = own_step({});
   prepare_training(iterations_, learning_rate_, state);
   state.updates = true;
   state.optimizer.gradient_scale = 1.0f;  // the caller adds up as many as he likes
-  run_part(program(Mode::kApply, 1, {}), {}, 0, state);
-  ++iterations_;
-  note_changed_weights();
+  run_part(program(Mode::kApply, 1, {}), 0, state);
+  note_steps(1);
 }
 
-void Network::note_changed_weights() {
+void Network::note_steps(index_t count) {
+  iterations_ += count;
   begun_ = nullptr;
   forwards_ = 0;
 }

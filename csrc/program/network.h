@@ -3,10 +3,12 @@
 // each holds lock() during whatever it does with it.
 #pragma once
 
+#include <atomic>
 #include <map>
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <tuple>
 #include <vector>
 
@@ -68,8 +70,11 @@ class Network {
   void prepare_training(std::int64_t index, double learning_rate, StepState& state) const;
   LoweredProgram& program(Mode mode, index_t capacity, const Feed& feed);
   void forget_programs();
-  void note_changed_weights();
-  void run_part(LoweredProgram& lowered, const Feed& feed, std::size_t part, StepState state);
+  void note_steps(index_t count);
+  // A step of a program that asks functions. Changes no weight if one of them throws.
+  void run_asking(LoweredProgram& lowered, const StepState& state);
+  void run_part(LoweredProgram& lowered, std::size_t part, const StepState& state);
+  StepState own_step(const Feed& feed) const;
 
   const Graph graph_;
   ParameterArena weights_, gradients_;
@@ -81,7 +86,8 @@ class Network {
   std::uint64_t seed_ = 0;
 
   std::unique_ptr<std::mutex> running_ = std::make_unique<std::mutex>();
-  std::int64_t process_;  // that running_ belongs to
+  std::int64_t process_;                   // that running_ belongs to
+  std::atomic<std::thread::id> asking_{};  // the thread that waits for a function's answer
   // Mode, capacity, and the inputs' kinds.
   using ProgramKey = std::tuple<Mode, index_t, std::vector<RowKind>>;
   std::map<ProgramKey, std::unique_ptr<LoweredProgram>> programs_;

@@ -16,6 +16,7 @@ both.
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ import numpy.typing as npt
 
 from fastdnn._core import OptimizerConfig, __version__
 from fastdnn.layers.layer import Shape
+from fastdnn.losses import FunctionLoss
+from fastdnn.metrics import FunctionMetric
 
 if TYPE_CHECKING:
     from fastdnn.models.model import Model
@@ -38,17 +41,23 @@ _FOREIGN_SUFFIXES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".onnx", ".pkl")
 _SLOT_PREFIX = "optimizer/"
 
 
-def load_model(filepath: FilePath) -> "Model":
+def load_model(
+    filepath: FilePath,
+    custom_objects: Mapping[str, Callable[..., Any]] | None = None,
+    compile: bool = True,
+) -> "Model":
     """Read a model from a file of `Model.save`.
 
     It predicts as the model that was saved, and trains on as if there had been no file.
 
     Args:
         filepath: the safetensors file.
+        custom_objects: the functions that were losses or metrics, by name: a file holds none.
+        compile: whether to compile the model as it was; if not, the optimizer's state is left out.
 
     Raises:
-        ValueError: if the file is damaged, is no fastdnn model, or was written in a newer
-            version of the format.
+        ValueError: if the file is damaged, is no fastdnn model, was written in a newer version of
+            the format, or names functions that `custom_objects` does not have.
         OSError: if the file cannot be read.
 
     >>> import tempfile, fastdnn as fd
@@ -59,7 +68,8 @@ def load_model(filepath: FilePath) -> "Model":
     >>> bool((same.get_weights()[0] == model.get_weights()[0]).all())
     True
     """
-    return from_bytes(_read("load_model", filepath), f"load_model {os.fspath(filepath)}")
+    where = f"load_model {os.fspath(filepath)}"
+    return from_bytes(_read("load_model", filepath), where, custom_objects, compile)
 
 
 def save_model(model: "Model", filepath: FilePath, overwrite: bool) -> None:
@@ -96,6 +106,8 @@ def to_bytes(model: "Model") -> bytes:
     tensors = {name: weight.value for weight, name in names.items()}
     for (slot, weight), view in binding.slots().items():
         tensors[_slot_name(slot, names[weight])] = view
+    if model._compiled is not None:
+        model._compiled.functions()  # raises where names do not tell them apart
     architecture = {"class_name": type(model).__name__, "config": model.get_config()}
     texts = {
         "architecture": _without_arrays(architecture),
@@ -110,7 +122,12 @@ def to_bytes(model: "Model") -> bytes:
     return _pack(tensors, texts)
 
 
-def from_bytes(content: bytes, where: str = "load_model") -> "Model":
+def from_bytes(
+    content: bytes,
+    where: str = "load_model",
+    functions: Mapping[str, Callable[..., Any]] | None = None,
+    compile: bool = True,
+) -> "Model":
     """Return the model in the content of a file, after checking all of it."""
     tensors, texts = _unpack(where, content)
     if "architecture" not in texts:
@@ -118,7 +135,8 @@ def from_bytes(content: bytes, where: str = "load_model") -> "Model":
             f"[{where}] the file has no architecture; build the model and use load_weights"
         )
     try:
-        return _restore(where, tensors, texts)
+        config = _with_functions(where, texts["compile"], functions or {}) if compile else None
+        return _restore(where, tensors, texts | {"compile": config}, compile)
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"[{where}] the file's metadata is damaged: {type(error).__name__} {error}"
@@ -128,7 +146,9 @@ def from_bytes(content: bytes, where: str = "load_model") -> "Model":
 def _check_readable(tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> None:
     """Raise a ValueError where load_model would refuse the file: no such file is written."""
     try:
-        model, _ = _declare("save", texts)
+        # Who reads the file has the functions; here any will do.
+        config = _with_functions("save", texts["compile"], defaultdict(lambda: print))
+        model, _ = _declare("save", {**texts, "compile": config})
         names = model.named_weights()
         expected = {name: weight.shape for weight, name in names.items()}
         if len(tensors) > len(expected):
@@ -148,7 +168,9 @@ def _check_readable(tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> N
         ) from error
 
 
-def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> "Model":
+def _restore(
+    where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any], compile: bool
+) -> "Model":
     model, rows = _declare(where, texts)
     training = texts["training"]
     names = model.named_weights()
@@ -157,7 +179,7 @@ def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any])
     for weight, name in names.items():
         weight.bind(weights[name])
     model._build(rows)
-    if not slots and not training["iterations"]:
+    if not compile or (not slots and not training["iterations"]):
         return model
     if model._compiled is None:
         raise ValueError(f"[{where}] the file has steps or slots of an optimizer, but names none")
@@ -172,6 +194,27 @@ def _restore(where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any])
     binding.network.iterations = _count("iterations", training["iterations"], 2**53)
     model._compiled.optimizer.note_steps(binding.network.iterations)
     return model
+
+
+def _with_functions(where: str, config: Any, functions: Mapping[str, Callable[..., Any]]) -> Any:
+    """Return arguments of `compile` with functions where a file has their names."""
+    if isinstance(config, list):
+        return [_with_functions(where, item, functions) for item in config]
+    if not isinstance(config, dict):
+        return config
+    kinds = {"FunctionLoss": FunctionLoss, "FunctionMetric": FunctionMetric}
+    if config.get("class_name") not in kinds:
+        return {key: _with_functions(where, item, functions) for key, item in config.items()}
+    name, shown = config["config"]["function"], config["config"]["name"]
+    try:
+        function = functions[name]
+    except KeyError:
+        raise ValueError(
+            f"[{where}] the model was compiled with the function {name!r}, which no file holds; "
+            f"use load_model(path, custom_objects={{{name!r}: ...}}), or compile=False to go "
+            "without"
+        ) from None
+    return kinds[config["class_name"]](function, shown)
 
 
 def _declare(where: str, texts: Mapping[str, Any]) -> tuple["Model", list[Shape]]:

@@ -26,6 +26,7 @@ from fastdnn.losses.errors import (
     Poisson,
     Quantile,
 )
+from fastdnn.losses.function import FunctionLoss
 from fastdnn.losses.hinges import CategoricalHinge, Hinge, SquaredHinge
 from fastdnn.losses.loss import Loss
 
@@ -35,6 +36,7 @@ __all__ = [
     "CategoricalCrossentropy",
     "CategoricalFocalCrossentropy",
     "CategoricalHinge",
+    "FunctionLoss",
     "Hinge",
     "Huber",
     "KLDivergence",
@@ -80,9 +82,13 @@ _CLASSES: dict[str, type[Loss]] = table(
 
 
 def get(identifier: Any, where: str = "losses.get") -> Loss:
-    """Return the loss that a name, a config or an object stands for.
+    """Return the loss that a name, a config, a function or an object stands for.
 
     >>> get("mse")
     MeanSquaredError()
     """
+    if isinstance(identifier, FunctionLoss):
+        return identifier
+    if callable(identifier) and not isinstance(identifier, type | Loss):
+        return FunctionLoss(identifier)
     return lookup(where, "loss", identifier, _CLASSES)

@@ -15,7 +15,8 @@ class Loss(Configurable, ABC):
     Attributes:
         targets: "classes" for integer labels of shape (rows,), "distribution" for rows of
             probabilities such as one-hot labels, "probabilities" for values in [0, 1], "signs" for
-            -1 and 1, or 0 and 1, and "values" for any numbers.
+            -1 and 1, or 0 and 1, "values" for any numbers of the outputs' shape, and "any" for
+            what a function knows to use.
     """
 
     targets: ClassVar[str] = "values"

@@ -24,6 +24,7 @@ from fastdnn.metrics.crossentropy import (
     SparseCategoricalCrossentropy,
 )
 from fastdnn.metrics.f_score import F1Score, FBetaScore
+from fastdnn.metrics.function import FunctionMetric
 from fastdnn.metrics.metric import Metric, RowMetric
 from fastdnn.metrics.regression import (
     MeanAbsoluteError,
@@ -41,6 +42,7 @@ __all__ = [
     "CategoricalCrossentropy",
     "F1Score",
     "FBetaScore",
+    "FunctionMetric",
     "MeanAbsoluteError",
     "MeanSquaredError",
     "Metric",
@@ -83,7 +85,7 @@ _ACCURACY = ("accuracy", "acc")
 
 
 def get(identifier: Any, where: str = "metrics.get") -> Metric | Accuracy:
-    """Return the metric that a name, a config or an object stands for.
+    """Return the metric that a name, a config, a function or an object stands for.
 
     A name is kept as the name for display: "mse" is shown as "mse".
 
@@ -103,4 +105,8 @@ def get(identifier: Any, where: str = "metrics.get") -> Metric | Accuracy:
         return metric
     if isinstance(identifier, dict) and identifier.get("class_name") == "Accuracy":
         return Accuracy.from_config(identifier.get("config", {}))
+    if isinstance(identifier, FunctionMetric):
+        return identifier
+    if callable(identifier) and not isinstance(identifier, type | Metric):
+        return FunctionMetric(identifier)
     return lookup(where, "metrics", identifier, _CLASSES)

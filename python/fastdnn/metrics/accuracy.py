@@ -119,6 +119,12 @@ class Accuracy(Configurable):
 
     def resolve(self, loss: Loss, outputs: int) -> Metric:
         """Return the accuracy for this loss and this number of outputs."""
+        if loss.targets == "any" and outputs > 1:
+            raise ValueError(
+                f"[compile] metrics: received {self.name!r} with the function {loss.name!r} as the "
+                "loss, which does not say what targets are; expected 'categorical_accuracy' or "
+                "'sparse_categorical_accuracy'"
+            )
         if loss.targets == "classes":
             return SparseCategoricalAccuracy(name=self.name)
         if outputs == 1:

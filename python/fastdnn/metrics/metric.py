@@ -20,7 +20,7 @@ class Metric(Configurable, ABC):
     Attributes:
         native_name: what the native core sums up.
         targets: the kind of targets it wants, as in `fastdnn.losses.Loss`, or None for any
-            but integer labels.
+            but integer labels; "any" for those, too.
         one_number: how to ask for a single number where there may be several.
     """
 
@@ -100,6 +100,8 @@ class Metric(Configurable, ABC):
     def _targets(self, where: str, y_true: Any, shape: tuple[int, ...]) -> Any:
         rows, columns = shape
         given = np.asarray(y_true)
+        if self.targets == "any":
+            return given
         if self.targets == "classes":
             if given.shape not in ((rows,), (rows, 1)):
                 raise ValueError(

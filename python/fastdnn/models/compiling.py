@@ -1,7 +1,7 @@
 """What `compile` chose: an optimizer, and for every output a loss and metrics."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,10 +11,11 @@ import numpy.typing as npt
 from fastdnn import losses, metrics, optimizers
 from fastdnn.configuration import is_number, serialize
 from fastdnn.layers.layer import Shape
-from fastdnn.losses import Loss
-from fastdnn.metrics import Accuracy, Metric
+from fastdnn.losses import FunctionLoss, Loss
+from fastdnn.metrics import Accuracy, FunctionMetric, Metric
 from fastdnn.models import data as datasets
 from fastdnn.models.arguments import arranged
+from fastdnn.models.functions import Answers, Functions
 from fastdnn.optimizers import Optimizer
 
 Metrics = tuple[Metric | Accuracy, ...]
@@ -47,12 +48,7 @@ class OutputChoice:
                     )
                 if isinstance(metric, Accuracy):
                     metric = metric.resolve(self.loss, width)
-                if (metric.targets == "classes") != (self.loss.targets == "classes"):
-                    raise ValueError(
-                        f"[compile] metrics: received {metric.name!r} with loss "
-                        f"{self.loss.native_name!r}; the one takes integer labels, the other does "
-                        "not; use 'accuracy' for the accuracy that fits"
-                    )
+                self._check_targets(metric, result)
                 numbers = metric.results(width)
                 if numbers != 1:
                     raise ValueError(
@@ -61,6 +57,32 @@ class OutputChoice:
                     )
                 result[_unused_name(metric.name, weighted, result)] = (metric, weighted)
         return result
+
+    def targets(self, width: int) -> str:
+        """Return the kind of targets that the loss and the metrics want, for so many columns."""
+        assert self.loss is not None, "asked of outputs with one"
+        if self.loss.targets != "any":
+            return self.loss.targets
+        wanted = [metric.targets or "values" for metric, _ in self.shown(width).values()]
+        given = [kind for kind in wanted if kind != "any"]
+        if "classes" in given:
+            return "classes"
+        return "values" if given else "any"
+
+    def _check_targets(self, metric: Metric, others: Mapping[str, tuple[Metric, bool]]) -> None:
+        """Raise a ValueError unless the metric takes labels just as the loss and others do."""
+        assert self.loss is not None, "checked by the caller"
+        for name, kind in (
+            (f"loss {self.loss.native_name!r}", self.loss.targets),
+            *((repr(name), other.targets) for name, (other, _) in others.items()),
+        ):
+            if "any" in (kind, metric.targets):
+                continue
+            if (kind == "classes") != (metric.targets == "classes"):
+                raise ValueError(
+                    f"[compile] metrics: received {metric.name!r} with {name}; the one takes "
+                    "integer labels, the other does not; use 'accuracy' for the accuracy that fits"
+                )
 
 
 @dataclass(frozen=True)
@@ -104,6 +126,28 @@ class Compiled:
             for i, name in enumerate(names)
         )
         return cls(rule, outputs)
+
+    def functions(self) -> dict[str, Callable[..., Any]]:
+        """Return the losses and metrics that are functions, by name, as no config holds them.
+
+        Raises:
+            ValueError: if two have the same name.
+        """
+        chosen = [
+            item
+            for output in self.outputs
+            for item in (output.loss, *output.metrics, *output.weighted_metrics)
+        ]
+        own = [item for item in chosen if isinstance(item, FunctionLoss | FunctionMetric)]
+        functions: dict[str, Callable[..., Any]] = {}
+        for item in own:
+            name = item.get_config()["function"]
+            if functions.setdefault(name, item.function) is not item.function:
+                raise ValueError(
+                    f"[compile] received two functions named {name!r}; expected names that tell "
+                    "functions apart in a file; use def instead of lambda"
+                )
+        return functions
 
     def get_config(self) -> dict[str, Any]:
         """Return arguments for `compile`, in a form JSON can hold."""
@@ -150,9 +194,10 @@ class Compiled:
             array = factor = None
             if output.loss is not None:
                 array = datasets.to_array(where, "y", values[output.name])
-                array = datasets.to_targets(where, array, output.loss, width)
+                kind = output.targets(width)
+                array = datasets.to_targets(where, array, kind, output.loss.native_name, width)
                 factor = datasets.to_sample_weight(
-                    where, weights[output.name], class_weight, array, output.loss, width
+                    where, weights[output.name], class_weight, array, kind, width
                 )
             arrays.append(array)
             factors.append(factor)
@@ -185,6 +230,7 @@ class MetricPlan:
     Attributes:
         native: what the native core is compiled with, for each output its loss, the loss's
             options and weight, and the metrics with theirs; None for one without loss.
+        functions: of each output those that the native core asks; None if there are none.
         size: the length of the native totals.
     """
 
@@ -196,6 +242,7 @@ class MetricPlan:
     ) -> None:
         self._outputs, self._shown = outputs, shown
         self.native: list[tuple[str, dict[str, float], float, list[NativeMetric]] | None] = []
+        functions: list[Functions] = []
         # For each output where its totals begin, and for each metric those of it, and their number.
         self._starts: list[int] = []
         self._places: list[dict[str, tuple[int, int]]] = []
@@ -214,13 +261,22 @@ class MetricPlan:
                     self.size += 2 * sums[-1][1]
                 places[name] = sums[natives.index(native)]
             self._places.append(places)
+            asked = [metric for metric, _ in group.values() if isinstance(metric, FunctionMetric)]
+            distinct = list({metric.function: metric for metric in asked}.values())
             loss = output.loss
+            functions.append((loss if isinstance(loss, FunctionLoss) else None, distinct))
             self.native.append(
                 None
                 if loss is None
                 else (loss.native_name, loss.options(), output.loss_weight, natives)
             )
         self.size += 1  # the penalties
+        asks = any(loss is not None or metrics for loss, metrics in functions)
+        self.functions = functions if asks else None
+
+    def answers(self, targets: Sequence[Any]) -> Answers | None:
+        """Return what the native core asks functions through, None where there are none."""
+        return None if self.functions is None else Answers(self.functions, targets)
 
     @property
     def names(self) -> list[str]:

@@ -20,7 +20,6 @@ from fastdnn.layers.dense import Dense
 from fastdnn.layers.flatten import Flatten
 from fastdnn.layers.layer import Layer
 from fastdnn.layers.reshape import Reshape
-from fastdnn.losses import Loss
 from fastdnn.models.arguments import splits_at
 from fastdnn.models.sparse_rows import SparseRows, is_sparse, to_sparse_rows
 
@@ -204,39 +203,42 @@ def to_inputs(where: str, x: Rows, shape: Shape, check_finite: bool = True) -> R
     return x.reshape(len(x), math.prod(shape))
 
 
-def to_targets(where: str, y: AnyArray, loss: Loss, width: int) -> AnyArray:
+def to_targets(where: str, y: AnyArray, kind: str, loss: str, width: int) -> AnyArray:
     """Return the targets in the form the loss wants.
 
     Args:
         where: what the caller was doing, for messages.
         y: an array from `to_array`.
-        loss: says what kind of targets it wants.
+        kind: which targets are wanted, see `fastdnn.losses.Loss`.
+        loss: the loss's name, for messages.
         width: the number of outputs of the model.
     """
     if _is_bfloat16(y.dtype):
         y = y.astype(np.float32)
-    if loss.targets == "classes":
+    if kind == "classes":
         return _to_labels(where, y, loss, width)
     if y.ndim == 1 and width == 1:
         y = y[:, None]
+    if kind == "any":
+        return _to_float32(where, "y", y, True) if y.dtype.kind == "f" else y
     if y.shape[1:] != (width,):
         hint = ""
-        if loss.targets == "distribution" and (y.ndim == 1 or y.shape[1:] == (1,)):
+        if kind == "distribution" and (y.ndim == 1 or y.shape[1:] == (1,)):
             hint = "; for integer labels use loss='sparse_categorical_crossentropy'"
         raise ValueError(
             f"[{where}] y: received shape {y.shape}; expected (rows, {width}), the model's "
             f"outputs{hint}"
         )
     y = _to_float32(where, "y", y, True)
-    if loss.targets == "signs":
+    if kind == "signs":
         _check_signs(where, y, loss)
-    elif loss.targets != "values":
+    elif kind != "values":
         _check_probabilities(where, y, loss)
     return y
 
 
 def to_sample_weight(
-    where: str, weight: Any, class_weight: Any, targets: AnyArray, loss: Loss, width: int
+    where: str, weight: Any, class_weight: Any, targets: AnyArray, kind: str, width: int
 ) -> npt.NDArray[np.float32] | None:
     """Return one weight a row: the sample's times its class's; None if all are one.
 
@@ -246,7 +248,7 @@ def to_sample_weight(
         class_weight: a dict from class to weight (1 for those not named), "balanced" for
             `rows / (classes * rows of the class)`, or None.
         targets: the targets, as `to_targets` returns them.
-        loss: says what the targets are.
+        kind: what the targets are, see `fastdnn.losses.Loss`.
         width: the number of outputs of the model.
     """
     rows = len(targets)
@@ -260,7 +262,7 @@ def to_sample_weight(
             )
         result = _to_float32(where, "sample_weight", array.reshape(rows), True)
     if class_weight is not None:
-        by_class = _class_weights(where, class_weight, targets, _class_count(loss, width))
+        by_class = _class_weights(where, class_weight, targets, _class_count(kind, width))
         with np.errstate(over="ignore"):
             result = by_class if result is None else result * by_class
         row = ops.first_nonfinite(result)
@@ -323,7 +325,7 @@ def _refuse(where: str, name: str, array: AnyArray, place: tuple[np.intp, ...]) 
     raise ValueError(f"[{where}] {name}: received {value} in {at}; {reason}")
 
 
-def _to_labels(where: str, y: AnyArray, loss: Loss, width: int) -> AnyArray:
+def _to_labels(where: str, y: AnyArray, loss: str, width: int) -> AnyArray:
     if y.ndim == 2 and y.shape[1] == 1:
         y = y[:, 0]
     if y.ndim != 1:
@@ -332,7 +334,7 @@ def _to_labels(where: str, y: AnyArray, loss: Loss, width: int) -> AnyArray:
             hint = "; for one-hot labels use loss='categorical_crossentropy', or y.argmax(axis=1)"
         raise ValueError(
             f"[{where}] y: received shape {y.shape}; expected (rows,), one integer label a row, "
-            f"for {loss.native_name}{hint}"
+            f"for {loss}{hint}"
         )
     # NaN compares false with everything: the condition is about what is right, not wrong.
     right = (y >= 0) & (y < width)
@@ -347,36 +349,35 @@ def _to_labels(where: str, y: AnyArray, loss: Loss, width: int) -> AnyArray:
     return np.ascontiguousarray(y, np.int32)
 
 
-def _check_probabilities(where: str, y: AnyArray, loss: Loss) -> None:
+def _check_probabilities(where: str, y: AnyArray, loss: str) -> None:
     right = (y >= 0.0) & (y <= 1.0)
     if not right.all():
         row, column = (int(i) for i in np.argwhere(~right)[0])
         raise ValueError(
             f"[{where}] y: received {y[row, column]} in row {row}, column {column}; expected "
-            f"numbers from 0 to 1 for {loss.native_name}"
+            f"numbers from 0 to 1 for {loss}"
         )
 
 
-def _check_signs(where: str, y: AnyArray, loss: Loss) -> None:
+def _check_signs(where: str, y: AnyArray, loss: str) -> None:
     right = (np.abs(y) == 1.0) | (y == 0.0)
     if not right.all():
         row, column = (int(i) for i in np.argwhere(~right)[0])
         raise ValueError(
             f"[{where}] y: received {y[row, column]} in row {row}, column {column}; expected "
-            f"-1 and 1, or 0 and 1, for {loss.native_name}"
+            f"-1 and 1, or 0 and 1, for {loss}"
         )
     if y.min() < 0.0 and not y.all():
         raise ValueError(
-            f"[{where}] y: received -1, 0 and 1; expected -1 and 1, or 0 and 1, for "
-            f"{loss.native_name}"
+            f"[{where}] y: received -1, 0 and 1; expected -1 and 1, or 0 and 1, for {loss}"
         )
 
 
-def _class_count(loss: Loss, width: int) -> int | None:
+def _class_count(kind: str, width: int) -> int | None:
     """Return the number of classes; None for targets that may be any number."""
-    if width > 1 or loss.targets == "classes":
+    if width > 1 or kind == "classes":
         return width
-    return None if loss.targets == "values" else 2
+    return None if kind in ("values", "any") else 2
 
 
 def _class_weights(

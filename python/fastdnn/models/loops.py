@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from fastdnn import ops
 from fastdnn.callbacks import CallbackList
+from fastdnn.models.compiling import MetricPlan
 from fastdnn.models.data import Dataset, Rows
 from fastdnn.random import SHUFFLE_STREAM
 
@@ -176,9 +177,12 @@ def train_step(model: "Trainer", data: Dataset) -> Totals:
     return _train(model, data, passes, 1)[1]
 
 
-def evaluate(network: Any, data: Dataset, batch_size: int, size: int, bar: Any = None) -> Totals:
+def evaluate(
+    network: Any, data: Dataset, batch_size: int, plan: MetricPlan, bar: Any = None
+) -> Totals:
     """Return the totals over all rows."""
-    totals, batch_size = np.zeros(size), min(batch_size, data.rows)
+    totals, batch_size = np.zeros(plan.size), min(batch_size, data.rows)
+    answers = plan.answers(data.targets)
     batches, done = math.ceil(data.rows / batch_size), 0
     try:
         while done < batches:
@@ -190,6 +194,7 @@ def evaluate(network: Any, data: Dataset, batch_size: int, size: int, bar: Any =
                 batches - done,
                 batch_size,
                 SLICE_SECONDS,
+                functions=answers,
             )
             totals += part
             done += count
@@ -230,8 +235,8 @@ def note_iterations(model: "Trainer") -> None:
 
 
 def _train(model: "Trainer", data: Dataset, passes: Passes, batches: int) -> tuple[int, Totals]:
-    network, optimizer = model._current_binding().network, model.optimizer
-    assert optimizer is not None, "compiled by the caller"
+    network, optimizer, plan = model._current_binding().network, model.optimizer, model._plan
+    assert optimizer is not None and plan is not None, "compiled by the caller"
     rates = None
     if optimizer.schedule is None:
         network.learning_rate = optimizer.learning_rate
@@ -249,6 +254,7 @@ def _train(model: "Trainer", data: Dataset, passes: Passes, batches: int) -> tup
         passes.batch_size,
         SLICE_SECONDS,
         learning_rates=rates,
+        functions=plan.answers(data.targets),
     )
     note_iterations(model)
     return done, totals

@@ -510,7 +510,8 @@ class Model(Trainer, Layer):
         # Pickling and copying go through the file format, which has everything once there are
         # weights; before that there is nothing but Python objects.
         if self._binding is not None:
-            return checkpoint.from_bytes, (checkpoint.to_bytes(self),)
+            functions = {} if self._compiled is None else self._compiled.functions()
+            return checkpoint.from_bytes, (checkpoint.to_bytes(self), "load_model", functions)
         state = self.__getstate__()
         return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]
 

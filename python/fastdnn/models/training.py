@@ -85,11 +85,13 @@ class Trainer(OwnLoop):
 
         Args:
             optimizer: a name or an object of `fastdnn.optimizers`.
-            loss: a name or an object of `fastdnn.losses`; None for loops of one's own. For a
+            loss: a name or an object of `fastdnn.losses`, or a function (see
+                `fastdnn.losses.FunctionLoss`); None for loops of one's own. For a
                 model of several outputs one for all, a list, or a dict by the outputs' names; an
                 output whose loss is None is not trained and needs no targets.
             loss_weights: the losses' factors in their sum, for several outputs: a list or a dict.
-            metrics: names or objects of `fastdnn.metrics`; "accuracy" becomes the one that
+            metrics: names or objects of `fastdnn.metrics`, or functions (see
+                `fastdnn.metrics.FunctionMetric`); "accuracy" becomes the one that
                 fits the loss and the targets. For several outputs a list of lists or a dict, or
                 one list for every output that has a loss.
             weighted_metrics: likewise; sample weights count.
@@ -420,7 +422,16 @@ class Trainer(OwnLoop):
         self._compile_network(plan, rows)
         network = self._current_binding().network
         network.train(
-            data.inputs, data.targets, data.weights, None, 0, 1, data.rows, np.inf, update=False
+            data.inputs,
+            data.targets,
+            data.weights,
+            None,
+            0,
+            1,
+            data.rows,
+            np.inf,
+            update=False,
+            functions=plan.answers(data.targets),
         )
         return network
 
@@ -549,7 +560,7 @@ class Trainer(OwnLoop):
     def _evaluate(self, data: Dataset, batch_size: int, bar: Any = None) -> dict[str, float]:
         binding, plan = self._current_binding(), self._plan
         assert plan is not None, "compiled by the caller"
-        return plan.logs(loops.evaluate(binding.network, data, batch_size, plan.size, bar))
+        return plan.logs(loops.evaluate(binding.network, data, batch_size, plan, bar))
 
 
 def _evaluation_batch(where: str, batch_size: int | None, data: Dataset | None) -> int:
