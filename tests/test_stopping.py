@@ -176,6 +176,21 @@ def test_csv_logger(data, tmp_path):
     assert float(rows[0]["loss"]) == history["loss"][0]
 
 
+def test_csv_logger_has_columns_of_numbers_that_there_are(data, tmp_path):
+    plateau = callbacks.ReduceLROnPlateau("loss", patience=9)
+    validated = {"validation_split": 0.25, "validation_freq": 2}
+    for arguments, evaluated in (({}, []), (validated, ["val_loss", "val_mae"])):
+        logger = callbacks.CSVLogger(tmp_path / "log.csv")
+        watchers = [plateau, logger]
+        _model().fit(*data, epochs=2, callbacks=watchers, verbose=0, **arguments)
+        assert watchers[0].params["validates"] == bool(evaluated)
+        with (tmp_path / "log.csv").open(newline="") as file:
+            header, *rows = csv.reader(file)
+        assert header == ["epoch", "learning_rate", "loss", "mae", *evaluated]
+        assert len(rows) == 2 and "NA" not in rows[1]
+        assert rows[0][4:] == ["NA"] * len(evaluated)
+
+
 def test_model_checkpoint(data, tmp_path):
     model = _model()
     every = callbacks.ModelCheckpoint(tmp_path / "m{epoch:02d}.safetensors")

@@ -11,6 +11,7 @@ from fastdnn.callbacks.lambda_callback import LambdaCallback
 from fastdnn.callbacks.learning_rate import LearningRateScheduler, ReduceLROnPlateau
 from fastdnn.callbacks.model_checkpoint import ModelCheckpoint
 from fastdnn.callbacks.progress import ProgressBar, chosen_verbosity, format_logs, progress_bar
+from fastdnn.callbacks.tensorboard import TensorBoard
 
 __all__ = [
     "CSVLogger",
@@ -24,6 +25,7 @@ __all__ = [
     "ModelCheckpoint",
     "ProgressBar",
     "ReduceLROnPlateau",
+    "TensorBoard",
     "TerminateOnNaN",
     "checked_callbacks",
     "chosen_verbosity",

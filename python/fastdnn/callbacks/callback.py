@@ -1,6 +1,7 @@
 """The base of the callbacks, and how they are called."""
 
 from collections.abc import Iterable, MutableMapping
+from contextlib import ExitStack
 from typing import Any
 
 # Those of an epoch are one dict for all callbacks: what one adds, later ones see.
@@ -13,7 +14,9 @@ class Callback:
     Attributes:
         model: the model that is being trained. `model.stop_training = True` ends `fit` after
             the epoch, or at once from `on_train_batch_end`.
-        params: "verbose", "epochs" and "steps", the number of batches in an epoch.
+        params: of a fit "verbose"; "epochs"; "steps", the number of batches in an epoch, None
+            where nobody knows; and "validates", whether there is data to validate on. Of an
+            evaluation or a prediction "verbose" alone.
 
     A callback with `on_train_batch_begin` or `on_train_batch_end` makes `fit` come back to
     Python after every batch, which costs time with small batches. `on_train_progress` does
@@ -69,6 +72,9 @@ class Callback:
     def on_train_progress(self, steps: int, logs: Logs | None = None) -> None:
         """Run every now and then, with the number of batches done in this epoch."""
 
+    def close(self) -> None:
+        """Release what is open; run last, also when `fit` is interrupted or raises."""
+
 
 class CallbackList:
     """The callbacks of a fit, an evaluation or a prediction, as one."""
@@ -84,6 +90,12 @@ class CallbackList:
         """Call a method of every callback, in the order they were given."""
         for callback in self.callbacks:
             getattr(callback, event)(*arguments)
+
+    def close(self) -> None:
+        """Close every callback, whatever the others raise."""
+        with ExitStack() as stack:
+            for callback in reversed(self.callbacks):
+                stack.callback(callback.close)
 
 
 def checked_callbacks(callbacks: Any, where: str = "fit") -> list[Callback]:

@@ -53,7 +53,7 @@ class CSVLogger(Callback):
             names = set(numbers)
             # Epochs without validation may come before those with it.
             if self.params.get("validates"):
-                names |= {f"val_{name}" for name in numbers if not name.startswith("val_")}
+                names |= {f"val_{name}" for name in self.model.metrics_names}
             self._columns = sorted(names)
             writer.writerow(["epoch", *self._columns])
         writer.writerow([epoch, *(numbers.get(name, "NA") for name in self._columns)])
@@ -61,6 +61,10 @@ class CSVLogger(Callback):
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Close the file."""
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, also where `fit` raises."""
         if self._file is not None:
             self._file.close()
             self._file = None

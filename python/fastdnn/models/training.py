@@ -262,9 +262,9 @@ class Trainer(OwnLoop):
             everybody.call("on_train_end", logs)
         finally:
             self._fitting = False
-            bar.close()
             # Ctrl-C may have come between a native call and the line after it.
             loops.note_iterations(self)
+            everybody.close()
         return self.history
 
     @overload
