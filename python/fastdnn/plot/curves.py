@@ -1,9 +1,10 @@
-"""Figures of how training went. Needs matplotlib: `pip install 'fastdnn[plot]'`."""
+"""The loss and the metrics, epoch by epoch."""
 
 import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from fastdnn.plot.figure import new_figure, saved
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,39 +44,11 @@ def history(
     if not names:
         raise ValueError("[plot.history] the history is empty; train for at least one epoch")
     first_epoch = min(getattr(history, "epoch", None) or [0]) + 1
-    figure = _new_figure((4.8 * len(names), 3.6), needs_display=path is None)
+    figure = new_figure("plot.history", (4.8 * len(names), 3.6), needs_display=path is None)
     for panel, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         _draw_panel(panel, name, curves, first_epoch)
         panel.set_ylabel(unit)
-    if path is not None:
-        formats = figure.canvas.get_supported_filetypes()
-        ending = Path(path).suffix.lower().removeprefix(".")
-        if ending not in formats:
-            raise ValueError(
-                f"[plot.history] the path {os.fspath(path)!r} ends in {'.' + ending!r}; expected "
-                f"one of {', '.join(f'.{name}' for name in sorted(formats))}"
-            )
-        figure.savefig(path, dpi=120)
-    return figure
-
-
-def _new_figure(size: tuple[float, float], *, needs_display: bool) -> "Figure":
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            f"[plot.history] matplotlib cannot be imported ({error}); install it with "
-            "pip install 'fastdnn[plot]'"
-        ) from None
-    if needs_display:
-        from matplotlib import pyplot
-
-        return pyplot.figure(figsize=size, layout="constrained")
-    # Without pyplot: no back end is chosen for the user, and nothing has to be closed.
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
+    return saved("plot.history", figure, path)
 
 
 def _draw_panel(
