@@ -1,5 +1,7 @@
 import contextlib
 import os
+import re
+import subprocess
 import sys
 
 import numpy as np
@@ -179,7 +181,7 @@ def test_after_a_failed_callback_the_model_can_be_compiled():
     failed[0].compile("sgd", "mse")
 
 
-def _terminal_output(monkeypatch, columns, **kwargs):
+def _terminal_output(monkeypatch, columns, fit=_fit, **kwargs):
     """Return the lines that a fit leaves on a terminal of so many columns."""
     fcntl, pty = pytest.importorskip("fcntl"), pytest.importorskip("pty")
     termios, struct = pytest.importorskip("termios"), pytest.importorskip("struct")
@@ -188,14 +190,24 @@ def _terminal_output(monkeypatch, columns, **kwargs):
     with os.fdopen(theirs, "w") as terminal, monkeypatch.context() as patch:
         patch.setattr(sys, "stdout", terminal)
         fd.set_seed(1)
-        _fit(**kwargs)
+        fit(**kwargs)
     out = b""
     # What the terminal has sent is there; at its end there is an error or nothing.
     with os.fdopen(ours, "rb", buffering=0) as sent, contextlib.suppress(OSError):
         while chunk := sent.read(4096):
             out += chunk
-    lines = out.decode().replace("\r\n", "\n").split("\n")
-    return [line.split("\r")[-1] for line in lines if line]
+    return _shown(out.decode().replace("\r\n", "\n"))
+
+
+def _shown(text):
+    """Return the lines that a screen shows: after a carriage return they are written over."""
+    lines = []
+    for line in text.split("\n"):
+        shown = ""
+        for part in line.split("\r"):
+            shown = part + shown[len(part) :]
+        lines.append(shown.rstrip())
+    return [line for line in lines if line]
 
 
 @pytest.mark.parametrize("columns, bar", [(200, True), (100, True), (80, False), (70, False)])
@@ -210,3 +222,130 @@ def test_the_line_fits_the_terminal(monkeypatch, columns, bar):
 def test_numbers_that_fit_no_line_get_one_of_their_own(monkeypatch):
     lines = _terminal_output(monkeypatch, 40, verbose=1, epochs=1, validation_split=0.5)
     assert lines[-1].startswith("loss=") and "val_mae=" in lines[-1]
+
+
+class Say(Callback):
+    def on_epoch_begin(self, epoch, logs=None):
+        print(f"{epoch} begins")
+
+    def on_epoch_end(self, epoch, logs=None):
+        print(f"{epoch} ends")
+
+
+def _is_orderly(lines):
+    """Whether every message has a line of its own, and every epoch a line with its numbers."""
+    assert [lines[i] for i in (0, 1, 3, 4)] == ["0 begins", "0 ends", "1 begins", "1 ends"]
+    for line, epoch in ((lines[2], 1), (lines[5], 2)):
+        assert line.startswith(f"Epoch {epoch}/2: 100%|") and "loss=" in line and "mae=" in line
+    return len(lines) == 6
+
+
+def test_what_callbacks_print_is_not_mixed_with_the_bar(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    assert _is_orderly(_terminal_output(monkeypatch, 120, verbose="auto", callbacks=Say()))
+
+
+def test_terminate_on_nan_has_a_line_of_its_own(monkeypatch):
+    class Spoil(Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            self.model.layers[0].kernel.value[...] = np.nan
+
+    watchers = [Spoil(), fd.callbacks.TerminateOnNaN()]
+    lines = _terminal_output(monkeypatch, 300, verbose=1, callbacks=watchers)
+    assert lines[0].startswith("Epoch 1, batch 1: the loss is nan; training ends")
+    assert lines[1].startswith("Epoch 1/2:  50%|") and len(lines) == 2
+
+
+def test_a_terminal_that_cannot_rewrite_lines(monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    lines = _terminal_output(monkeypatch, 120, verbose="auto")
+    assert [line[:14] for line in lines] == ["Epoch 1/2 - 0.", "Epoch 2/2 - 0."]
+
+
+class Stream:
+    """An output of which nothing is known."""
+
+    def __init__(self):
+        self.text = ""
+
+    def write(self, text):
+        self.text += text
+
+    def flush(self):
+        pass
+
+
+# What notebooks print to.
+NotebookStream = type("OutStream", (Stream,), {"__module__": "ipykernel.iostream"})
+
+
+def _output(monkeypatch, stream, **kwargs):
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", stream)
+        model, _ = _fit(**kwargs)
+        for verbose in ("auto", 1, 2):
+            model.evaluate(np.ones((4, 3)), np.ones(4), verbose=verbose)
+            model.predict(np.ones((4, 3)), batch_size=2, verbose=verbose)
+    return stream
+
+
+def test_a_notebook_shows_a_bar(monkeypatch):
+    text = _output(monkeypatch, NotebookStream(), verbose="auto", callbacks=Say()).text
+    *lines, _, _, _ = _shown(text)  # three are those of evaluate
+    assert _is_orderly(lines)
+
+
+def test_an_output_that_only_writes(monkeypatch):
+    text = _output(monkeypatch, Stream(), verbose="auto").text
+    assert "\r" not in text and text.startswith("Epoch 1/2 - 0.")
+    assert "Epoch 1/2: 100%|" in _shown(_output(monkeypatch, Stream(), verbose=1).text)[0]
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2, "auto"])
+def test_a_file_gets_lines(monkeypatch, tmp_path, verbose):
+    with (tmp_path / "log.txt").open("w") as file:
+        _output(monkeypatch, file, verbose=verbose)
+    lines = (tmp_path / "log.txt").read_bytes().decode().split("\n")
+    assert "\r" not in "".join(lines)
+    epochs = [line[:14] for line in lines if line.startswith("Epoch")]
+    assert epochs == (["Epoch 1/2 - 0.", "Epoch 2/2 - 0."] if verbose else [])
+    assert len(lines) == len(epochs) + 3 + 1  # evaluate's, and what is after the last
+
+
+@pytest.mark.parametrize("verbose", [0, 1, 2, "auto"])
+def test_without_any_output(monkeypatch, verbose):
+    assert _output(monkeypatch, None, verbose=verbose) is None
+
+
+def test_a_pipe_gets_ascii_where_it_takes_no_more(tmp_path):
+    code = (
+        "import numpy as np, fastdnn as fd\n"
+        "model = fd.Sequential([fd.layers.Dense(1)])\n"
+        "model.compile('sgd', 'mse')\n"
+        "model.fit(np.ones((4, 2)), np.ones(4), verbose=1)\n"
+        "model.fit(np.ones((4, 2)), np.ones(4), verbose='auto')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        check=True,
+        env=os.environ | {"PYTHONIOENCODING": "ascii"},
+    )
+    bar, line = _shown(done.stdout.decode("ascii"))
+    assert bar.startswith("Epoch 1/1: 100%|##########| 1/1 [")
+    assert line.startswith("Epoch 1/1 - 0.") and done.stderr == b""
+
+
+def test_a_bar_whose_end_nobody_knows(monkeypatch):
+    def fit(**kwargs):
+        model = fd.Sequential([fd.layers.Dense(1)])
+        model.compile("sgd", "mse")
+        model.fit(((np.ones((4, 2)), np.ones(4)) for _ in range(3)), **kwargs)
+
+    for columns, pattern in (
+        (120, r"Epoch 1/1: 3it \[00:0\d, .*it/s, loss=0\.\d+\]"),
+        (44, r"Epoch 1/1: 3it \[00:0\d, loss=0\.\d+\]"),
+        (28, r"Epoch 1/1, loss=0\.\d+"),
+    ):
+        (line,) = _terminal_output(monkeypatch, columns, fit, verbose=1)
+        assert re.fullmatch(pattern, line), line

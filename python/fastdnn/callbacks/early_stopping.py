@@ -108,18 +108,20 @@ class TerminateOnNaN(Callback):
 
     def __init__(self) -> None:
         super().__init__()
-        self._epoch = 0
-
-    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Remember the epoch."""
-        self._epoch = epoch
+        self._found = ""
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Look at the loss."""
         loss = (logs or {}).get("loss", 0.0)
         if not math.isfinite(loss):
-            print(
-                f"Epoch {self._epoch + 1}, batch {batch + 1}: the loss is {loss}; training ends. "
-                "model.health(x, y) says which layers are to blame"
-            )
+            self._found = f"batch {batch + 1}: the loss is {loss}"
             self.model.stop_training = True
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        """Say why it is the last: until now there may be a progress bar."""
+        if self._found:
+            print(
+                f"Epoch {epoch + 1}, {self._found}; training ends. model.health(x, y) says which "
+                "layers are to blame"
+            )
+            self._found = ""

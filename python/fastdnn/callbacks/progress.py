@@ -1,5 +1,7 @@
 """What `fit` shows while it runs."""
 
+import os
+import stat
 import sys
 import time
 from typing import Any
@@ -8,10 +10,14 @@ from fastdnn.callbacks.callback import Callback, Logs
 
 
 class ProgressBar(Callback):
-    """Shows the loss and the metrics: a bar on a terminal, a line an epoch elsewhere.
+    """Shows the loss and the metrics: a bar in a terminal or a notebook, else a line an epoch.
 
     Args:
-        verbose: 1 for the bar, 2 for the line, "auto" to choose by where the output goes.
+        verbose: 1 for the bar, 2 for the line, "auto" to choose by where the output goes. In a
+            file 1 gives the line, too: a bar would leave there all it has ever shown.
+
+    >>> ProgressBar(2).verbose
+    2
     """
 
     def __init__(self, verbose: int | str = "auto") -> None:
@@ -37,6 +43,12 @@ class ProgressBar(Callback):
                 self._fitted = now
             self._bar.update(steps - self._bar.n)
 
+    def make_way(self) -> None:
+        """Take the bar off its line, for what others print; it comes back when it changes."""
+        if self._bar is not None:
+            self._bar.display("")
+            self._bar.fp.write("\r")
+
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Close the bar, or print the line."""
         if self._bar is not None:
@@ -47,7 +59,7 @@ class ProgressBar(Callback):
             self.close()
             if not fits:
                 print(numbers, flush=True)  # the terminal breaks the line
-        elif self.verbose == 2:
+        elif self.verbose:
             seconds = time.perf_counter() - self._start
             line = f"{self._title(epoch)} - {seconds:.1f}s - {format_logs(logs or {}, ': ', ' - ')}"
             print(line, flush=True)
@@ -63,19 +75,36 @@ class ProgressBar(Callback):
 
 
 def chosen_verbosity(verbose: int | str) -> int:
-    """Return 0, 1 or 2; "auto" is 1 on a terminal and 2 elsewhere."""
+    """Return 0, 1 or 2; "auto" is 1 in a terminal or a notebook and 2 elsewhere."""
     if verbose == "auto":
-        return 1 if sys.stdout.isatty() else 2
+        return 1 if _can_rewrite_lines(sys.stdout) else 2
     if verbose not in (0, 1, 2):
         raise ValueError(f"[verbose] received {verbose!r}; expected 0, 1, 2 or 'auto'")
     return int(verbose)
 
 
-def progress_bar(title: str, total: int, delay: float = 0.0) -> Any:
-    """Return a tqdm bar on the standard output."""
+def progress_bar(title: str, total: int | None, delay: float = 0.0) -> Any:
+    """Return a tqdm bar on the standard output; None where that is nowhere, or a file."""
+    if sys.stdout is None or _is_file(sys.stdout):
+        return None
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     return tqdm(total=total, desc=title, file=sys.stdout, delay=delay, dynamic_ncols=True)
+
+
+def _can_rewrite_lines(stream: Any) -> bool:
+    # IPython's kernels, those of notebooks, have streams of their own, which are no terminals.
+    if type(stream).__module__.startswith("ipykernel"):
+        return True
+    isatty = getattr(stream, "isatty", None)  # None: there is no output, or one that only writes
+    return isatty is not None and bool(isatty()) and os.environ.get("TERM") != "dumb"
+
+
+def _is_file(stream: Any) -> bool:
+    try:
+        return stat.S_ISREG(os.fstat(stream.fileno()).st_mode)
+    except (AttributeError, OSError, ValueError):  # no file of the system's
+        return False
 
 
 # What a line shows, from much to little; tqdm would cut off its end, the newest numbers.
@@ -85,12 +114,18 @@ _LAYOUTS = (
     "{desc}: {n_fmt}/{total_fmt} [{elapsed}{postfix}]",
     "{desc}{postfix}",
 )
+# The same where nobody knows how many steps there are.
+_ENDLESS = (
+    "{desc}: {n_fmt}it [{elapsed}, {rate_fmt}{postfix}]",
+    "{desc}: {n_fmt}it [{elapsed}{postfix}]",
+    "{desc}{postfix}",
+)
 
 
 def _fit_line(bar: Any) -> bool:
     """Choose the fullest layout that fits the terminal; return whether one does."""
     shown = bar.format_dict
-    for layout in _LAYOUTS:
+    for layout in _ENDLESS if bar.total is None else _LAYOUTS:
         bar.bar_format = layout
         # Without a width, tqdm draws a bar of ten columns and cuts nothing.
         line = bar.format_meter(**shown | {"bar_format": layout, "ncols": None})

@@ -169,8 +169,8 @@ class Trainer(OwnLoop):
                 several outputs, a list, or a dict by their names.
             batch_size: the rows of a step.
             epochs: the epoch to stop at; how many there are if `initial_epoch` is 0.
-            verbose: 0 silent, 1 a progress bar, 2 a line an epoch, "auto" the bar on a
-                terminal, else the lines.
+            verbose: 0 silent, 1 a progress bar, 2 a line an epoch, "auto" the bar in a
+                terminal or a notebook, else the lines.
             callbacks: what to run at the ends of epochs and batches.
             validation_split: the share of the rows, from the end, to validate on.
             validation_data: `(x, y)` or `(x, y, sample_weight)` to validate on.
@@ -254,6 +254,7 @@ class Trainer(OwnLoop):
                     values = self._evaluate(validation, evaluation_size)
                     everybody.call("on_test_end", values)
                     logs |= {f"val_{name}": value for name, value in values.items()}
+                bar.make_way()
                 everybody.call("on_epoch_end", epoch, logs)
                 if self.stop_training:
                     break
