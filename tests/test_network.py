@@ -198,7 +198,7 @@ def test_losses(isa, rng, loss, options, last, weighted):
     *data, weight = _rows(rng, loss, rows)
     data.append([weight if weighted else None])
     for network in (ours, theirs):
-        network.compile([(loss, options, 1.0, _metrics(loss))], "sgd", SGD)
+        network.compile([(loss, options, 1.0, _metrics(loss))], [("sgd", SGD)])
     for first, batches in ((0, 4), (16, 1), (48, 1)):
         a = ours.evaluate(*data, first, batches, 16, 10.0)
         b = theirs.evaluate(*data, first, batches, 16, 10.0)
@@ -221,20 +221,72 @@ def test_optimizers(isa, rng, optimizer, hyper):
     *data, _ = _rows(rng, loss, rows)
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     for network in (ours, theirs):
-        network.compile([(loss, {}, 1.0, [])], optimizer, hyper)
+        network.compile([(loss, {}, 1.0, [])], [(optimizer, hyper)])
         _train(network, [*data, [None]], None, rows, 2)
-        network.learning_rate = hyper["learning_rate"] / 2.0
+        network.learning_rates = [hyper["learning_rate"] / 2.0]
         _train(network, [*data, [None]], None, rows, 1)
     _assert_trained_alike(ours, theirs, parameters, start)
-    assert sorted(ours.slot_names) == sorted(theirs.slot_names)
-    for name in ours.slot_names:
-        for index, (_, shape, trainable) in enumerate(theirs.graph.parameters):
-            if trainable:
-                slot = theirs.slot(name, index)
-                assert ours.slot(name, index).shape == shape
-                np.testing.assert_allclose(
-                    ours.slot(name, index), slot, rtol=8 * EPSILON, atol=1e-3 * abs(slot).max()
-                )
+    _assert_slots_alike(ours, theirs)
+
+
+def _assert_slots_alike(ours, theirs):
+    for index, (_, shape, trainable) in enumerate(theirs.graph.parameters):
+        assert sorted(ours.slot_names(index)) == sorted(theirs.slot_names(index))
+        for name in ours.slot_names(index) if trainable else []:
+            slot = theirs.slot(name, index)
+            assert ours.slot(name, index).shape == shape
+            np.testing.assert_allclose(
+                ours.slot(name, index), slot, rtol=8 * EPSILON, atol=1e-3 * abs(slot).max()
+            )
+
+
+@pytest.mark.parametrize(
+    "common",
+    [
+        {},
+        {"clipnorm": 0.05},
+        {"global_clipnorm": 0.05},
+        {"use_ema": 1, "ema_momentum": 0.5},
+        {"gradient_accumulation_steps": 2},
+    ],
+    ids=str,
+)
+def test_rules_of_their_own_for_some_weights(rng, common):
+    ours, theirs, parameters = _pair(rng, _deep, "linear")
+    *data, _ = _rows(rng, "mean_squared_error", 40)
+    start = [theirs.parameter(i).copy() for i in range(parameters)]
+    # The last takes what comes with the others alone; sums over steps are made for all.
+    shared = {key: n for key, n in common.items() if key == "gradient_accumulation_steps"}
+    rules = [("adam", ADAM | common), ("sgd", SGD | shared), ("rmsprop", RMSPROP | common)]
+    rule_of = rng.permutation(np.arange(parameters) % 3).tolist()
+    for network in (ours, theirs):
+        network.compile([("mean_squared_error", {}, 1.0, [])], rules, rule_of)
+        _train(network, [*data, [None]], None, 40, 2)
+        network.learning_rates = [0.005, 0.2, 0.001]
+        _train(network, [*data, [None]], None, 40, 1)
+    _assert_trained_alike(ours, theirs, parameters, start)
+    _assert_slots_alike(ours, theirs)
+
+
+def test_rules_that_do_not_fit(rng):
+    network, _, parameters = _pair(rng, _deep, "linear")
+    loss, sgd = [("mean_squared_error", {}, 1.0, [])], ("sgd", SGD)
+    for rules, rule_of, text in (
+        ([], [], "received 0 optimizers; expected 1 to 8"),
+        ([sgd] * 9, [], "received 9 optimizers; expected 1 to 8"),
+        ([sgd], [0], f"received optimizers of 1 parameters; expected {parameters}"),
+        ([sgd], [1] * parameters, "received optimizer 1; expected one of 1"),
+        (
+            [sgd, ("sgd", SGD | {"gradient_accumulation_steps": 2})],
+            [],
+            "received optimizers with other numbers of gradient_accumulation_steps",
+        ),
+    ):
+        with pytest.raises(ValueError, match=text):
+            network.compile(loss, rules, rule_of)
+    network.compile(loss, [sgd, sgd], [0] * parameters)
+    with pytest.raises(ValueError, match="received 1 learning rates; expected 2"):
+        network.learning_rates = [0.1]
 
 
 @pytest.mark.parametrize("name", sorted(reference.ACTIVATIONS))
@@ -243,7 +295,7 @@ def test_activations(rng, name):
     *data, _ = _rows(rng, "mean_squared_error", 30)
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     for network in (ours, theirs):
-        network.compile([("mean_squared_error", {}, 1.0, [])], "sgd", SGD)
+        network.compile([("mean_squared_error", {}, 1.0, [])], [("sgd", SGD)])
         _train(network, [*data, [None]], None, 30, 1)
     _assert_trained_alike(ours, theirs, parameters, start)
 
@@ -253,7 +305,7 @@ def test_dropout_is_that_of_ops(isa, rng):
     *data, _ = _rows(rng, "mean_squared_error", 40)
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     for network in (ours, theirs):
-        network.compile([("mean_squared_error", {}, 1.0, [])], "sgd", SGD)
+        network.compile([("mean_squared_error", {}, 1.0, [])], [("sgd", SGD)])
         _train(network, [*data, [None]], None, 40, 2)
     _assert_trained_alike(ours, theirs, parameters, start)
 
@@ -292,7 +344,7 @@ def _train_alike(rng, describe, optimizer, options):
     *data, _ = _rows(rng, "mean_squared_error", 40)
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     for network in (ours, theirs):
-        network.compile([("mean_squared_error", {}, 1.0, [])], optimizer, options)
+        network.compile([("mean_squared_error", {}, 1.0, [])], [(optimizer, options)])
         _train(network, [*data, [None]], None, 40, 2)
     _assert_trained_alike(ours, theirs, parameters, start)
     return ours, start
@@ -439,7 +491,7 @@ def test_random_graphs(rng, threads, _):
     y = [None if choice is None else each for choice, each in zip(choices, y, strict=True)]
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     for network in (ours, theirs):
-        network.compile(choices, "sgd", SGD | {"learning_rate": 1e-3})
+        network.compile(choices, [("sgd", SGD | {"learning_rate": 1e-3})])
     totals = [_train(network, [x, y, weights], None, 40, 1) for network in (ours, theirs)]
     # Sums of forty squares of sums of products of up to four numbers of either sign.
     np.testing.assert_allclose(*totals, rtol=1e-4, atol=1e-4 * abs(totals[1]).max())
@@ -529,7 +581,7 @@ def _compare_training(ours, theirs, parameters, data, optimizer, options):
     """Gradients before the first update, and weights after some."""
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     for network in (ours, theirs):
-        network.compile([("mean_squared_error", {}, 1.0, [])], optimizer, options)
+        network.compile([("mean_squared_error", {}, 1.0, [])], [(optimizer, options)])
     (x,), (y,) = data
     ours.train([x[:16]], [y[:16]], [None], None, 0, 1, 16, 1.0, update=False)
     before = theirs.parameter(0).copy()
@@ -611,7 +663,7 @@ def test_what_decays_ends_at_zero(isa, rng, threads):
     ours, _, _ = _pair(rng, describe)
     x = rng.standard_normal((16, width)).astype(np.float32)
     y = rng.standard_normal((16, OUTPUTS)).astype(np.float32)
-    ours.compile([("mean_squared_error", {}, 1.0, [])], "rmsprop", RMSPROP)
+    ours.compile([("mean_squared_error", {}, 1.0, [])], [("rmsprop", RMSPROP)])
     ours.train([x], [y], [None], None, 0, 1, 16, 1.0)
     velocity = ours.slot("velocity", 0)
     assert velocity.all()
@@ -626,7 +678,7 @@ def test_what_decays_ends_at_zero(isa, rng, threads):
 def test_no_seconds_are_one_batch(rng):
     ours, _, _ = _pair(rng, _deep, "linear")
     *data, _ = _rows(rng, "mean_squared_error", 40)
-    ours.compile([("mean_squared_error", {}, 1.0, [])], "sgd", SGD)
+    ours.compile([("mean_squared_error", {}, 1.0, [])], [("sgd", SGD)])
     done, totals = ours.train(*data, [None], None, 0, 3, 16, 0.0)
     assert (done, totals[0], ours.iterations) == (1, 16.0, 1)
 
@@ -640,7 +692,7 @@ def test_the_reference_against_finite_differences(rng, loss, options, last):
         array[...] = rng.normal(0.0, shape[0] ** -0.5, shape)
         if name.endswith(("gamma", "moving_variance")):
             array[...] = abs(array) + 0.5
-    network.compile([(loss, options, 1.0, [])], "sgd", SGD)
+    network.compile([(loss, options, 1.0, [])], [("sgd", SGD)])
     (x,), (y,), weight = _rows(rng, loss, 12)
 
     start = [array.copy() for array in network.arrays]

@@ -31,7 +31,7 @@ class Problem:
         self.y = [rng.standard_normal((ROWS, width)).astype(np.float32) for width in targets]
         self.forward = forward
         squares = [("mean_squared_error", {}, 1.0, [])] * len(targets)
-        self.network.compile(squares, "sgd", {"learning_rate": 0.125})
+        self.network.compile(squares, [("sgd", {"learning_rate": 0.125})])
 
     def weights(self):
         return [self.network.parameter(i).astype(np.float64) for i in self.ids]
@@ -182,10 +182,11 @@ def test_calls_that_do_not_fit_are_refused_in_words():
     with pytest.raises(ValueError, match="received the metric 'mean_squared_error'"):
         network.compile(
             [("sparse_categorical_crossentropy", {}, 1.0, [("mean_squared_error", {})])],
-            "sgd",
-            rate,
+            [("sgd", rate)],
         )
-    network.compile([("sparse_categorical_crossentropy", {"from_logits": 1}, 1.0, [])], "sgd", rate)
+    network.compile(
+        [("sparse_categorical_crossentropy", {"from_logits": 1}, 1.0, [])], [("sgd", rate)]
+    )
     bad = labels.copy()
     bad[2] = 2
     with pytest.raises(ValueError, match="received the label 2 in row 2; expected 0 to 1"):
@@ -201,9 +202,9 @@ def test_calls_that_do_not_fit_are_refused_in_words():
 
 def test_views_outlive_their_network():
     network, kernel = _network()
-    network.compile([("mean_squared_error", {}, 1.0, [])], "adam", {"learning_rate": 0.1})
+    network.compile([("mean_squared_error", {}, 1.0, [])], [("adam", {"learning_rate": 0.1})])
     weights, slot = network.parameter(kernel), network.slot("momentum", kernel)
-    network.compile([("mean_squared_error", {}, 1.0, [])], "sgd", {"learning_rate": 0.1})
+    network.compile([("mean_squared_error", {}, 1.0, [])], [("sgd", {"learning_rate": 0.1})])
     del network
     weights[...] = 1.0
     assert weights.sum() == 6.0
@@ -217,7 +218,7 @@ def test_nodes_that_reach_no_output_are_left_out():
     graph.add_dense(x, unused, None)
     graph.add_output(graph.add_dense(x, kernel, None))
     network = _core.Network(graph)
-    network.compile([("mean_squared_error", {}, 1.0, [])], "adam", {"learning_rate": 0.1})
+    network.compile([("mean_squared_error", {}, 1.0, [])], [("adam", {"learning_rate": 0.1})])
     x, y = np.ones((4, 3), np.float32), np.ones((4, 2), np.float32)
     network.train([x], [y], [None], None, 0, 1, 4, 1.0)
     assert (network.parameter(kernel) > 0).all()
@@ -240,7 +241,7 @@ def test_compile_waits_for_a_step_of_another_thread():
     network, _ = _network()
     rate = {"learning_rate": 1e-3}
     x, y = np.ones((512, 3), np.float32), np.ones((512, 2), np.float32)
-    network.compile([("mean_squared_error", {}, 1.0, [])], "sgd", rate)
+    network.compile([("mean_squared_error", {}, 1.0, [])], [("sgd", rate)])
     problems = []
 
     def train():
@@ -255,7 +256,9 @@ def test_compile_waits_for_a_step_of_another_thread():
         thread.start()
     for i in range(100):
         loss = "mean_squared_error" if i % 2 else "sparse_categorical_crossentropy"
-        network.compile([(loss, {"from_logits": 1} if i % 2 == 0 else {}, 1.0, [])], "sgd", rate)
+        network.compile(
+            [(loss, {"from_logits": 1} if i % 2 == 0 else {}, 1.0, [])], [("sgd", rate)]
+        )
     for thread in threads:
         thread.join()
     assert all("target: " in problem for problem in problems)
@@ -263,7 +266,7 @@ def test_compile_waits_for_a_step_of_another_thread():
 
 def test_a_child_of_a_fork_is_not_locked_out():
     network, _ = _network()
-    network.compile([("mean_squared_error", {}, 1.0, [])], "sgd", {"learning_rate": 1e-3})
+    network.compile([("mean_squared_error", {}, 1.0, [])], [("sgd", {"learning_rate": 1e-3})])
     x, y = np.ones((4096, 3), np.float32), np.ones((4096, 2), np.float32)
     stop = threading.Event()
 

@@ -83,7 +83,7 @@ def test_trajectories(rng, optimizer, hyper, constrained):
     *data, _ = _rows(rng, "mean_squared_error", 40)
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     for network in (ours, theirs):
-        network.compile([("mean_squared_error", {}, 1.0, [])], optimizer, hyper)
+        network.compile([("mean_squared_error", {}, 1.0, [])], [(optimizer, hyper)])
     totals = [_train(network, [*data, [None]], None, 40, 2) for network in (ours, theirs)]
     # As in test_network.py: losses of a network of some products in float32.
     np.testing.assert_allclose(*totals, rtol=2000 * EPSILON)
@@ -115,7 +115,7 @@ def test_penalties_train_what_no_loss_depends_on(rng, more):
     (x,), (y,), _ = _rows(rng, "mean_squared_error", 40)
     start = [theirs.parameter(i).copy() for i in range(parameters)]
     for network in (ours, theirs):
-        network.compile([("mean_squared_error", {}, 1.0, []), None], "sgd", SGD | more)
+        network.compile([("mean_squared_error", {}, 1.0, []), None], [("sgd", SGD | more)])
     data = [[x], [y, None], [None, None]]
     totals = [_train(network, data, None, 40, 3) for network in (ours, theirs)]
     np.testing.assert_allclose(*totals, rtol=2000 * EPSILON)
@@ -131,7 +131,7 @@ def test_the_reference_against_finite_differences(rng):
         array[...] = rng.normal(0.0, shape[0] ** -0.5, shape)
         if name.endswith(("gamma", "moving_variance")):
             array[...] = abs(array) + 0.5
-    network.compile([("mean_squared_error", {}, 1.0, [])], "sgd", SGD)
+    network.compile([("mean_squared_error", {}, 1.0, [])], [("sgd", SGD)])
     (x,), (y,), _ = _rows(rng, "mean_squared_error", 12)
     start = [array.copy() for array in network.arrays]
     network.step([x], [y], [None])

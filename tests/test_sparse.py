@@ -143,7 +143,7 @@ def test_arrays_that_change_after_the_checks_touch_nothing_else(isa, threads, in
     kernel = graph.add_parameter("kernel", (120, 70), True)
     graph.add_output(graph.add_dense(graph.add_input(120), kernel, None))
     network = _core.Network(graph)
-    network.compile([("mean_squared_error", {}, 1.0, [])], "adam", ADAM)
+    network.compile([("mean_squared_error", {}, 1.0, [])], [("adam", ADAM)])
     rows = SparseRows(np.array(indptr), np.array(indices, np.int32), np.ones(4, np.float32), 120)
     target, out = np.ones((2, 70), np.float32), np.empty((2, 70), np.float32)
     for _ in range(3):

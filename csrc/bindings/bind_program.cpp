@@ -318,9 +318,14 @@ MetricSpec metric_spec(const std::string& name, const py::dict& options) {
   return metric;
 }
 
+// An optimizer's name and its hyper-parameters.
+using RuleChoice = std::pair<std::string, py::dict>;
+
 void compile(Network& network, const std::vector<std::optional<OutputChoice>>& outputs,
-             const std::string& optimizer, const py::dict& hyper) {
+             const std::vector<RuleChoice>& rules, const std::vector<std::size_t>& rule_of) {
   TrainingSpec spec;
+  spec.rules.clear();
+  spec.rule_of = rule_of;
   for (const auto& choice : outputs) {
     OutputSpec& output = spec.outputs.emplace_back();
     if (!choice) continue;
@@ -330,22 +335,27 @@ void compile(Network& network, const std::vector<std::optional<OutputChoice>>& o
     output.loss_weight = static_cast<float>(weight);
     for (const auto& [name, given] : metrics) output.metrics.push_back(metric_spec(name, given));
   }
-  py::dict options_only(hyper.attr("copy")());
-  check(hyper.contains("learning_rate"), "compile",
-        "expected a learning_rate among the hyper-parameters");
-  const double rate = py::float_(options_only.attr("pop")("learning_rate"));
-  spec.optimizer = optimizer_config(optimizer, options_only);
+  std::vector<double> rates;
+  for (const auto& [optimizer, hyper] : rules) {
+    py::dict options_only(hyper.attr("copy")());
+    check(hyper.contains("learning_rate"), "compile",
+          "expected a learning_rate among the hyper-parameters");
+    rates.push_back(py::float_(options_only.attr("pop")("learning_rate")));
+    spec.rules.push_back(optimizer_config(optimizer, options_only));
+  }
   const auto locked = lock(network);
-  network.compile(spec, rate);
+  network.compile(spec, rates);
 }
 
 // A copy that is checked here: a step that threw would end the process.
 std::vector<double> rates_of_steps(const Network& network, const py::array& rates, index_t steps) {
-  const double* given = vector<double>("network", "learning_rates", rates, steps).data;
-  std::vector<double> values(given, given + steps);
-  const OptimizerConfig& optimizer = network.spec().optimizer;
-  for (const double rate : values) {
-    if (!(rate > 0.0 && std::isfinite(rate))) prepare_step(optimizer, rate, 1);
+  const std::vector<OptimizerConfig>& rules = network.spec().rules;
+  const auto count = steps * static_cast<index_t>(rules.size());
+  const double* given = vector<double>("network", "learning_rates", rates, count).data;
+  std::vector<double> values(given, given + count);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double rate = values[i];
+    if (!(rate > 0.0 && std::isfinite(rate))) prepare_step(rules[i % rules.size()], rate, 1);
   }
   return values;
 }
@@ -463,25 +473,30 @@ void register_program(py::module_& m) {
             return memory_array(memory_of(n.gradients(), n.graph(), id));
           },
           arg("id"))
-      .def_property_readonly("slot_names",
-                             [](const Network& n) { return slot_names(n.spec().optimizer); })
+      .def(
+          "slot_names",
+          [](const Network& n, ParameterId id) {
+            memory_of(n.weights(), n.graph(), id);
+            return slot_names(n.spec().optimizer(id));
+          },
+          arg("parameter_id"))
       .def(
           "slot",
           [](const Network& n, const std::string& name, ParameterId id) {
-            const auto names = slot_names(n.spec().optimizer);
-            const auto found = std::find(names.begin(), names.end(), name);
-            check(n.compiled() && found != names.end(), "network", "received the slot '", name,
+            memory_of(n.weights(), n.graph(), id);
+            const std::size_t index = n.spec().slot(id, name);
+            check(n.compiled() && index < n.slots().size(), "network", "received the slot '", name,
                   "', which this optimizer does not have");
-            const auto index = static_cast<std::size_t>(found - names.begin());
             // compile() replaces the slots: a view keeps those it belongs to.
             return memory_array(memory_of(n.slots()[index], n.graph(), id));
           },
           arg("name"), arg("parameter_id"))
-      .def("compile", &compile, arg("outputs"), arg("optimizer"), arg("hyper"))
-      .def_property("learning_rate", &Network::learning_rate,
-                    [](Network& n, double value) {
+      .def("compile", &compile, arg("outputs"), arg("rules"),
+           arg("rule_of") = std::vector<std::size_t>())
+      .def_property("learning_rates", &Network::learning_rates,
+                    [](Network& n, const std::vector<double>& values) {
                       const auto locked = lock(n);
-                      n.set_learning_rate(value);
+                      n.set_learning_rates(values);
                     })
       .def_property("iterations", &Network::iterations,
                     [](Network& n, std::int64_t value) {

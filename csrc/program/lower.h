@@ -5,6 +5,7 @@
 #include <deque>
 #include <memory>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -66,15 +67,30 @@ struct OutputSpec {
 };
 
 struct TrainingSpec {
-  std::vector<OutputSpec> outputs;  // one for each of the graph's
-  OptimizerConfig optimizer;
+  std::vector<OutputSpec> outputs;         // one for each of the graph's
+  std::vector<OptimizerConfig> rules{{}};  // at most kMostRules, which accumulate alike
+  std::vector<std::size_t> rule_of;        // by parameter; empty: all follow the first
+
+  std::size_t rule(ParameterId id) const {
+    return rule_of.empty() ? 0 : rule_of[static_cast<std::size_t>(id)];
+  }
+  const OptimizerConfig& optimizer(ParameterId id) const { return rules[rule(id)]; }
+  bool accumulates() const { return rules[0].accumulates(); }
+  bool averages() const;
+
+  // The arenas of slots: first those of rules, where each parameter has its own rule's, as many as
+  // the rule with most of them has; then averages and sums of gradients, if any rule has them.
+  std::size_t rule_slots() const;
+  std::size_t slots() const { return rule_slots() + averages() + accumulates(); }
+  // Where a slot of a parameter is, or slots() if its rule has none of this name.
+  std::size_t slot(ParameterId id, const std::string& name) const;
 };
 
 // What a program reads and writes besides its own buffers. All outlive the program.
 struct Storage {
   const ParameterArena* weights = nullptr;
   const ParameterArena* gradients = nullptr;
-  const std::vector<ParameterArena>* slots = nullptr;  // in the order of slot_names()
+  const std::vector<ParameterArena>* slots = nullptr;  // as TrainingSpec orders them
 };
 
 // Sums over the rows of all steps since they were cleared, output by output:

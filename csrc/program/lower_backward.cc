@@ -206,7 +206,8 @@ void Lowering::lower_input_gradient(const Node& node, const Dense& dense, const 
 void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const Buffer& dz) {
   if (sparse_input(node.input()) != nullptr) return lower_sparse_kernel_gradient(node, dense, dz);
   const Buffer x = value(node.input());
-  const OptimizerConfig& optimizer = spec_.optimizer;
+  const OptimizerConfig& optimizer = spec_.optimizer(dense.kernel);
+  const std::size_t rule = spec_.rule(dense.kernel);
   const Penalty penalty = update_penalty(dense.kernel);
   const bool updates = updates_at_once(dense.kernel);
   const bool straight = updates && optimizer.kind == Optimizer::kSgd && optimizer.momentum == 0.0 &&
@@ -236,9 +237,9 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
                  [=](GemmArgs& a, const StepState& state, Range rows) {
                    a.a = x.of(rows);
                    a.b = dz.of(rows);
-                   if (straight) a.alpha = -state.optimizer.learning_rate * scale;
+                   if (straight) a.alpha = -state.rules[rule].step.learning_rate * scale;
                    if (!updates) a.beta = started || state.adds ? 1.0f : 0.0f;
-                   a.update.step = with_penalty(state.optimizer, penalty);
+                   a.update.step = update_step(state, rule, penalty);
                  });
   if (!updates) finish_gradient(dense.kernel);
 }
@@ -254,6 +255,7 @@ void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense
     args.update = update_of(dense.kernel);
     add_update_cost(dense.kernel);
     const Penalty penalty = update_penalty(dense.kernel);
+    const std::size_t rule = spec_.rule(dense.kernel);
     const index_t scratch = csr_dense_update_scratch_size(args.kernel_row, out_.capacity);
     out_.own_scratch_size = std::max(out_.own_scratch_size, scratch);
     program().append({value(node.input()).resource, dz.resource}, {weight(dense.kernel)},
@@ -262,7 +264,7 @@ void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense
                        now.x = out->feed->inputs[sparse->place].sparse;
                        now.rows = sparse->rows.data();
                        now.dz = dz.of(state.rows);
-                       now.update.step = with_penalty(state.optimizer, penalty);
+                       now.update.step = update_step(state, rule, penalty);
                        now.scratch =
                            out->own_scratch.data() + context.team->rank() * out->own_scratch_size;
                        csr_dense_update(now, context);

@@ -2,12 +2,31 @@
 // How gradients change the weights, once they are there.
 #include <algorithm>
 #include <cmath>
+#include <iterator>
 
 #include "csrc/ops/constraint.h"
 #include "csrc/ops/reduction.h"
 #include "csrc/program/lowering.h"
 
 namespace fastdnn::program {
+
+bool TrainingSpec::averages() const {
+  return std::any_of(rules.begin(), rules.end(), [](const auto& rule) { return rule.use_ema; });
+}
+
+std::size_t TrainingSpec::rule_slots() const {
+  std::size_t most = 0;
+  for (const OptimizerConfig& rule : rules) most = std::max(most, rule_slot_names(rule).size());
+  return most;
+}
+
+std::size_t TrainingSpec::slot(ParameterId id, const std::string& name) const {
+  const std::vector<std::string> own = rule_slot_names(optimizer(id));
+  const auto found = std::find(own.begin(), own.end(), name);
+  if (found != own.end()) return static_cast<std::size_t>(found - own.begin());
+  if (name == kAverageSlot && optimizer(id).use_ema) return rule_slots();
+  return slots() - (name == kAccumulatorSlot && accumulates());
+}
 
 bool Lowering::start_gradient(ParameterId id) {
   const bool started = gradient_started_[static_cast<std::size_t>(id)];
@@ -20,15 +39,15 @@ OptimizerUpdateArgs Lowering::update_of(ParameterId id) const {
   args.weights = storage_.weights->flat(id);
   args.gradient = storage_.gradients->flat(id);
   args.size = storage_.weights->flat_size(id);
-  for (std::size_t i = 0; i < rule_slot_names(spec_.optimizer).size(); ++i)
+  for (std::size_t i = 0; i < rule_slot_names(spec_.optimizer(id)).size(); ++i)
     args.slots[i] = (*storage_.slots)[i].flat(id);
   return args;
 }
 
 bool Lowering::updates_at_once(ParameterId kernel) const {
   // Where no other node adds to it, nobody else touches the gradient's memory either.
-  return mode_ == Mode::kTrain && uses(kernel) == 1 && !spec_.optimizer.clips_norms() &&
-         !spec_.optimizer.accumulates();
+  return mode_ == Mode::kTrain && uses(kernel) == 1 && !spec_.optimizer(kernel).clips_norms() &&
+         !spec_.accumulates();
 }
 
 void Lowering::append_penalty_gradient(ParameterId id) {
@@ -61,12 +80,12 @@ void Lowering::finish_gradient(ParameterId id) {
 }
 
 void Lowering::update_by_gradient(ParameterId id) {
-  if (penalty_of(id) && stores_penalty_gradients()) append_penalty_gradient(id);
+  if (penalty_of(id) && stores_penalty_gradients(id)) append_penalty_gradient(id);
   if (mode_ == Mode::kGradients) return;
   add_update_cost(id);
-  if (!spec_.optimizer.clips_norms()) return append_update(id, {});
+  if (!spec_.optimizer(id).clips_norms()) return append_update(id, {});
   finished_.push_back({id, append_sum_of_squares(id)});
-  if (spec_.optimizer.clipnorm > 0.0) append_update(id, {finished_.back().squares});
+  if (spec_.optimizer(id).clipnorm > 0.0) append_update(id, {finished_.back().squares});
 }
 
 Lowering::Squares Lowering::append_sum_of_squares(ParameterId id) {
@@ -90,13 +109,14 @@ Lowering::Squares Lowering::append_sum_of_squares(ParameterId id) {
 void Lowering::append_update(ParameterId id, const std::vector<Squares>& squares) {
   const OptimizerUpdateArgs args = update_of(id);
   const Penalty penalty = update_penalty(id);
-  const double clipnorm = spec_.optimizer.clipnorm, global = spec_.optimizer.global_clipnorm;
+  const std::size_t rule = spec_.rule(id);
+  const double clipnorm = spec_.rules[rule].clipnorm, global = spec_.rules[rule].global_clipnorm;
   std::vector<Use> reads{gradient_of(id)};
   for (const Squares& of : squares) reads.push_back(of.resource);
   program().append(reads, {weight(id)}, [=](const StepState& state, Context& context) {
     if (!state.updates) return;
     OptimizerUpdateArgs now = args;
-    now.step = with_penalty(state.optimizer, penalty);
+    now.step = update_step(state, rule, penalty);
     if (!squares.empty()) {
       double sum = 0.0;
       for (const Squares& of : squares) sum += *of.sum;
@@ -121,26 +141,32 @@ void Lowering::append_updates() {
 }
 
 void Lowering::append_clipped_updates() {
-  if (spec_.optimizer.global_clipnorm == 0.0) return;
-  std::vector<Squares> all;
-  for (const Finished& gradient : finished_) all.push_back(gradient.squares);
-  for (const Finished& gradient : finished_) append_update(gradient.id, all);
+  for (std::size_t rule = 0; rule < spec_.rules.size(); ++rule) {
+    if (spec_.rules[rule].global_clipnorm == 0.0) continue;
+    std::vector<Finished> together;
+    std::copy_if(finished_.begin(), finished_.end(), std::back_inserter(together),
+                 [&](const Finished& gradient) { return spec_.rule(gradient.id) == rule; });
+    std::vector<Squares> all;
+    for (const Finished& gradient : together) all.push_back(gradient.squares);
+    for (const Finished& gradient : together) append_update(gradient.id, all);
+  }
 }
 
 void Lowering::append_moving_averages() {
-  if (!changes_weights() || !spec_.optimizer.use_ema) return;
-  const ParameterArena& averages = (*storage_.slots)[rule_slot_names(spec_.optimizer).size()];
+  if (!changes_weights() || !spec_.averages()) return;
+  const ParameterArena& averages = (*storage_.slots)[spec_.rule_slots()];
   for (std::size_t i = 0; i < graph_.parameters().size(); ++i) {
     const auto id = static_cast<ParameterId>(i);
-    if (!parameter(id).trainable) continue;
+    if (!parameter(id).trainable || !spec_.optimizer(id).use_ema) continue;
     add_update_cost(id);
+    const std::size_t rule = spec_.rule(id);
     const MovingAverageArgs args{.average = averages.flat(id),
                                  .weights = storage_.weights->flat(id),
                                  .size = averages.flat_size(id)};
     program().append({}, {weight(id)}, [=](const StepState& state, Context& context) {
       MovingAverageArgs now = args;
-      now.momentum = state.average_momentum;
-      now.overwrites = state.averages_overwrite;
+      now.momentum = state.rules[rule].average_momentum;
+      now.overwrites = state.rules[rule].averages_overwrite;
       moving_average(now, context);
     });
   }

@@ -30,8 +30,9 @@ struct Buffer {
   Use own_rows() const { return {resource, Program::Rows::kOwn}; }
 };
 
-// A step's scalars for a parameter with this penalty.
-inline OptimizerStep with_penalty(OptimizerStep step, const Penalty& penalty) {
+// A step's scalars for a parameter with this rule and penalty.
+inline OptimizerStep update_step(const StepState& state, std::size_t rule, const Penalty& penalty) {
+  OptimizerStep step = state.rules[rule].step;
   step.penalty_l1 = penalty.l1;
   step.penalty_twice_l2 = 2.0f * penalty.l2;
   return step;
@@ -268,13 +269,12 @@ class Lowering {
   bool updates_at_once(ParameterId kernel) const;
   // Whether the penalty's derivative has to be in the stored gradient: somebody reads that, or adds
   // those of several steps. Else updates add it.
-  bool stores_penalty_gradients() const {
-    return mode_ == Mode::kGradients || spec_.optimizer.clips_norms() ||
-           spec_.optimizer.accumulates();
+  bool stores_penalty_gradients(ParameterId id) const {
+    return mode_ == Mode::kGradients || spec_.optimizer(id).clips_norms() || spec_.accumulates();
   }
   // What updates of the parameter add to its gradient.
   Penalty update_penalty(ParameterId id) const {
-    return stores_penalty_gradients() ? Penalty{} : penalty_of(id);
+    return stores_penalty_gradients(id) ? Penalty{} : penalty_of(id);
   }
   void add_update_cost(ParameterId id) {
     out_.microseconds += 0.4e-3 * static_cast<double>(storage_.weights->flat_size(id));

@@ -42,6 +42,12 @@ void check_output(const OutputSpec& output, index_t cols) {
   }
 }
 
+void check_rates(const TrainingSpec& spec, const std::vector<double>& rates) {
+  check(rates.size() == spec.rules.size(), "network", "received ", rates.size(),
+        " learning rates; expected ", spec.rules.size());
+  for (std::size_t i = 0; i < rates.size(); ++i) prepare_step(spec.rules[i], rates[i], 1);
+}
+
 // Notes the thread that asks, as long as it does.
 class Asking {
  public:
@@ -58,31 +64,50 @@ class Asking {
 
 }  // namespace
 
+void Network::check_rules(const TrainingSpec& spec) const {
+  check(!spec.rules.empty() && spec.rules.size() <= kMostRules, "compile", "received ",
+        spec.rules.size(), " optimizers; expected 1 to ", kMostRules);
+  for (const OptimizerConfig& rule : spec.rules) {
+    check_optimizer(rule);
+    check(rule.gradient_accumulation_steps == spec.rules[0].gradient_accumulation_steps, "compile",
+          "received optimizers with other numbers of gradient_accumulation_steps; expected one for "
+          "all");
+  }
+  check(spec.rule_of.empty() || spec.rule_of.size() == graph_.parameters().size(), "compile",
+        "received optimizers of ", spec.rule_of.size(), " parameters; expected ",
+        graph_.parameters().size());
+  for (std::size_t rule : spec.rule_of) {
+    check(rule < spec.rules.size(), "compile", "received optimizer ", rule, "; expected one of ",
+          spec.rules.size());
+  }
+}
+
 Network::Network(Graph graph, const std::vector<std::optional<ParameterMemory>>& shared)
     : graph_(std::move(graph)), weights_(graph_, shared), gradients_(graph_) {
   process_ = getpid();
   check(!graph_.outputs().empty(), "network", "received a graph without output; add at least one");
 }
 
-void Network::compile(const TrainingSpec& spec, double learning_rate) {
-  check_optimizer(spec.optimizer);
-  prepare_step(spec.optimizer, learning_rate, 1);
+void Network::compile(const TrainingSpec& spec, const std::vector<double>& learning_rates) {
+  check_rules(spec);
+  check_rates(spec, learning_rates);
   check(spec.outputs.size() == graph_.outputs().size(), "compile", "received losses for ",
         spec.outputs.size(), " outputs; expected ", graph_.outputs().size());
   for (std::size_t i = 0; i < spec.outputs.size(); ++i) {
     check_output(spec.outputs[i], graph_.width(graph_.outputs()[i]));
   }
   std::vector<ParameterArena> slots;
-  const std::vector<std::string> names = slot_names(spec.optimizer);
-  for (std::size_t i = 0; i < names.size(); ++i) {
-    const ParameterArena& slot = slots.emplace_back(graph_);
-    const float initial = slot_initial_value(spec.optimizer, static_cast<int>(i));
-    for (std::size_t p = 0; p < graph_.parameters().size(); ++p) {
-      const auto id = static_cast<ParameterId>(p);
+  while (slots.size() < spec.slots()) slots.emplace_back(graph_);
+  for (std::size_t p = 0; p < graph_.parameters().size(); ++p) {
+    const auto id = static_cast<ParameterId>(p);
+    const std::vector<std::string> names = slot_names(spec.optimizer(id));
+    for (std::size_t i = 0; i < names.size(); ++i) {
+      const ParameterArena& slot = slots[spec.slot(id, names[i])];
       // An average begins with the weights: those that join later have one from the start, too.
       if (names[i] == kAverageSlot) {
         std::copy_n(weights_.flat(id), slot.flat_size(id), slot.flat(id));
       } else {
+        const float initial = slot_initial_value(spec.optimizer(id), static_cast<int>(i));
         std::fill_n(slot.flat(id), slot.flat_size(id), initial);
       }
     }
@@ -90,7 +115,7 @@ void Network::compile(const TrainingSpec& spec, double learning_rate) {
   forget_programs();
   slots_ = std::move(slots);
   spec_ = spec;
-  learning_rate_ = learning_rate;
+  learning_rates_ = learning_rates;
   iterations_ = 0;
   compiled_ = true;
 }
@@ -109,9 +134,9 @@ std::unique_lock<std::mutex> Network::lock() {
   return std::unique_lock(*running_);
 }
 
-void Network::set_learning_rate(double value) {
-  prepare_step(spec_.optimizer, value, 1);
-  learning_rate_ = value;
+void Network::set_learning_rates(const std::vector<double>& values) {
+  check_rates(spec_, values);
+  learning_rates_ = values;
 }
 
 void Network::set_iterations(std::int64_t value) {
@@ -120,18 +145,22 @@ void Network::set_iterations(std::int64_t value) {
   iterations_ = value;
 }
 
-void Network::prepare_training(std::int64_t index, double learning_rate, StepState& state) const {
-  const OptimizerConfig& c = spec_.optimizer;
-  const std::int64_t steps = c.accumulates() ? c.gradient_accumulation_steps : 1;
+void Network::prepare_training(std::int64_t index, const double* learning_rates,
+                               StepState& state) const {
+  const std::int64_t steps = spec_.accumulates() ? spec_.rules[0].gradient_accumulation_steps : 1;
   const std::int64_t update = index / steps + 1;
-  state.optimizer = prepare_step(c, learning_rate, update);
   state.adds = index % steps != 0;
   state.updates = index % steps == steps - 1;
-  // As in Keras, until the first update is over the average is the weights, and each of the steps
-  // that lead to an update moves the average and may overwrite the weights.
-  state.average_momentum = update == 1 ? 0.0 : c.ema_momentum;
-  state.averages_overwrite =
-      c.ema_overwrite_frequency > 0 && update % c.ema_overwrite_frequency == 0;
+  for (std::size_t i = 0; i < spec_.rules.size(); ++i) {
+    const OptimizerConfig& c = spec_.rules[i];
+    RuleStep& rule = state.rules[i];
+    rule.step = prepare_step(c, learning_rates[i], update);
+    // As in Keras, until the first update is over the average is the weights, and each of the steps
+    // that lead to an update moves the average and may overwrite the weights.
+    rule.average_momentum = update == 1 ? 0.0 : c.ema_momentum;
+    rule.averages_overwrite =
+        c.ema_overwrite_frequency > 0 && update % c.ema_overwrite_frequency == 0;
+  }
 }
 
 void Network::forget_programs() {
@@ -146,7 +175,7 @@ LoweredProgram& Network::program(Mode mode, index_t capacity, const Feed& feed) 
   if (found != programs_.end()) return *found->second;
   if (programs_.size() >= kMostPrograms) forget_programs();
   // Gradients of several steps are summed up where they are saved.
-  const bool accumulates = mode == Mode::kTrain && spec_.optimizer.accumulates();
+  const bool accumulates = mode == Mode::kTrain && spec_.accumulates();
   const ParameterArena& gradients = accumulates ? slots_.back() : gradients_;
   auto made = lower(graph_, spec_, {&weights_, &gradients, &slots_}, mode, capacity, kinds);
   return *(programs_[{mode, capacity, kinds}] = std::move(made));
@@ -175,8 +204,9 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
     state.iteration = static_cast<std::uint32_t>(first_iteration + step);
     if (mode == Mode::kTrain) {
       const double* rates = slice.learning_rates;
-      prepare_training(first_iteration + step, rates != nullptr ? rates[step] : learning_rate_,
-                       state);
+      const auto rules = static_cast<index_t>(spec_.rules.size());
+      prepare_training(first_iteration + step,
+                       rates != nullptr ? rates + step * rules : learning_rates_.data(), state);
     }
     return state;
   };
@@ -267,9 +297,10 @@ void Network::backward(const Feed& feed) {
 
 void Network::apply_gradients() {
   StepState state = own_step({});
-  prepare_training(iterations_, learning_rate_, state);
+  prepare_training(iterations_, learning_rates_.data(), state);
   state.updates = true;
-  state.optimizer.gradient_scale = 1.0f;  // the caller adds up as many as he likes
+  // The caller adds up as many as he likes.
+  for (RuleStep& rule : state.rules) rule.step.gradient_scale = 1.0f;
   run_part(program(Mode::kApply, 1, {}), 0, state);
   note_steps(1);
 }

@@ -22,7 +22,7 @@ struct Slice {
   index_t batches = 0;                     // most steps to run
   index_t batch_size = 32;                 // the last batch of the data may be smaller
   double max_seconds = 0;                  // at least one step is run, whatever it takes
-  const double* learning_rates = nullptr;  // of every step; null: that of the network
+  const double* learning_rates = nullptr;  // of every step and rule; null: those of the network
 };
 
 class Network {
@@ -41,12 +41,13 @@ class Network {
 
   // Sets loss, metrics and optimizer; slots and the iteration start afresh. Throws before anything
   // changes.
-  void compile(const TrainingSpec& spec, double learning_rate);
+  void compile(const TrainingSpec& spec, const std::vector<double>& learning_rates);
   bool compiled() const { return compiled_; }
   const TrainingSpec& spec() const { return spec_; }
 
-  double learning_rate() const { return learning_rate_; }
-  void set_learning_rate(double value);  // throws if the optimizer does not accept it
+  // One for each rule.
+  const std::vector<double>& learning_rates() const { return learning_rates_; }
+  void set_learning_rates(const std::vector<double>& values);  // throws if a rule accepts it not
   std::int64_t iterations() const { return iterations_; }
   void set_iterations(std::int64_t value);  // throws unless 0 <= value < 2^53
   std::uint64_t seed() const { return seed_; }
@@ -67,7 +68,8 @@ class Network {
 
  private:
   // The state of step number `index`, counted from 0, of a program for training.
-  void prepare_training(std::int64_t index, double learning_rate, StepState& state) const;
+  void prepare_training(std::int64_t index, const double* learning_rates, StepState& state) const;
+  void check_rules(const TrainingSpec& spec) const;
   LoweredProgram& program(Mode mode, index_t capacity, const Feed& feed);
   void forget_programs();
   void note_steps(index_t count);
@@ -81,7 +83,7 @@ class Network {
   std::vector<ParameterArena> slots_;
   TrainingSpec spec_;
   bool compiled_ = false;
-  double learning_rate_ = 0.01;
+  std::vector<double> learning_rates_{0.01};
   std::int64_t iterations_ = 0;
   std::uint64_t seed_ = 0;
 

@@ -2,6 +2,7 @@
 // A network lowered to a flat list of ops on planned buffers.
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <functional>
 #include <vector>
@@ -14,18 +15,26 @@
 
 namespace fastdnn::program {
 
+// A network's weights follow at most so many rules.
+inline constexpr std::size_t kMostRules = 8;
+
+// How the weights of one rule are updated in a step.
+struct RuleStep {
+  OptimizerStep step{};
+  // Of the weights' moving average: how much of it stays, and whether it then replaces them.
+  double average_momentum = 0.0;
+  bool averages_overwrite = false;
+};
+
 // What changes from step to step. Every member of a team works out the same values for itself.
 struct StepState {
   index_t begin = 0;  // position in the order of the data
   index_t rows = 0;   // rows of this batch, at most the program's capacity
   std::uint64_t seed = 0;
   std::uint32_t iteration = 0;  // steps done before this one
-  OptimizerStep optimizer{};
+  std::array<RuleStep, kMostRules> rules{};
   bool adds = false;    // gradients go on top of those of the steps before
   bool updates = true;  // the weights by what gradients there are then
-  // Of the weights' moving average: how much of it stays, and whether it then replaces them.
-  double average_momentum = 0.0;
-  bool averages_overwrite = false;
   MatmulPrecision precision{};
 };
 

@@ -28,6 +28,7 @@ from fastdnn._core import OptimizerConfig, __version__
 from fastdnn.layers.layer import Shape
 from fastdnn.losses import FunctionLoss
 from fastdnn.metrics import FunctionMetric
+from fastdnn.optimizers import Optimizer
 
 if TYPE_CHECKING:
     from fastdnn.models.model import Model
@@ -154,11 +155,9 @@ def _check_readable(tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> N
         if len(tensors) > len(expected):
             assert model._compiled is not None
             optimizer = model._compiled.optimizer
-            numbers = optimizer.hyperparameters()
-            del numbers["learning_rate"]
-            config = OptimizerConfig(optimizer.native_name, **numbers)
-            for slot in config.slot_names():
-                for weight in model.trainable_weights:
+            slots = [_slots_of(rule) for rule in optimizer.rules]
+            for weight in model.trainable_weights:
+                for slot in slots[optimizer.rule_of(names[weight])]:
                     expected[_slot_name(slot, names[weight])] = weight.shape
         _check_tensors("save", tensors, expected)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
@@ -194,6 +193,13 @@ def _restore(
     binding.network.iterations = _count("iterations", training["iterations"], 2**53)
     model._compiled.optimizer.note_steps(binding.network.iterations)
     return model
+
+
+def _slots_of(rule: Optimizer) -> list[str]:
+    """Return the names of the slots that the native core has for a rule."""
+    numbers = rule.hyperparameters()
+    del numbers["learning_rate"]
+    return OptimizerConfig(rule.native_name, **numbers).slot_names()
 
 
 def _with_functions(where: str, config: Any, functions: Mapping[str, Callable[..., Any]]) -> Any:

@@ -371,8 +371,8 @@ class Network:
         self.graph, self.dropout_mask = graph, dropout_mask
         self.arrays = [np.zeros(shape) for _, shape, _ in graph.parameters]
         self.trainable = [trainable for _, _, trainable in graph.parameters]
-        self.learning_rate, self.iterations, self.seed = 0.0, 0, 0
-        self.slot_names, self._slots = [], {}
+        self.learning_rates, self.iterations, self.seed = [0.0], 0, 0
+        self.rules, self._slots = [], {}
 
     def parameter(self, index):
         return self.arrays[index]
@@ -384,23 +384,30 @@ class Network:
         if index is not None and self.trainable[index]:
             self.gradients[index] = self.gradients.get(index, 0.0) + gradient
 
-    def compile(self, choices, optimizer, hyper):
+    def compile(self, choices, rules, rule_of=()):
         for choice in choices:
             if choice is not None and choice[0] not in LOSSES:
                 raise ValueError(f"[compile] received '{choice[0]}'")
         self.choices = choices
-        self.optimizer, self.hyper = optimizer, dict(hyper)
-        self.learning_rate, self.iterations = hyper["learning_rate"], 0
-        self.slot_names = SLOTS[optimizer](hyper)
-        self.slot_names += ["average"] * bool(hyper.get("use_ema"))
-        self.slot_names += ["gradient_accumulator"] * ("gradient_accumulation_steps" in hyper)
-        start = hyper.get("initial_accumulator_value", 0.0)
+        self.rules = [(name, dict(hyper)) for name, hyper in rules]
+        self.rule_of = list(rule_of) or [0] * len(self.arrays)
+        self.learning_rates, self.iterations = [hyper["learning_rate"] for _, hyper in rules], 0
         self._slots = {
-            (name, i): np.full(array.shape, start if name == "accumulator" else 0.0)
-            for name in self.slot_names
+            (name, i): np.full(array.shape, self._start(name, i))
             for i, array in enumerate(self.arrays)
             if self.trainable[i]
+            for name in self.slot_names(i)
         }
+
+    def slot_names(self, index):
+        """Return the names of a parameter's slots."""
+        name, hyper = self.rules[self.rule_of[index]]
+        names = SLOTS[name](hyper) + ["average"] * bool(hyper.get("use_ema"))
+        return names + ["gradient_accumulator"] * ("gradient_accumulation_steps" in hyper)
+
+    def _start(self, slot, index):
+        _, hyper = self.rules[self.rule_of[index]]
+        return hyper.get("initial_accumulator_value", 0.0) if slot == "accumulator" else 0.0
 
     def forward(self, inputs, training=False):
         """Return the values of all tensors."""
@@ -434,14 +441,13 @@ class Network:
                 arriving[i] = arriving.get(i, 0.0) + dx
         for i, factors in self.graph.penalties.items():
             self.add_gradient(i, penalty_slope(self.values[i], *factors))
-        steps = self.hyper.get("gradient_accumulation_steps", 1)
+        steps = self.rules[0][1].get("gradient_accumulation_steps", 1)
         if steps > 1:
             self._accumulate(self.iterations % steps == 0)
         t = self.iterations // steps + 1
         if (self.iterations + 1) % steps == 0:
             self._update({i: g / steps for i, g in self.gradients.items()}, t)
-        if self.hyper.get("use_ema"):
-            self._average(t)
+        self._average(t)
         for i, change in self.graph.constraints.items():
             if i in self.gradients:
                 self.values[i] = change(self.values[i])
@@ -456,24 +462,31 @@ class Network:
             self.gradients[i] = total[...] = gradient if first else total + gradient
 
     def _update(self, gradients, t):
-        hyper = self.hyper | {"learning_rate": self.learning_rate}
         norms = {i: np.sqrt((g * g).sum()) for i, g in gradients.items()}
-        total = np.sqrt(sum(norm**2 for norm in norms.values()))
         for i, gradient in gradients.items():
+            rule = self.rule_of[i]
+            optimizer, hyper = self.rules[rule]
+            hyper = hyper | {"learning_rate": self.learning_rates[rule]}
+            total = np.sqrt(sum(n**2 for j, n in norms.items() if self.rule_of[j] == rule))
             if limit := hyper.get("clipnorm"):
                 gradient = gradient * min(1.0, limit / norms[i])
             if limit := hyper.get("global_clipnorm"):
                 gradient = gradient * min(1.0, limit / total)
             if limit := hyper.get("clipvalue"):
                 gradient = np.clip(gradient, -limit, limit)
-            self.values[i] -= self.learning_rate * hyper.get("weight_decay", 0.0) * self.values[i]
-            slots = {n: self._slots[n, i] for n in self.slot_names}
-            UPDATES[self.optimizer](self.values[i], gradient, slots, hyper, t)
+            self.values[i] -= (
+                hyper["learning_rate"] * hyper.get("weight_decay", 0.0) * self.values[i]
+            )
+            slots = {n: self._slots[n, i] for n in self.slot_names(i)}
+            UPDATES[optimizer](self.values[i], gradient, slots, hyper, t)
 
     def _average(self, t):
-        kept = 0.0 if t == 1 else self.hyper["ema_momentum"]
-        every = self.hyper.get("ema_overwrite_frequency", 0)
         for i in self.gradients:
+            _, hyper = self.rules[self.rule_of[i]]
+            if not hyper.get("use_ema"):
+                continue
+            kept = 0.0 if t == 1 else hyper["ema_momentum"]
+            every = hyper.get("ema_overwrite_frequency", 0)
             average = self._slots["average", i]
             average[...] = kept * average + (1.0 - kept) * self.values[i]
             if every and t % every == 0:

@@ -16,7 +16,7 @@ from fastdnn.metrics import Accuracy, FunctionMetric, Metric
 from fastdnn.models import data as datasets
 from fastdnn.models.arguments import arranged
 from fastdnn.models.functions import Answers, Functions
-from fastdnn.optimizers import Optimizer
+from fastdnn.optimizers.update_rules import UpdateRules
 
 Metrics = tuple[Metric | Accuracy, ...]
 NativeMetric = tuple[str, dict[str, Any]]  # its name and options in the native core
@@ -89,7 +89,7 @@ class OutputChoice:
 class Compiled:
     """The parsed arguments of `compile`."""
 
-    optimizer: Optimizer
+    optimizer: UpdateRules
     outputs: tuple[OutputChoice, ...]
 
     @classmethod

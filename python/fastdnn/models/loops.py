@@ -238,12 +238,12 @@ def _train(model: "Trainer", data: Dataset, passes: Passes, batches: int) -> tup
     network, optimizer, plan = model._current_binding().network, model.optimizer, model._plan
     assert optimizer is not None and plan is not None, "compiled by the caller"
     rates = None
-    if optimizer.schedule is None:
-        network.learning_rate = optimizer.learning_rate
-    else:
+    if optimizer.has_schedules:
         # A slice of time may be over before: few enough not to be computed many times.
         batches = min(batches, _MOST_RATES)
-        rates = optimizer.schedule.rates(int(network.iterations), batches)
+        rates = optimizer.rates(int(network.iterations), batches)
+    else:
+        network.learning_rates = optimizer.learning_rates
     done, totals = network.train(
         data.inputs,
         data.targets,

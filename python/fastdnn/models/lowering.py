@@ -159,16 +159,16 @@ class Binding:
         """Return views of the optimizer's slots of every trainable weight."""
         if not self.compiled:
             return {}
-        trainable = [weight for weight, trains in self.trainable.items() if trains]
         return {
             (name, weight): self.network.slot(name, self.ids[weight])
-            for name in self.network.slot_names
-            for weight in trainable
+            for weight, trains in self.trainable.items()
+            if trains
+            for name in self.network.slot_names(self.ids[weight])
         }
 
     def overwrite_with_averages(self) -> None:
         """Replace the weights by their moving averages, if the optimizer has made any."""
-        if self.network.iterations > 0 and "average" in self.network.slot_names:
+        if self.network.iterations > 0:
             for (name, weight), average in self.slots().items():
                 if name == "average":
                     weight.value[...] = average

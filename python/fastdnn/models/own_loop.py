@@ -146,12 +146,12 @@ class OwnLoop(ABC):
         binding = self._compiled_binding()
         assert self._compiled is not None, "checked by _compiled_binding"
         optimizer = self._compiled.optimizer
-        if optimizer.gradient_accumulation_steps is not None:
+        steps = optimizer.rules[0].gradient_accumulation_steps
+        if steps is not None:
             raise ValueError(
-                "[apply_gradients] received gradient_accumulation_steps="
-                f"{optimizer.gradient_accumulation_steps}; expected an optimizer without; call "
-                "backward several times before apply_gradients instead"
+                f"[apply_gradients] received gradient_accumulation_steps={steps}; expected an "
+                "optimizer without; call backward several times before apply_gradients instead"
             )
-        binding.network.learning_rate = optimizer.learning_rate
+        binding.network.learning_rates = optimizer.learning_rates
         binding.network.apply_gradients()
         optimizer.note_steps(int(binding.network.iterations))

@@ -34,7 +34,7 @@ from fastdnn.models.compiling import Compiled, MetricPlan
 from fastdnn.models.data import Dataset, Rows, split
 from fastdnn.models.lowering import Binding
 from fastdnn.models.own_loop import OwnLoop
-from fastdnn.optimizers import Optimizer
+from fastdnn.optimizers.update_rules import UpdateRules
 
 # Rows of a batch in evaluate and predict, where its size changes nothing but the speed.
 _LARGE_BATCH, _SMALL_BATCH = 1024, 32
@@ -118,7 +118,7 @@ class Trainer(OwnLoop):
         self._compiled, self._plan = compiled, None
 
     @property
-    def optimizer(self) -> Optimizer | None:
+    def optimizer(self) -> UpdateRules | None:
         """The optimizer that `compile` chose."""
         return None if self._compiled is None else self._compiled.optimizer
 
@@ -529,7 +529,13 @@ class Trainer(OwnLoop):
         if self._compiled is None:
             return
         optimizer = self._compiled.optimizer
-        binding.compile(old, plan.native, optimizer.native_name, optimizer.hyperparameters())
+        rules = [(rule.native_name, rule.hyperparameters()) for rule in optimizer.rules]
+        names = self.named_weights()
+        places = {
+            index: optimizer.rule_of(names[weight]) if binding.trainable[weight] else 0
+            for weight, index in binding.ids.items()
+        }
+        binding.compile(old, plan.native, rules, [places[i] for i in range(len(places))])
 
     def _compiled_binding(self) -> Binding:
         if self._compiled is None or self._topology is None:

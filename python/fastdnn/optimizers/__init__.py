@@ -13,10 +13,12 @@ from fastdnn.optimizers.adam import Adam, AdamW
 from fastdnn.optimizers.adamax import Adamax
 from fastdnn.optimizers.ftrl import Ftrl
 from fastdnn.optimizers.lion import Lion
+from fastdnn.optimizers.multi_optimizer import MultiOptimizer
 from fastdnn.optimizers.nadam import Nadam
 from fastdnn.optimizers.optimizer import Optimizer
 from fastdnn.optimizers.rmsprop import RMSprop
 from fastdnn.optimizers.sgd import SGD
+from fastdnn.optimizers.update_rules import UpdateRules
 
 __all__ = [
     "SGD",
@@ -27,6 +29,7 @@ __all__ = [
     "Adamax",
     "Ftrl",
     "Lion",
+    "MultiOptimizer",
     "Nadam",
     "Optimizer",
     "RMSprop",
@@ -47,10 +50,14 @@ _OPTIMIZERS: tuple[type[Optimizer], ...] = (
     Lion,
 )
 NAMES = tuple(cls.__name__.lower() for cls in _OPTIMIZERS)
-_CLASSES = dict(zip(NAMES, _OPTIMIZERS, strict=True)) | {cls.__name__: cls for cls in _OPTIMIZERS}
+_CLASSES: dict[str, type[UpdateRules]] = {
+    **dict(zip(NAMES, _OPTIMIZERS, strict=True)),
+    **{cls.__name__: cls for cls in _OPTIMIZERS},
+    "MultiOptimizer": MultiOptimizer,
+}
 
 
-def get(identifier: Any, where: str = "optimizers.get") -> Optimizer:
+def get(identifier: Any, where: str = "optimizers.get") -> UpdateRules:
     """Return the optimizer that a name, a config or an object stands for.
 
     >>> get("adam")

@@ -5,9 +5,10 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
-from fastdnn.configuration import Configurable, at_least, nearest_name, parameters
+from fastdnn.configuration import at_least, nearest_name, parameters
 from fastdnn.optimizers import schedules
 from fastdnn.optimizers.schedules import LearningRateSchedule
+from fastdnn.optimizers.update_rules import UpdateRules
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -32,7 +33,7 @@ class CommonArguments(CommonArgumentsButDecay, total=False):
     weight_decay: float | None
 
 
-class Optimizer(Configurable):
+class Optimizer(UpdateRules):
     """Describes an update rule; the native core applies it and owns its slots.
 
     Every optimizer takes these arguments by name, and does what they ask for in this order:
@@ -160,6 +161,15 @@ class Optimizer(Configurable):
             for name, value in values.items()
             if value is not None
         }
+
+    @property
+    def rules(self) -> "list[Optimizer]":
+        """The optimizers that weights follow: this one."""
+        return [self]
+
+    def rule_of(self, weight: str) -> int:
+        """Return the place among the rules of the one that a weight of this name follows."""
+        return 0
 
     def note_steps(self, steps: int) -> None:
         """Let `iterations` follow from the number of steps that the native core has made."""

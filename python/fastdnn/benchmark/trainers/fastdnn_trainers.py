@@ -63,7 +63,7 @@ class NativeTrainer:
         self._model.test_on_batch(self._data.x[:1], data.labels[:1])  # compiles the native network
         assert self._model.optimizer is not None
         self._network = self._model._current_binding().network
-        self._network.learning_rate = self._model.optimizer.learning_rate
+        self._network.learning_rates = self._model.optimizer.learning_rates
         rows = np.arange(len(data.labels))
         self._order = np.random.default_rng(1).permutation(rows) if shuffle else rows
 
