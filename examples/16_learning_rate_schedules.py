@@ -6,10 +6,6 @@ lower it. Four are functions of the number of steps; performance scheduling is a
 halves the rate when the validation loss has stopped falling.
 """
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 from lesson import Lesson
 
 import fastdnn as fd
@@ -33,6 +29,7 @@ def main(lesson: Lesson) -> None:
         "power": schedules.PowerDecay(0.1, 2000),
         "one-cycle": schedules.OneCycle(0.3, steps),
     }
+    losses = {}
     plateau = ReduceLROnPlateau("val_loss", factor=0.5, patience=1)
     for name, rate in rates.items():
         fd.set_seed(42)
@@ -53,12 +50,9 @@ def main(lesson: Lesson) -> None:
             callbacks=[plateau] if name == "performance" else None,
             verbose=0,
         )
-        plt.plot(history.history["val_loss"], label=name)
+        losses[name] = history.history["val_loss"]
         lesson.report(f"test accuracy, {name}", model.evaluate(*test, verbose=0)[1])
-    plt.legend()
-    plt.xlabel("epoch")
-    plt.ylabel("validation loss")
-    plt.savefig(lesson.figure())
+    lesson.draw({"validation loss": losses})
 
 
 if __name__ == "__main__":

@@ -2,14 +2,15 @@
 """What all lessons have: the option --quick, figures beside the script, numbers for a table.
 
 A lesson is a script with a function `main(lesson)`. It reports what came out, with the figure that
-was published for the same lesson where there is one, and fails if it stays below that.
+was published for the same lesson where there is one, and claims what numbers are to show. It fails
+where a figure is not reached or a claim does not hold.
 """
 
 import argparse
 import json
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -59,25 +60,37 @@ class Lesson:
         if self._missed:
             sys.exit("\n".join(self._missed))
 
-    def report(self, what: str, measured: float, published: float | None = None) -> None:
+    def report(
+        self,
+        what: str,
+        measured: float,
+        published: float | None = None,
+        *,
+        smaller_is_better: bool = False,
+    ) -> None:
         """Print a number that came out, and hold it against the one published.
 
         Args:
-            what: such as "test accuracy"; larger is better, unless "loss" or "error" is in it.
+            what: such as "test accuracy".
             measured: what came out.
             published: what is to be reached; None where nothing was published.
+            smaller_is_better: whether to stay at or below it, as losses do, instead of above.
         """
         beside = "" if published is None else f" (published: {published:g})"
-        print(f"{what}: {measured:.4f}{beside}")
-        self._results.append({"what": what, "measured": measured, "published": published})
-        smaller = "loss" in what or "error" in what
-        if (
-            published is None
-            or self.quick
-            or (measured <= published if smaller else measured >= published)
-        ):
+        print(f"{what}: {measured:.4g}{beside}")
+        result = {"what": what, "measured": float(measured), "published": published}
+        self._results.append(result)
+        if published is None or self.quick:
             return
-        self._missed.append(f"{what}: {measured:.4f} does not reach {published:g}")
+        if not (measured <= published if smaller_is_better else measured >= published):
+            self._missed.append(f"{what}: {measured:.4g} does not reach {published:g}")
+
+    def claim(self, text: str, holds: bool) -> None:
+        """Print what the numbers show, and whether they do: a few rows and epochs need not."""
+        print(f"{text}: {'holds' if holds else 'does not hold'}")
+        self._results.append({"what": text, "holds": bool(holds)})
+        if not holds and not self.quick:
+            self._missed.append(f"{text}: does not hold")
 
     def epochs(self, count: int) -> int:
         """Return so many epochs, or one for a quick look."""
@@ -87,6 +100,28 @@ class Lesson:
         """Return where to save a picture: beside the script."""
         ending = f"-{name}.png" if name else ".png"
         return self._path.with_name(self._path.stem + ending)
+
+    def draw(self, panels: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
+        """Save a picture of what every epoch gave.
+
+        Args:
+            panels: by what they show, such as "validation loss", curves by their labels.
+        """
+        # Without pyplot, which needs a display where one is set up.
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(5 * len(panels), 4), layout="constrained")
+        for panel, (what, curves) in zip(
+            figure.subplots(1, len(panels), squeeze=False)[0], panels.items(), strict=True
+        ):
+            for label, values in curves.items():
+                panel.plot(range(1, len(values) + 1), values, label=label, marker=".")
+            panel.set_xlabel("epoch")
+            panel.set_ylabel(what)
+            panel.locator_params(axis="x", integer=True)
+            panel.grid(alpha=0.3)
+            panel.legend()
+        figure.savefig(self.figure(), dpi=72)
 
     def mnist(self) -> tuple[Split, Split, Split]:
         """Return 55,000 rows to train on, 5,000 to validate and 10,000 to test, pixels 0 to 1.
@@ -100,3 +135,12 @@ class Lesson:
             (images[:rows].reshape(-1, 784).astype(np.float32) / 255, labels[:rows])
             for images, labels in splits
         )
+
+    def imdb(self) -> tuple[Split, Split]:
+        """Return 25,000 reviews to train on and 25,000 to test, as sparse rows of 10,000 words.
+
+        For a quick look there are a thousand of each.
+        """
+        splits = fd.datasets.load_imdb(num_words=10_000)
+        rows = 1000 if self.quick else None
+        return tuple((x[:rows], y[:rows]) for x, y in splits)

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -18,6 +19,14 @@ def scripts(numbers: list[int]) -> list[Path]:
     """Return the lessons' scripts in order, or those with these numbers."""
     found = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
     return [path for path in found if not numbers or int(path.name[:2]) in numbers]
+
+
+def cells(result: dict[str, Any]) -> tuple[str, str, str]:
+    """Return what a number or a claim is of, what was published and what came out."""
+    if "holds" in result:
+        return result["what"], "", "holds" if result["holds"] else "does not hold"
+    published = "" if result["published"] is None else f"{result['published']:g}"
+    return result["what"], published, f"{result['measured']:.4g}"
 
 
 def main() -> int:
@@ -36,14 +45,10 @@ def main() -> int:
                 failed.append(path.name)
             if results.exists():
                 lesson = json.loads(results.read_text())
+                seconds = f"{lesson['seconds']:.0f} s"
                 for i, result in enumerate(lesson["results"]):
-                    title, seconds = (
-                        (lesson["title"], f"{lesson['seconds']:.0f} s") if i == 0 else ("", "")
-                    )
-                    published = "" if result["published"] is None else f"{result['published']:g}"
-                    rows.append(
-                        (title, result["what"], published, f"{result['measured']:.4f}", seconds)
-                    )
+                    left, right = (lesson["title"], seconds) if i == 0 else ("", "")
+                    rows.append((left, *cells(result), right))
     header = ("Lesson", "What", "Published", "Measured", "Time")
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     print()

@@ -34,15 +34,24 @@ def test_lesson(name, tmp_path, real_data):
     assert "Published" in done.stdout
 
 
-def test_a_figure_that_is_not_reached_is_an_error(tmp_path):
+def test_what_is_not_reached_or_does_not_hold_is_an_error(tmp_path):
     shutil.copy(EXAMPLES / "lesson.py", tmp_path)
     script = tmp_path / "99_bad.py"
     script.write_text(
         '"""Bad."""\nfrom lesson import Lesson\n\n\ndef main(lesson):\n'
         '    lesson.report("accuracy", 0.5, published=0.9)\n'
-        '    lesson.report("loss", 0.5, published=0.9)\n\n\nLesson(__file__, __doc__).run(main)\n'
+        '    lesson.report("a loss to be large", 0.95, published=0.9)\n'
+        '    lesson.report("cost", 0.5, published=0.9, smaller_is_better=True)\n'
+        '    lesson.report("price", 0.95, published=0.9, smaller_is_better=True)\n'
+        '    lesson.claim("one is one", 1 == 1)\n'
+        '    lesson.claim("one is two", 1 == 2)\n\n\nLesson(__file__, __doc__).run(main)\n'
     )
-    for arguments, code in (([], 1), (["--quick"], 0)):
+    wrong = [
+        "accuracy: 0.5 does not reach 0.9",
+        "price: 0.95 does not reach 0.9",
+        "one is two: does not hold",
+    ]
+    for arguments, expected in (([], wrong), (["--quick"], [])):
         done = subprocess.run(
             [sys.executable, script, *arguments],
             env=ENVIRONMENT,
@@ -50,6 +59,6 @@ def test_a_figure_that_is_not_reached_is_an_error(tmp_path):
             text=True,
             timeout=100,
         )
-        assert done.returncode == code, done.stderr
-        assert ("accuracy: 0.5000 does not reach 0.9" in done.stderr) == bool(code)
-        assert "loss: 0.5000 does" not in done.stderr
+        assert done.returncode == bool(expected)
+        assert done.stderr.splitlines() == expected
+        assert "one is one: holds\none is two: does not hold\n" in done.stdout
