@@ -13,6 +13,8 @@ from fastdnn import ops
 from fastdnn.callbacks import CallbackList
 from fastdnn.models.compiling import MetricPlan
 from fastdnn.models.data import Dataset, Rows
+from fastdnn.models.full_batch import FullBatchSource
+from fastdnn.optimizers.lbfgs import LBFGS
 from fastdnn.random import SHUFFLE_STREAM
 
 if TYPE_CHECKING:
@@ -128,7 +130,7 @@ class BatchSource:
         return 1, train_step(model, data)
 
 
-Source = ArraySource | BatchSource
+Source = ArraySource | BatchSource | FullBatchSource
 
 
 def train_epoch(
@@ -172,6 +174,8 @@ def train_epoch(
 
 def train_step(model: "Trainer", data: Dataset) -> Totals:
     """Make one step on all rows, in their order."""
+    if isinstance(model.optimizer, LBFGS):
+        return FullBatchSource(data, data.rows).train(model, 1)[1]
     passes = Passes(data.rows, data.rows, None, 0)
     passes.begin()
     return _train(model, data, passes, 1)[1]

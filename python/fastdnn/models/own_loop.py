@@ -14,6 +14,7 @@ from fastdnn.models.compiling import Compiled
 from fastdnn.models.data import Rows
 from fastdnn.models.lowering import Binding
 from fastdnn.models.topology import Topology
+from fastdnn.optimizers.lbfgs import LBFGS
 
 Array = npt.NDArray[np.float32]
 
@@ -146,6 +147,11 @@ class OwnLoop(ABC):
         binding = self._compiled_binding()
         assert self._compiled is not None, "checked by _compiled_binding"
         optimizer = self._compiled.optimizer
+        if isinstance(optimizer, LBFGS):
+            raise ValueError(
+                "[apply_gradients] received the optimizer LBFGS, which has to compute the loss in "
+                "other places, too; expected any other; use fit or train_on_batch"
+            )
         steps = optimizer.rules[0].gradient_accumulation_steps
         if steps is not None:
             raise ValueError(

@@ -32,8 +32,10 @@ from fastdnn.models.arguments import (
 )
 from fastdnn.models.compiling import Compiled, MetricPlan
 from fastdnn.models.data import Dataset, Rows, split
+from fastdnn.models.full_batch import FullBatchSource
 from fastdnn.models.lowering import Binding
 from fastdnn.models.own_loop import OwnLoop
+from fastdnn.optimizers.lbfgs import LBFGS
 from fastdnn.optimizers.update_rules import UpdateRules
 
 # Rows of a batch in evaluate and predict, where its size changes nothing but the speed.
@@ -214,6 +216,11 @@ class Trainer(OwnLoop):
         seconds = time_limit(max_seconds)
         if makes_batches(x):
             refuse_beside_batches(y=y, sample_weight=sample_weight, share=validation_split)
+            if isinstance(self.optimizer, LBFGS):
+                raise ValueError(
+                    "[fit] x: received an iterator with LBFGS, which makes its steps by all rows; "
+                    "expected arrays"
+                )
             source, plan, rows = self._batch_source(x, class_weight, steps_per_epoch)
             validation = None
         else:
@@ -221,7 +228,8 @@ class Trainer(OwnLoop):
             data, validation = split(data, 0.0 if validation_data is not None else validation_split)
             seed = self.seed if shuffle else None
             passes = loops.Passes(data.rows, batch_size, seed, self._passes)
-            source = loops.ArraySource(data, passes)
+            full = isinstance(self.optimizer, LBFGS)
+            source = FullBatchSource(data, batch_size) if full else loops.ArraySource(data, passes)
         if validation_data is not None:
             validation = self._prepare_validation(validation_data, rows)
         evaluation_size = _evaluation_batch("fit", validation_batch_size, validation)

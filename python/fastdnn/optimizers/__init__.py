@@ -12,6 +12,7 @@ from fastdnn.optimizers.adagrad import Adagrad
 from fastdnn.optimizers.adam import Adam, AdamW
 from fastdnn.optimizers.adamax import Adamax
 from fastdnn.optimizers.ftrl import Ftrl
+from fastdnn.optimizers.lbfgs import LBFGS
 from fastdnn.optimizers.lion import Lion
 from fastdnn.optimizers.multi_optimizer import MultiOptimizer
 from fastdnn.optimizers.nadam import Nadam
@@ -21,6 +22,7 @@ from fastdnn.optimizers.sgd import SGD
 from fastdnn.optimizers.update_rules import UpdateRules
 
 __all__ = [
+    "LBFGS",
     "SGD",
     "Adadelta",
     "Adagrad",
@@ -53,6 +55,8 @@ NAMES = tuple(cls.__name__.lower() for cls in _OPTIMIZERS)
 _CLASSES: dict[str, type[UpdateRules]] = {
     **dict(zip(NAMES, _OPTIMIZERS, strict=True)),
     **{cls.__name__: cls for cls in _OPTIMIZERS},
+    "lbfgs": LBFGS,
+    "LBFGS": LBFGS,
     "MultiOptimizer": MultiOptimizer,
 }
 
