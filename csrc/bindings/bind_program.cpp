@@ -498,6 +498,7 @@ void register_program(py::module_& m) {
                       const auto locked = lock(n);
                       n.set_learning_rates(values);
                     })
+      .def_property_readonly("stopped", &Network::stopped)
       .def_property("iterations", &Network::iterations,
                     [](Network& n, std::int64_t value) {
                       const auto locked = lock(n);

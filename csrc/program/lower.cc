@@ -30,6 +30,7 @@ Lowering::Lowering(const Graph& graph, const TrainingSpec& spec, Storage storage
     uses_left_.push_back(uses(static_cast<ParameterId>(i)));
     gradient_started_.push_back(false);
   }
+  decision_ = program().new_resource();
   scratch_ = program().new_resource();
   totals_ = program().new_resource();
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -174,17 +175,17 @@ void Lowering::gather_output_gradient(std::size_t i) {
   deliver_gradient(output, to);
 }
 
-void Lowering::append_by_rows(const std::vector<Use>& reads, const std::vector<Use>& writes,
-                              RowsAction action) {
-  program().append(reads, writes,
-                   [action = std::move(action)](const StepState& state, Context& context) {
-                     const Range rows = context.team->share(state.rows);
-                     if (rows.empty()) return;
-                     Team team = Team::alone();
-                     Context alone = context;
-                     alone.team = &team;
-                     action(state, {rows, context.team->rank(), alone});
-                   });
+std::size_t Lowering::append_by_rows(const std::vector<Use>& reads, const std::vector<Use>& writes,
+                                     RowsAction action) {
+  return program().append(reads, writes,
+                          [action = std::move(action)](const StepState& state, Context& context) {
+                            const Range rows = context.team->share(state.rows);
+                            if (rows.empty()) return;
+                            Team team = Team::alone();
+                            Context alone = context;
+                            alone.team = &team;
+                            action(state, {rows, context.team->rank(), alone});
+                          });
 }
 
 void LoweredProgram::prepare(int threads) {

@@ -66,6 +66,8 @@ struct OutputSpec {
   bool takes_targets() const;
 };
 
+bool all_finite(const float* values, index_t size);
+
 struct TrainingSpec {
   std::vector<OutputSpec> outputs;         // one for each of the graph's
   std::vector<OptimizerConfig> rules{{}};  // at most kMostRules, which accumulate alike

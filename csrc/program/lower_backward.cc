@@ -232,7 +232,7 @@ void Lowering::lower_kernel_gradient(const Node& node, const Dense& dense, const
     args.c = storage_.gradients->view(dense.kernel);
     args.beta = started ? 1.0f : 0.0f;
   }
-  append_product({x.resource, dz.resource},
+  append_product({x.resource, dz.resource, decision_},
                  updates ? weight(dense.kernel) : gradient_of(dense.kernel), args,
                  [=](GemmArgs& a, const StepState& state, Range rows) {
                    a.a = x.of(rows);
@@ -258,7 +258,7 @@ void Lowering::lower_sparse_kernel_gradient(const Node& node, const Dense& dense
     const std::size_t rule = spec_.rule(dense.kernel);
     const index_t scratch = csr_dense_update_scratch_size(args.kernel_row, out_.capacity);
     out_.own_scratch_size = std::max(out_.own_scratch_size, scratch);
-    program().append({value(node.input()).resource, dz.resource}, {weight(dense.kernel)},
+    program().append({value(node.input()).resource, dz.resource, decision_}, {weight(dense.kernel)},
                      [=](const StepState& state, Context& context) {
                        CsrDenseUpdateArgs now = args;
                        now.x = out->feed->inputs[sparse->place].sparse;

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // The loss of an output, its gradient, the metrics, and the sums that are reported.
 #include <algorithm>
+#include <cmath>
 #include <memory>
 
 #include "csrc/program/lowering.h"
 
 namespace fastdnn::program {
+
+bool all_finite(const float* values, index_t size) {
+  return std::all_of(values, values + size, [](float value) { return std::isfinite(value); });
+}
 
 bool OutputSpec::asks_functions() const {
   return function_loss || std::any_of(metrics.begin(), metrics.end(), [](const MetricSpec& metric) {
@@ -87,7 +92,11 @@ Buffer Lowering::append_loss(std::size_t i, const ScoredRows& scored) {
     dy = new_buffer(graph_.width(input));
     writes.push_back(dy.own_rows());
   }
-  append_by_rows(reads, writes, [=](const StepState& state, const Own& own) {
+  const bool stops = mode_ == Mode::kTrain;
+  if (stops) writes.emplace_back(decision_, Program::Rows::kOwn);
+  const auto phase = std::make_shared<std::size_t>();
+  Program* all = &program();
+  *phase = append_by_rows(reads, writes, [=](const StepState& state, const Own& own) {
     LossArgs args = loss;
     args.outputs = prediction.of(own.rows);
     args.labels = labels_from(own.rows.begin);
@@ -97,6 +106,7 @@ Buffer Lowering::append_loss(std::size_t i, const ScoredRows& scored) {
     args.scale = loss.scale / static_cast<float>(state.rows);
     if (dy) args.gradient = dy.of(own.rows);
     fastdnn::loss(args, own.context);
+    if (stops && !all_finite(args.row_losses, own.rows.size())) all->stop_after(state, *phase);
   });
   if (dy) deliver_gradient(input, dy);
   return row_losses;

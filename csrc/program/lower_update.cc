@@ -111,7 +111,7 @@ void Lowering::append_update(ParameterId id, const std::vector<Squares>& squares
   const Penalty penalty = update_penalty(id);
   const std::size_t rule = spec_.rule(id);
   const double clipnorm = spec_.rules[rule].clipnorm, global = spec_.rules[rule].global_clipnorm;
-  std::vector<Use> reads{gradient_of(id)};
+  std::vector<Use> reads{gradient_of(id), decision_};
   for (const Squares& of : squares) reads.push_back(of.resource);
   program().append(reads, {weight(id)}, [=](const StepState& state, Context& context) {
     if (!state.updates) return;

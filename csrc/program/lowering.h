@@ -82,8 +82,8 @@ class Lowering {
     Context& context;  // of a team of one
   };
   using RowsAction = std::function<void(const StepState&, const Own& own)>;
-  void append_by_rows(const std::vector<Use>& reads, const std::vector<Use>& writes,
-                      RowsAction action);
+  std::size_t append_by_rows(const std::vector<Use>& reads, const std::vector<Use>& writes,
+                             RowsAction action);
   // Element-wise work of `cols` columns a row.
   void add_cost(index_t cols, double nanoseconds_per_element = 0.3) {
     out_.microseconds += 1e-3 * nanoseconds_per_element * static_cast<double>(cols * out_.capacity);
@@ -333,6 +333,9 @@ class Lowering {
     Use use;
   };
   std::vector<PenaltyParts> penalties_;
+  // What all losses write, and all updates read: a step whose losses are not finite ends before it
+  // changes a weight.
+  Resource decision_;
   Resource scratch_, totals_;
 };
 

@@ -216,14 +216,16 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   index_t done = 0;
+  stopped_ = false;
   if (!lowered.asked.empty()) {
-    while (done < batches && (done == 0 || seconds() < slice.max_seconds)) {
-      run_asking(lowered, state_of(done));
-      if (mode == Mode::kTrain) note_steps(1);
-      ++done;
+    while (done < batches && !stopped_ && (done == 0 || seconds() < slice.max_seconds)) {
+      stopped_ = !run_asking(lowered, state_of(done), mode == Mode::kTrain);
+      if (mode == Mode::kTrain && !stopped_) note_steps(1);
+      done += !stopped_;
     }
     return done;
   }
+  lowered.program.begin();
   // Whether to stop after a step, for even and odd steps: one member decides at the start of a
   // step, all look after its barriers.
   std::atomic<bool> last[2] = {false, false};
@@ -235,9 +237,13 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
         const double elapsed = seconds();
         const double average = step > 0 ? elapsed / static_cast<double>(step) : 0.0;
         last[step & 1].store(elapsed + average >= slice.max_seconds, std::memory_order_relaxed);
-        done = step + 1;
       }
-      lowered.program.run(state_of(step), context);
+      const bool stops = !lowered.program.run(state_of(step), context);
+      if (team.rank() == 0) {
+        done = step + !stops;
+        stopped_ = stops;
+      }
+      if (stops) break;
       if (last[step & 1].load(std::memory_order_relaxed)) break;
     }
   });
@@ -245,24 +251,31 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
   return done;
 }
 
-void Network::run_asking(LoweredProgram& lowered, const StepState& state) {
+bool Network::run_asking(LoweredProgram& lowered, const StepState& state, bool stops) {
   run_part(lowered, 0, state);
   {
     const Asking here(asking_);
     lowered.feed->functions(lowered.asked, state.begin, state.rows);
   }
-  run_part(lowered, 1, state);
+  for (const Asked& asked : lowered.asked) {
+    if (stops && asked.losses != nullptr && !all_finite(asked.losses, state.rows)) return false;
+  }
+  return run_part(lowered, 1, state);
 }
 
-void Network::run_part(LoweredProgram& lowered, std::size_t part, const StepState& state) {
+bool Network::run_part(LoweredProgram& lowered, std::size_t part, const StepState& state) {
   ThreadPool& pool = ThreadPool::instance();
   const int threads = pool.threads_for(lowered.microseconds / kWaitsPerStep);
   lowered.prepare(threads);
+  lowered.program.begin();
+  bool whole = true;
   pool.run(threads, [&](Team& team) {
     const SubnormalsAreZero here;
     Context context{Device::kCpu, &team, nullptr};
-    lowered.program.run(state, context, part);
+    const bool reached_the_end = lowered.program.run(state, context, part);
+    if (team.rank() == 0) whole = reached_the_end;
   });
+  return whole;
 }
 
 StepState Network::own_step(const Feed& feed) const {

@@ -55,8 +55,11 @@ class Network {
   const std::vector<ParameterArena>& slots() const { return slots_; }
 
   // Runs steps and returns how many; adds to totals (see Totals). The feed must fit the graph.
-  // Subnormal numbers count as zero.
+  // Subnormal numbers count as zero. Training ends before a step changes weights whose loss is not
+  // finite.
   index_t run(Mode mode, const Feed& feed, const Slice& slice, Totals* totals);
+  // Whether the last run ended so.
+  bool stopped() const { return stopped_; }
 
   // One's own loop. forward() computes the outputs as in training; backward(), with the same feed
   // and gradients of these outputs, adds to the gradients; apply_gradients() is the update of a
@@ -74,8 +77,9 @@ class Network {
   void forget_programs();
   void note_steps(index_t count);
   // A step of a program that asks functions. Changes no weight if one of them throws.
-  void run_asking(LoweredProgram& lowered, const StepState& state);
-  void run_part(LoweredProgram& lowered, std::size_t part, const StepState& state);
+  // Returns false if it has to stop because losses are not finite.
+  bool run_asking(LoweredProgram& lowered, const StepState& state, bool stops);
+  bool run_part(LoweredProgram& lowered, std::size_t part, const StepState& state);
   StepState own_step(const Feed& feed) const;
 
   const Graph graph_;
@@ -86,6 +90,7 @@ class Network {
   std::vector<double> learning_rates_{0.01};
   std::int64_t iterations_ = 0;
   std::uint64_t seed_ = 0;
+  bool stopped_ = false;
 
   std::unique_ptr<std::mutex> running_ = std::make_unique<std::mutex>();
   std::int64_t process_;                   // that running_ belongs to

@@ -5,7 +5,8 @@
 
 namespace fastdnn::program {
 
-void Program::append(const std::vector<Use>& reads, const std::vector<Use>& writes, Action action) {
+std::size_t Program::append(const std::vector<Use>& reads, const std::vector<Use>& writes,
+                            Action action) {
   accesses_.resize(static_cast<std::size_t>(resources_));
   const auto access = [this](const Use& use) -> Access& {
     return accesses_[static_cast<std::size_t>(use.resource)];
@@ -28,14 +29,17 @@ void Program::append(const std::vector<Use>& reads, const std::vector<Use>& writ
   if (static_cast<std::size_t>(phase) >= phases_.size())
     phases_.resize(static_cast<std::size_t>(phase) + 1);
   phases_[static_cast<std::size_t>(phase)].push_back(std::move(action));
+  return static_cast<std::size_t>(phase);
 }
 
-void Program::run(const StepState& state, Context& context, std::size_t part) const {
+bool Program::run(const StepState& state, Context& context, std::size_t part) const {
   const std::size_t end = part + 1 < parts_.size() ? parts_[part + 1] : phases_.size();
   for (std::size_t phase = parts_[part]; phase < end; ++phase) {
     for (const Action& action : phases_[phase]) action(state, context);
     context.team->barrier();
+    if (stops_[stop(state, phase)].load(std::memory_order_relaxed)) return false;
   }
+  return true;
 }
 
 }  // namespace fastdnn::program

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstddef>
 #include <functional>
 #include <vector>
@@ -61,16 +62,26 @@ class Program {
 
   // Appends an op to the earliest phase that the order of the list allows: after every earlier op
   // that writes what it touches or touches what it writes, or in the phase of that one if it left
-  // off with a member's own rows and this one touches no others.
-  void append(const std::vector<Use>& reads, const std::vector<Use>& writes, Action action);
+  // off with a member's own rows and this one touches no others. Returns the phase.
+  std::size_t append(const std::vector<Use>& reads, const std::vector<Use>& writes, Action action);
 
   // What is appended from now on belongs to another part, that another call runs.
   void begin_part() { parts_.push_back(phases_.size()); }
 
   // Runs the phases of a part in order, with a barrier after each. Within a phase every member
   // calls all ops in the order of the list: ops with barriers of their own meet there, too. The
-  // members of context.team leave together.
-  void run(const StepState& state, Context& context, std::size_t part = 0) const;
+  // members of context.team leave together; returns false if after a phase that an op wanted to be
+  // the last.
+  bool run(const StepState& state, Context& context, std::size_t part = 0) const;
+
+  // For an op of that phase: no member is to begin the next one. Holds until begin().
+  void stop_after(const StepState& state, std::size_t phase) {
+    stops_[stop(state, phase)].store(true, std::memory_order_relaxed);
+  }
+  // Before a team runs.
+  void begin() {
+    for (auto& stop : stops_) stop.store(false, std::memory_order_relaxed);
+  }
 
   index_t phases() const { return static_cast<index_t>(phases_.size()); }
 
@@ -86,6 +97,12 @@ class Program {
   std::vector<Access> accesses_;
   std::vector<std::vector<Action>> phases_;
   std::vector<std::size_t> parts_{0};  // where each begins
+  // Whether to stop after a phase. When a member looks, others may be in the next one, maybe of the
+  // next step, but in none beyond it.
+  static std::size_t stop(const StepState& state, std::size_t phase) {
+    return 2 * (state.iteration % 2) + phase % 2;
+  }
+  std::atomic<bool> stops_[4] = {false, false, false, false};
 };
 
 }  // namespace fastdnn::program

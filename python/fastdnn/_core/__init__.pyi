@@ -102,6 +102,9 @@ class Network:
     @seed.setter
     def seed(self, arg1: typing.SupportsInt | typing.SupportsIndex) -> None:
         ...
+    @property
+    def stopped(self) -> bool:
+        ...
 class OptimizerConfig:
     """
     An optimizer's name and hyper-parameters, checked.

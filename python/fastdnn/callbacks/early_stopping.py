@@ -103,25 +103,11 @@ class EarlyStopping(Callback):
 class TerminateOnNaN(Callback):
     """Ends training at the first batch after which the loss is not finite.
 
-    Looks at every batch, which costs time with small ones.
+    `fit` by itself ends before the step of a batch whose loss is not finite; with this callback
+    infinite penalties end it, too. Looks at every batch, which costs time with small ones.
     """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self._found = ""
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Look at the loss."""
-        loss = (logs or {}).get("loss", 0.0)
-        if not math.isfinite(loss):
-            self._found = f"batch {batch + 1}: the loss is {loss}"
+        if not math.isfinite((logs or {}).get("loss", 0.0)):
             self.model.stop_training = True
-
-    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Say why it is the last: until now there may be a progress bar."""
-        if self._found:
-            print(
-                f"Epoch {epoch + 1}, {self._found}; training ends. model.health(x, y) says which "
-                "layers are to blame"
-            )
-            self._found = ""

@@ -6,6 +6,7 @@ import math
 import os
 import sys
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -165,14 +166,17 @@ def run(arguments: argparse.Namespace) -> int:
     for warning in problem.warnings:
         print(f"fastdnn: warning: {warning}", file=sys.stderr)
     start = time.perf_counter()
-    history = model.fit(
-        *problem.train,
-        batch_size=batch_size,
-        epochs=epochs,
-        validation_data=problem.validation,
-        verbose=0 if arguments.quiet else "auto",
-        callbacks=[_stop_when_diverged()],
-    )
+    with warnings.catch_warnings():
+        # What is said of it is in the words of this command.
+        warnings.filterwarnings("ignore", r"\[fit\] the loss is not finite", RuntimeWarning)
+        history = model.fit(
+            *problem.train,
+            batch_size=batch_size,
+            epochs=epochs,
+            validation_data=problem.validation,
+            verbose=0 if arguments.quiet else "auto",
+            callbacks=[_stop_when_diverged()],
+        )
     if _has_diverged(model, history.history):
         count = len(history.epoch)
         print(

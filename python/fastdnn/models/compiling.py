@@ -278,6 +278,12 @@ class MetricPlan:
         """Return what the native core asks functions through, None where there are none."""
         return None if self.functions is None else Answers(self.functions, targets)
 
+    def without_loss(self, totals: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return totals that make every loss NaN and leave the metrics as they are."""
+        spoilt = totals.copy()
+        spoilt[[start + 2 for start in self._starts]] = np.nan
+        return spoilt
+
     @property
     def names(self) -> list[str]:
         """The names of the loss and the metrics, as `logs` returns them."""

@@ -53,6 +53,17 @@ class Dataset:
             [None if array is None else array[first:last] for array in self.weights],
         )
 
+    def take(self, rows: npt.NDArray[np.int64]) -> "Dataset":
+        """Return a copy of some rows."""
+        return Dataset(
+            [
+                array.take(rows) if isinstance(array, SparseRows) else array[rows]
+                for array in self.inputs
+            ],
+            [None if array is None else array[rows] for array in self.targets],
+            [None if array is None else array[rows] for array in self.weights],
+        )
+
 
 def split(data: Dataset, share: Any) -> tuple[Dataset, Dataset | None]:
     """Return the rows to train on and, where a share is wanted for that, those to validate on."""

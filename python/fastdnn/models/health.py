@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from fastdnn.activations import Nonlinearity
 from fastdnn.layers.layer import Layer
+from fastdnn.models.data import Rows
 
 if TYPE_CHECKING:
     from fastdnn.models.model import Model
@@ -99,6 +100,24 @@ def examine(model: "Model", x: Any, y: Any) -> HealthReport:
     if y is not None:
         _look_at_gradients(found, _kernel_gradients(model, x, y))
     return HealthReport(found)
+
+
+def first_nonfinite(model: "Model", inputs: list[Rows]) -> str:
+    """Return in words which layer makes numbers of these rows that are not finite."""
+    broken = [
+        name
+        for layer, name in model.named_layers().items()
+        if any(not np.isfinite(weight.value).all() for weight in layer.weights)
+    ]
+    if broken:
+        # Gradients come from above: those of the layers below were spoilt by this one's.
+        return f"weights of the layer {broken[-1]!r} are not finite"
+    outputs = {call.layer.name: call.outputs[0] for call in model._known_topology().calls}
+    part = model.sharing(model.inputs, outputs)
+    for name, values in part._outputs_of(inputs).items():
+        if not np.isfinite(values).all():
+            return f"the layer {name!r} is the first whose outputs are not finite"
+    return "all layers' outputs are finite, and the loss of them is not"
 
 
 def _outputs_of_layers(model: "Model", x: Any) -> dict[Layer, Array]:

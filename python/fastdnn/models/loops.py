@@ -4,6 +4,7 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -30,6 +31,14 @@ _MOST_RATES = 4096
 _MOST_STEPS = 2**62
 
 
+@dataclass
+class Stop:
+    """The batch of an epoch, counted from 1, whose loss was not finite."""
+
+    batch: int
+    data: Dataset
+
+
 class Passes:
     """Goes over the rows of a training set again and again, each time in a new order.
 
@@ -47,6 +56,12 @@ class Passes:
         self.count = count
         self.done = self.batches
         self._rows, self._seed = rows, seed
+
+    def rows(self, batch: int) -> npt.NDArray[np.int64]:
+        """Return the numbers of the rows of a batch of this pass."""
+        first = batch * self.batch_size
+        places = np.arange(first, min(first + self.batch_size, self._rows))
+        return places if self.order is None else self.order[places]
 
     def begin(self) -> None:
         """Begin a new pass if the last one is over."""
@@ -167,6 +182,8 @@ def train_epoch(
         if callbacks.wants_batches:
             callbacks.call("on_train_batch_end", done - 1, logs)
         callbacks.call("on_train_progress", done, logs)
+        if model._stop is not None:
+            model._stop.batch, model.stop_training = done, True
         if time.perf_counter() >= deadline:
             model.stop_training = True
     return logs
@@ -261,4 +278,8 @@ def _train(model: "Trainer", data: Dataset, passes: Passes, batches: int) -> tup
         functions=plan.answers(data.targets),
     )
     note_iterations(model)
-    return done, totals
+    if not network.stopped:
+        return done, totals
+    # The batch that the native core has stopped at counts as seen.
+    model._stop = Stop(done + 1, data.take(passes.rows(passes.done + done)))
+    return done + 1, plan.without_loss(totals)

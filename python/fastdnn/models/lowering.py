@@ -1,5 +1,6 @@
 """Lowering: from layers to the native network, and the memory its weights live in."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -154,6 +155,12 @@ class Binding:
     def is_current(self) -> bool:
         """Whether no layer has been frozen or thawed since."""
         return all((not layer.trainable) == before for layer, before in self._frozen.items())
+
+    def new_outputs(self, rows: int) -> tuple[list[Array], list[Array]]:
+        """Return arrays for the outputs, and views of them as the native core takes them."""
+        outputs = [np.empty((rows, *row), np.float32) for row in self.output_rows]
+        flat = [array.reshape(rows, math.prod(array.shape[1:])) for array in outputs]
+        return outputs, flat
 
     def slots(self) -> dict[tuple[str, Weight], Array]:
         """Return views of the optimizer's slots of every trainable weight."""

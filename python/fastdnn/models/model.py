@@ -17,7 +17,8 @@ from fastdnn.layers.input import Input
 from fastdnn.layers.layer import Layer, Shape, assign_all
 from fastdnn.layers.tensor import Call, Tensor, as_tensors
 from fastdnn.layers.weight import Weight
-from fastdnn.models.health import HealthReport, examine
+from fastdnn.models.data import Rows
+from fastdnn.models.health import HealthReport, examine, first_nonfinite
 from fastdnn.models.lowering import Binding, Lowering
 from fastdnn.models.summary import format_summary
 from fastdnn.models.topology import Topology
@@ -279,6 +280,9 @@ class Model(Trainer, Layer):
         needed = {tensor for call in lower.calls for tensor in call.inputs}
         inputs = [tensor for tensor in topology.inputs if tensor in needed]
         return self.sharing(inputs, list(outputs), name)
+
+    def _first_nonfinite(self, inputs: list[Rows]) -> str:
+        return first_nonfinite(self, inputs)
 
     def sharing(self, inputs: Any, outputs: Any, name: str | None = None) -> "Model":
         """Return a model of some of the layers, and of the same seed: no other one is drawn."""

@@ -76,13 +76,19 @@ class OwnLoop(ABC):
         binding = self._current_binding()
         rows = None if self._topology is None else self._topology.input_rows
         inputs, _ = self._inputs("forward", x, rows, predicts=not training)
-        outputs = [np.empty((len(inputs[0]), *row), np.float32) for row in binding.output_rows]
-        if training:
-            self._forward_inputs = None
-            binding.network.forward(inputs, outputs)
-            self._forward_inputs = inputs
-        else:
-            binding.network.predict(inputs, outputs, 0, 1, max(len(inputs[0]), 1), np.inf)
+        if not training:
+            return self._outputs_of(inputs)
+        outputs, flat = binding.new_outputs(len(inputs[0]))
+        self._forward_inputs = None
+        binding.network.forward(inputs, flat)
+        self._forward_inputs = inputs
+        return self._in_structure(outputs)
+
+    def _outputs_of(self, inputs: list[Rows]) -> Any:
+        """Return the outputs for one batch at inference, in their structure."""
+        binding, rows = self._current_binding(), len(inputs[0])
+        outputs, flat = binding.new_outputs(rows)
+        binding.network.predict(inputs, flat, 0, 1, max(rows, 1), np.inf)
         return self._in_structure(outputs)
 
     def backward(self, gradient: Any) -> None:
@@ -113,7 +119,7 @@ class OwnLoop(ABC):
                     f"[backward] gradient: received shape {array.shape}; expected {expected}, that "
                     "of the outputs"
                 )
-            arrays.append(array)
+            arrays.append(array.reshape(len(array), -1))
         inputs, self._forward_inputs = self._forward_inputs, None
         binding.network.backward(inputs, arrays)
 

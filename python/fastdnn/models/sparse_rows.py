@@ -43,6 +43,16 @@ class SparseRows:
         data = None if self.data is None else self.data[part]
         return SparseRows(offsets - offsets[0], self.indices[part], data, self.columns)
 
+    def take(self, rows: npt.NDArray[np.int64]) -> "SparseRows":
+        """Return a copy of some rows."""
+        parts = [self[int(row) : int(row) + 1] for row in rows]
+        indptr = np.cumsum([0, *(len(part.indices) for part in parts)], dtype=np.int64)
+        data = None
+        if self.data is not None:
+            data = np.concatenate([part.data for part in parts if part.data is not None])
+        indices = np.concatenate([part.indices for part in parts])
+        return SparseRows(indptr, indices, data, self.columns)
+
 
 def to_sparse_rows(where: str, value: Any, allow_empty: bool) -> SparseRows:
     """Return a sparse matrix of scipy's as float32 rows; memory is shared where it fits.

@@ -1,7 +1,7 @@
 """compile, fit, evaluate, predict."""
 
-import math
 import time
+import warnings
 from abc import abstractmethod
 from collections.abc import Iterable, Sequence
 from typing import Any, Literal, overload
@@ -55,6 +55,7 @@ class Trainer(OwnLoop):
         self._plan: MetricPlan | None = None
         self._binding: Binding | None = None
         self._fitting = False
+        self._stop: loops.Stop | None = None  # where a loss was not finite
         self._passes = 0  # over training data, in the life of the model
 
     # What a model provides.
@@ -74,6 +75,10 @@ class Trainer(OwnLoop):
     @abstractmethod
     def _output_rows(self, rows: Sequence[Shape]) -> list[Shape]:
         """Return the shape of a row of every output for inputs with such rows."""
+
+    @abstractmethod
+    def _first_nonfinite(self, inputs: list[Rows]) -> str:
+        """Return in words which layer makes numbers of these rows that are not finite."""
 
     def compile(
         self,
@@ -193,6 +198,8 @@ class Trainer(OwnLoop):
         Raises:
             ValueError: if an argument or the data is wrong; the model stays as it was.
             RuntimeError: if a callback calls it while it runs.
+            RuntimeWarning: if a loss is not finite; training ends before that step, and the text
+                names epoch, batch and layer.
             KeyboardInterrupt: on Ctrl-C, within a tenth of a second and between two steps; the
                 model can be used and trained further.
 
@@ -237,6 +244,7 @@ class Trainer(OwnLoop):
         self._compile_network(plan, rows)
         steps = source.steps if steps_per_epoch is None else steps_per_epoch
         self.stop_training, self.history = False, History()
+        self._stop = None
         bar = ProgressBar(verbosity)
         params = {
             "verbose": verbosity,
@@ -254,6 +262,9 @@ class Trainer(OwnLoop):
             for epoch in range(initial_epoch, epochs):
                 everybody.call("on_epoch_begin", epoch)
                 now = loops.train_epoch(self, source, steps, everybody, deadline)
+                if self._stop is not None:
+                    bar.make_way()
+                    self._warn_of_loss(epoch, self._stop)
                 if not now:  # no step was made
                     break
                 logs = now
@@ -368,7 +379,7 @@ class Trainer(OwnLoop):
         binding = self._current_binding()
         inputs, _ = self._inputs("predict", x, self._input_rows(), predicts=True)
         count = len(inputs[0])
-        outputs = [np.empty((count, *row), np.float32) for row in binding.output_rows]
+        outputs, flat = binding.new_outputs(count)
         if batch_size is None:
             batch_size = _LARGE_BATCH if count > _SMALL_BATCH else _SMALL_BATCH
         else:
@@ -377,7 +388,6 @@ class Trainer(OwnLoop):
         bar = None
         if verbosity == 1 and batches > 1:
             bar = progress_bar("predict", batches, delay=0.5)
-        flat = [output.reshape(count, math.prod(output.shape[1:])) for output in outputs]
         if callbacks is None:  # nearly always, and this must take microseconds
             loops.predict(binding.network, inputs, flat, batch_size, bar)
             return self._in_structure(outputs)
@@ -564,6 +574,16 @@ class Trainer(OwnLoop):
         assert self._compiled is not None, "asked by the caller"
         rows = self._output_rows(self._input_rows() or [])
         return self._compiled.plan(self._compiled.widths("compile", rows))
+
+    def _warn_of_loss(self, epoch: int, stop: loops.Stop) -> None:
+        """Say which layer has spoilt the loss that ended training."""
+        warnings.warn(
+            f"[fit] the loss is not finite in epoch {epoch + 1}, batch {stop.batch}: "
+            f"{self._first_nonfinite(stop.data.inputs)}. Training ends, and the weights are those "
+            "before this batch; use a lower learning rate, clipnorm=1.0, or smaller numbers",
+            RuntimeWarning,
+            stacklevel=3,
+        )
 
     def _refuse_while_fitting(self, where: str) -> None:
         if self._fitting:
