@@ -184,6 +184,18 @@ def test_forward_is_predict_unless_it_trains(data):
     assert model.get_layer("batch_normalization").moving_mean.value.any()
 
 
+def test_rows_of_any_shape(rng):
+    x, dy = rng.standard_normal((5, 4)), rng.standard_normal((5, 2, 3))
+    model = fd.Sequential([fd.Input(shape=(4,)), fd.layers.Dense(6), fd.layers.Reshape((2, 3))])
+    for training in (True, False):
+        np.testing.assert_array_equal(model.forward(x, training=training), model.predict(x))
+    model.forward(x, training=True)
+    model.backward(dy)
+    # Sums of five terms.
+    expected = dy.reshape(5, 6).sum(axis=0)
+    np.testing.assert_allclose(model.gradients["dense/bias"], expected, rtol=1e-5, atol=1e-5)
+
+
 def test_frozen_layers_have_no_gradients(data):
     x, y = data
     model = _model()

@@ -1,5 +1,6 @@
 """Steps of training in pieces, for loops of one's own."""
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -119,7 +120,7 @@ class OwnLoop(ABC):
                     f"[backward] gradient: received shape {array.shape}; expected {expected}, that "
                     "of the outputs"
                 )
-            arrays.append(array.reshape(len(array), -1))
+            arrays.append(array.reshape(len(array), math.prod(row)))
         inputs, self._forward_inputs = self._forward_inputs, None
         binding.network.backward(inputs, arrays)
 
