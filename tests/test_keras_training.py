@@ -276,3 +276,44 @@ def test_noise_has_keras_s_distribution(keras, rng):
         np.testing.assert_allclose(*(np.quantile(v, quantiles) for v in (a, b)), atol=0.05)
         model = fd.Sequential([fd.Input(shape=(50,)), getattr(fd.layers, name)(amount)])
         np.testing.assert_array_equal(model.predict(x), x)
+
+
+def _with_embeddings(package):
+    """A table for two inputs and one of its own for another, and a plain input."""
+    layers, inputs = package.layers, [package.Input(shape=shape) for shape in ((), (3,), (4,))]
+    shared = layers.Embedding(11, 4, embeddings_regularizer="l2", embeddings_constraint="max_norm")
+    own = layers.Embedding(5, 2, "normal", name="own")
+    parts = [shared(inputs[0]), layers.Flatten()(shared(inputs[1])), own(inputs[0]), inputs[2]]
+    hidden = layers.Dense(12, activation="tanh")(layers.Concatenate()(parts))
+    return package.Model(inputs, layers.Dense(3, activation="softmax")(hidden))
+
+
+@pytest.mark.parametrize(
+    "optimizer, hyper", [("SGD", {"learning_rate": 0.1}), ("Adam", EVERYTHING), ("Ftrl", {})]
+)
+def test_training_with_embeddings(keras, rng, optimizer, hyper):
+    x = [rng.integers(0, 5, 90), rng.integers(0, 11, (90, 3)), rng.standard_normal((90, 4))]
+    x, y = [part.astype(np.float32) for part in x], rng.integers(0, 3, 90)
+    theirs, ours = _with_embeddings(keras), _with_embeddings(fd)
+    for model in (theirs, ours):
+        assert [weight.shape for weight in model.weights][:2] == [(11, 4), (5, 2)]
+        assert np.abs(model.get_weights()[0]).max() <= 0.05
+    ours.set_weights(theirs.get_weights())
+    start = ours.get_weights()
+    for package, model in ((keras, theirs), (fd, ours)):
+        rule = getattr(package.optimizers, optimizer)(**hyper)
+        model.compile(rule, "sparse_categorical_crossentropy")
+        model.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0)
+    for a, b, before in zip(theirs.get_weights(), ours.get_weights(), start, strict=True):
+        # As in test_a_small_training_run.
+        assert abs(a - b).max() <= SMALL * 5 * abs(a - before).max() + 1e-6
+    np.testing.assert_allclose(theirs.predict(x, verbose=0), ours.predict(x), atol=5 * SMALL)
+
+
+def test_arguments_of_embedding(keras):
+    theirs = inspect.signature(keras.layers.Embedding.__init__).parameters
+    ours = inspect.signature(fd.layers.Embedding.__init__).parameters
+    # Without the low-rank and the quantized kind.
+    count = len(ours) - 1
+    wanted = [(name, each.default) for name, each in theirs.items()][:count]
+    assert [(name, each.default) for name, each in ours.items()] == [*wanted, ("name", None)]

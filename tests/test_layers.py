@@ -26,6 +26,7 @@ ALL = [
     layers.Reshape((-1, 1)),
     layers.Normalization(mean=[1, 2, 3, 4, 5], variance=[1.0] * 5),
     layers.Normalization(invert=True),
+    layers.Embedding(9, 2, embeddings_regularizer="l2", embeddings_constraint="max_norm"),
 ]
 
 
@@ -39,7 +40,7 @@ def test_config_round_trip(layer):
 @pytest.mark.parametrize("layer", ALL, ids=lambda layer: type(layer).__name__)
 def test_output_shape_is_what_predict_returns(layer, rng):
     model = fd.Sequential([fd.Input(shape=(5,)), layer.clone()])
-    x = rng.standard_normal((4, 5)).astype(np.float32)
+    x = rng.integers(0, 9, (4, 5)).astype(np.float32)
     assert model.predict(x).shape == (4, *layer.output_row((5,)))
     assert model.output_shape == (None, *layer.output_row((5,)))
 
@@ -168,6 +169,19 @@ def test_names_of_activations():
             lambda: layers.Reshape((4, 2))(fd.Input(shape=(16,))),
             r"received rows of shape \(16,\); expected rows that 8 elements make up, for \(4, 2\)",
         ),
+        (lambda: layers.Embedding(0, 2), r"\[Embedding\] input_dim: received 0; expected a posit"),
+        (lambda: layers.Embedding(2**24 + 1, 2), r"input_dim: received .*of at most 16777216"),
+        (lambda: layers.Embedding(2, 1.5), r"\[Embedding\] output_dim: received 1.5; expected a"),
+        (lambda: layers.Embedding(2, 2, mask_zero=True), r"mask_zero: received True; expected Fal"),
+        (lambda: layers.Embedding(2, 2, "x"), r"\[Embedding\] initializer: received 'x'"),
+        (
+            lambda: layers.Embedding(2, 2, weights=np.ones((2, 3))),
+            r"\[Embedding: weights\] received an array of shape \(2, 3\); expected \(2, 2\)",
+        ),
+        (
+            lambda: layers.Embedding(2, 2**30)(fd.Input(shape=(3,))),
+            r"\[embedding\] shape: received \(3, 1073741824\); expected at most",
+        ),
         (lambda: layers.BatchNormalization(axis=0), r"axis: received 0; expected -1"),
         (lambda: layers.BatchNormalization(momentum=1.5), r"momentum: received 1.5; expected"),
         (lambda: layers.BatchNormalization(epsilon=0), r"epsilon: received 0; expected a positive"),
@@ -194,7 +208,6 @@ def test_names_of_activations():
         (lambda: fd.Input(shape=(2**20, 2**20)), r"\[Input\] shape: .*at most 2147483647"),
         (lambda: fd.Input(shape=np.ones(2)), r"\[Input\] shape: received array"),
         (lambda: fd.Input(shape=(0,)), r"\[Input\] shape: received \(0,\); expected a tuple"),
-        (lambda: fd.Input(shape=()), r"\[Input\] shape: received \(\)"),
         (lambda: fd.Input(shape=(None, 3)), r"\[Input\] shape: received \(None, 3\)"),
         (lambda: layers.Dense.from_config({"unit": 3}), r"received the argument 'unit'; expected"),
     ],

@@ -415,10 +415,18 @@ def _add_to(graph, x, name, width, place, options):
     return graph.add_layer_normalization(x, gamma, beta, 0.5)
 
 
+CODES, CODE_COLUMNS = 6, 2
+
+
 def _random_graph(graph, seed):
-    """Two inputs, merges and layers in any order, one to three outputs; some weights are shared."""
+    """Merges and layers in any order, one to three outputs; some weights are shared.
+
+    There are two inputs of numbers and one of CODE_COLUMNS codes below CODES, which `widths` has
+    embeddings of instead.
+    """
     rng = np.random.default_rng(seed)
     widths = {graph.add_input(width): width for width in (WIDTH, 8)}
+    codes = graph.add_input(CODE_COLUMNS)
     kernels, large = {}, set()  # products of products grow beyond what a step can bear
 
     def note(y, width, xs, is_product=False):
@@ -448,6 +456,10 @@ def _random_graph(graph, seed):
         width = sum(widths[t] for t in xs) if name == "concatenation" else widths[x]
         note(graph.add_merge(name, xs), width, xs, name == "product")
 
+    table = graph.add_parameter("table", (CODES, 3), bool(rng.random() < 0.8))
+    graph.set_penalty(table, 0.01, 0.02)
+    for _ in range(rng.integers(1, 3)):
+        note(graph.add_embedding(codes, table), 3 * CODE_COLUMNS, [codes])
     for _ in range(rng.integers(3, 9)):
         x = int(rng.choice(list(widths)))
         kind = rng.integers(9)
@@ -479,6 +491,7 @@ def test_random_graphs(rng, threads, _):
     outputs = len(_random_graph(reference.Graph(), seed))
     ours, theirs, parameters = _pair(rng, _random_graph, seed)
     x = [rng.normal(0.0, 0.3, (40, width)).astype(np.float32) for width in (WIDTH, 8)]
+    x.append(rng.integers(0, CODES, (40, CODE_COLUMNS)).astype(np.float32))
     y = [rng.standard_normal((40, OUTPUTS)).astype(np.float32) for _ in range(outputs)]
     weights = [None, rng.uniform(0.5, 2.0, 40).astype(np.float32), None][:outputs]
     # Some outputs go without a loss, never the first.
@@ -536,6 +549,25 @@ def test_operations_on_inputs_and_outputs(isa, rng, name, dtype):
     if dtype is np.float32:
         data[0][0] = rng.standard_normal((40, WIDTH)).astype(np.float32)
     _compare_training(*_pair(rng, describe), data, "sgd", SGD | {"learning_rate": 0.01})
+
+
+@pytest.mark.parametrize("threads", [1, 5], indirect=True)
+@pytest.mark.parametrize("dtype", [np.float32, np.uint8])
+@pytest.mark.parametrize("optimizer, hyper", [("sgd", SGD), ("rmsprop", RMSPROP)])
+def test_embeddings(isa, rng, threads, dtype, optimizer, hyper):
+    """Two that share a table, one of its own that is wider than a vector, one that is frozen."""
+
+    def describe(graph):
+        x = graph.add_input(WIDTH)
+        shared, own = (graph.add_parameter(f"t{n}", (9, n), True) for n in (3, 19))
+        frozen = graph.add_parameter("frozen", (9, 2), False)
+        ys = [graph.add_embedding(x, table) for table in (shared, own, shared, frozen)]
+        y = graph.add_merge("concatenation", ys)
+        graph.add_output(_dense(graph, y, "a", WIDTH * (3 + 19 + 3 + 2), OUTPUTS))
+
+    data = _bytes(rng, 40)
+    data[0][0] = (data[0][0] % 9).astype(dtype)
+    _compare_training(*_pair(rng, describe), data, optimizer, hyper)
 
 
 def test_errors_of_operations():

@@ -96,7 +96,7 @@ def test_a_loss_that_is_not_finite_of_finite_outputs(data):
         _model("sgd", loss).fit(*data, verbose=0)
 
 
-def test_callbacks_batches_iterators_and_sparse_rows(data, capsys):
+def test_callbacks_batches_iterators_and_sparse_rows(data):
     x, y = _rows(data), data[1]
     model, seen = _spoilt(_model(fd.optimizers.SGD(0.0))), []
     watch = fd.callbacks.LambdaCallback(
@@ -112,7 +112,6 @@ def test_callbacks_batches_iterators_and_sparse_rows(data, capsys):
             callbacks=[watch, fd.callbacks.TerminateOnNaN()],
         )
     assert seen == [(0, False), (1, False), (2, False), (3, False), (4, True)]
-    assert "Epoch 1, batch 5: the loss is nan" in capsys.readouterr().out
     batches = [(x[i : i + 8], y[i : i + 8]) for i in range(0, 64, 8)]
     with pytest.warns(RuntimeWarning, match="batch 5: the layer 'middle'"):
         model.fit(iter(batches), verbose=0)

@@ -404,6 +404,7 @@ void register_graph(py::module_& m) {
           arg("x"), arg("gamma"), arg("beta"), arg("epsilon"))
       .def("add_alpha_dropout", &Graph::add_alpha_dropout, arg("x"), arg("rate"), arg("stream"))
       .def("add_gaussian_noise", &Graph::add_gaussian_noise, arg("x"), arg("stddev"), arg("stream"))
+      .def("add_embedding", &Graph::add_embedding, arg("x"), arg("embeddings"))
       .def("add_prelu", &Graph::add_prelu, arg("x"), arg("alpha"))
       .def(
           "add_normalization",

@@ -11,6 +11,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   register_constraint(m);
   register_dense(m);
   register_dropout(m);
+  register_embedding(m);
   register_gemm(m);
   register_layer_norm(m);
   register_loss(m);

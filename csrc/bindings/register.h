@@ -11,6 +11,7 @@ void register_batch_norm(pybind11::module_& m);
 void register_constraint(pybind11::module_& m);
 void register_dense(pybind11::module_& m);
 void register_dropout(pybind11::module_& m);
+void register_embedding(pybind11::module_& m);
 void register_gemm(pybind11::module_& m);
 void register_layer_norm(pybind11::module_& m);
 void register_loss(pybind11::module_& m);

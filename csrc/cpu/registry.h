@@ -12,6 +12,7 @@
 #include "csrc/cpu/constraint/constraint.h"
 #include "csrc/cpu/convert/convert.h"
 #include "csrc/cpu/dropout/dropout.h"
+#include "csrc/cpu/embedding/embedding.h"
 #include "csrc/cpu/gemm/gemm.h"
 #include "csrc/cpu/layer_norm/layer_norm.h"
 #include "csrc/cpu/loss/loss.h"

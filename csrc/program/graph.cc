@@ -6,6 +6,7 @@
 
 #include "csrc/core/check.h"
 #include "csrc/ops/activation.h"
+#include "csrc/ops/embedding.h"
 #include "csrc/ops/named_kinds.h"
 
 namespace fastdnn::program {
@@ -140,6 +141,22 @@ TensorId Graph::add_normalization(TensorId x, const Normalization& operation) {
   return add_node(operation, {x}, width(x));
 }
 
+TensorId Graph::add_embedding(TensorId x, ParameterId embeddings) {
+  const char* op = "embedding";
+  check_tensor(op, x);
+  const Parameter& p = checked(op, embeddings);
+  check(!p.is_vector && p.rows <= kMostCodes, op, "received '", p.name, "' of shape ",
+        p.is_vector ? shape_text({p.cols}) : shape_text({p.rows, p.cols}),
+        "; expected (codes, width) with at most 2^24 codes");
+  check(producer(x) == nullptr, op, "'", p.name,
+        "': received what another layer computes; expected codes, as they come from an Input; "
+        "call the layer on an Input, if need be in another shape");
+  constexpr index_t kMost = (index_t{1} << 31) - 1;
+  check(p.cols <= kMost / width(x), op, "'", p.name, "': received ", width(x),
+        " codes a row; expected at most 2^31 columns of ", p.cols, " for each");
+  return add_node(Embedding{embeddings}, {x}, width(x) * p.cols);
+}
+
 TensorId Graph::add_merge(const std::string& name, const std::vector<TensorId>& xs) {
   struct Entry {
     Merge::Kind kind;
@@ -224,6 +241,8 @@ std::vector<ParameterId> parameters_of(const Operation& operation) {
     ids = {prelu->alpha};
   } else if (const auto* normalization = std::get_if<Normalization>(&operation)) {
     ids = {normalization->mean, normalization->variance};
+  } else if (const auto* embedding = std::get_if<Embedding>(&operation)) {
+    ids = {embedding->embeddings};
   }
   std::erase(ids, kNone);
   return ids;

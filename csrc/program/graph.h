@@ -73,6 +73,10 @@ struct Normalization {
   ParameterId mean, variance;
   bool invert;
 };
+// Of codes, a row of `embeddings` for each, side by side.
+struct Embedding {
+  ParameterId embeddings;
+};
 // Of several tensors: element by element, or side by side.
 struct Merge {
   enum class Kind { kSum, kProduct, kConcatenation };
@@ -84,7 +88,7 @@ struct ActivityPenalty {
 };
 using Operation = std::variant<Dense, Elementwise, Softmax, BatchNormalization, Dropout, Rescaling,
                                Merge, ActivityPenalty, LayerNormalization, AlphaDropout,
-                               GaussianNoise, Prelu, Normalization>;
+                               GaussianNoise, Prelu, Normalization, Embedding>;
 
 struct Node {
   Operation operation;
@@ -106,8 +110,8 @@ class Graph {
   TensorId add_activation(TensorId x, const std::string& name, float alpha);
   TensorId add_batch_normalization(TensorId x, const BatchNormalization& operation);
   TensorId add_dropout(TensorId x, float rate, std::uint32_t stream);
-  // scale * x + offset. Takes the bytes of an input as whole numbers; what else reads them takes
-  // them divided by 255, and an input's bytes cannot go into both.
+  // scale * x + offset. Takes the bytes of an input as whole numbers, as an embedding does; what
+  // else reads them takes them divided by 255, and an input's bytes cannot go into both.
   TensorId add_rescaling(TensorId x, float scale, float offset);
   TensorId add_layer_normalization(TensorId x, const LayerNormalization& operation);
   TensorId add_alpha_dropout(TensorId x, float rate, std::uint32_t stream);
@@ -115,6 +119,8 @@ class Graph {
   TensorId add_prelu(TensorId x, ParameterId alpha);
   // The statistics must not be trainable: they have no gradients.
   TensorId add_normalization(TensorId x, const Normalization& operation);
+  // Of an input, which must hold whole numbers that are rows of `embeddings`.
+  TensorId add_embedding(TensorId x, ParameterId embeddings);
   // "sum" or "product" of tensors of one width, or "concatenation" of any; at least two.
   TensorId add_merge(const std::string& name, const std::vector<TensorId>& xs);
   TensorId add_activity_penalty(TensorId x, const Penalty& penalty);

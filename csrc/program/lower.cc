@@ -114,12 +114,13 @@ void Lowering::gather_input(std::size_t i) {
 
 Lowering::Representation Lowering::representation_of_bytes(TensorId input) const {
   if (only_read_by<Dense>(input)) return {true, 1.0f / 255.0f, Bytes::kWhole};
-  if (only_read_by<Rescaling>(input)) return {true, 1.0f, Bytes::kWhole};
+  if (only_read_by<Rescaling, Embedding>(input)) return {true, 1.0f, Bytes::kWhole};
   for (const Node* node : live_) {
-    check(times_read(*node, input) == 0 || !as<Rescaling>(node->operation), "network",
-          "received bytes for an input that goes into a Rescaling layer, which takes them as they "
-          "are, and into another one, which takes them divided by 255; expected one or the other, "
-          "or float32 rows");
+    const bool whole = as<Rescaling>(node->operation) || as<Embedding>(node->operation);
+    check(times_read(*node, input) == 0 || !whole, "network",
+          "received bytes for an input that goes into an Embedding or Rescaling layer, which take "
+          "them as they are, and into another one, which takes them divided by 255; expected one "
+          "or the other, or float32 rows");
   }
   return {};
 }

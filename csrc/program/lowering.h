@@ -110,7 +110,7 @@ class Lowering {
   void scatter_output(std::size_t i);
   void gather_output_gradient(std::size_t i);
   // Whether a tensor goes into such operations and nowhere else.
-  template <typename T>
+  template <typename... T>
   bool only_read_by(TensorId tensor) const;
   // What a tensor's buffer holds: the tensor is it times `scale`, which is 1 unless only dense
   // layers read the tensor.
@@ -166,6 +166,7 @@ class Lowering {
   void forward(const Node& node, const GaussianNoise& noise);
   void forward(const Node& node, const Prelu& prelu);
   void forward(const Node& node, const Normalization& normalization);
+  void forward(const Node& node, const Embedding& embedding);
   void append_rescaling(Buffer from, Buffer to, float scale, float offset);
 
   // --- Products ---
@@ -248,6 +249,7 @@ class Lowering {
   void backward(const Node& node, const GaussianNoise&);
   void backward(const Node& node, const Prelu& prelu);
   void backward(const Node& node, const Normalization& normalization);
+  void backward(const Node& node, const Embedding& embedding);
   void append_normalization(const Buffer& from, const Buffer& to, const Normalization& operation,
                             bool with_mean);
   void backward(const Node& node, const Dense& dense);
@@ -339,12 +341,12 @@ class Lowering {
   Resource scratch_, totals_;
 };
 
-template <typename T>
+template <typename... T>
 bool Lowering::only_read_by(TensorId tensor) const {
   const auto& outputs = graph_.outputs();
   return std::find(outputs.begin(), outputs.end(), tensor) == outputs.end() &&
          std::all_of(live_.begin(), live_.end(), [tensor](const Node* node) {
-           return times_read(*node, tensor) == 0 || as<T>(node->operation);
+           return times_read(*node, tensor) == 0 || (as<T>(node->operation) || ...);
          });
 }
 

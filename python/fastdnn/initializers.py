@@ -296,7 +296,7 @@ _DISTRIBUTIONS = {
 _CLASSES: dict[str, type[Initializer]] = table(
     Zeros, Ones, Constant, RandomNormal, RandomUniform, TruncatedNormal,
     VarianceScaling, GlorotNormal, GlorotUniform, HeNormal, HeUniform, LecunNormal, LecunUniform,
-    Orthogonal,
+    Orthogonal, normal=RandomNormal, uniform=RandomUniform,
 )  # fmt: skip
 _CLASSES["FromArray"] = FromArray  # has no name for users: it needs its array
 

@@ -251,6 +251,21 @@ class Normalization:
         return dy * self.slope
 
 
+class Embedding:
+    def __init__(self, x, embeddings):
+        self.inputs, self.embeddings = [x], embeddings
+
+    def forward(self, net, x, training):
+        self.codes = x.astype(int)
+        return net.values[self.embeddings][self.codes].reshape(len(x), -1)
+
+    def backward(self, net, dy):
+        gradient = np.zeros_like(net.values[self.embeddings])
+        np.add.at(gradient, self.codes, dy.reshape(*self.codes.shape, -1))
+        net.add_gradient(self.embeddings, gradient)
+        return np.zeros(self.codes.shape)
+
+
 class Merge:
     def __init__(self, name, xs):
         self.name, self.inputs = name, list(xs)
@@ -345,6 +360,9 @@ class Graph:
     def add_normalization(self, x, mean, variance, invert):
         return self._add(Normalization(x, mean, variance, invert))
 
+    def add_embedding(self, x, embeddings):
+        return self._add(Embedding(x, embeddings))
+
     def add_merge(self, name, xs):
         return self._add(Merge(name, xs))
 
@@ -421,7 +439,7 @@ class Network:
 
     def _as_numbers(self, tensor, x):
         readers = [op for op in self.graph.operations.values() if tensor in op.inputs]
-        if x.dtype == np.uint8 and not any(isinstance(op, Rescaling) for op in readers):
+        if x.dtype == np.uint8 and not any(isinstance(op, Rescaling | Embedding) for op in readers):
             x = x / 255.0
         return x.astype(np.float64)
 

@@ -5,6 +5,7 @@ from fastdnn.layers.activity_regularization import ActivityRegularization
 from fastdnn.layers.batch_normalization import BatchNormalization
 from fastdnn.layers.dense import Dense
 from fastdnn.layers.dropout import Dropout
+from fastdnn.layers.embedding import Embedding
 from fastdnn.layers.flatten import Flatten
 from fastdnn.layers.input import Input
 from fastdnn.layers.layer import Layer
@@ -28,6 +29,7 @@ __all__ = [
     "Concatenate",
     "Dense",
     "Dropout",
+    "Embedding",
     "Flatten",
     "GaussianNoise",
     "Input",
@@ -57,6 +59,7 @@ CLASSES: dict[str, type[Layer]] = {
         Dense,
         Dropout,
         ELU,
+        Embedding,
         Flatten,
         GaussianNoise,
         LayerNormalization,

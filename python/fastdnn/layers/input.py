@@ -15,8 +15,8 @@ class Input(Tensor, Configurable):
     """Says what a row of a model's input looks like; layers can be called on it.
 
     Args:
-        shape: the shape of one row, without the batch: `(784,)`, or `(28, 28)` in front of
-            a `Flatten` layer.
+        shape: the shape of one row, without the batch: `(784,)`, `(28, 28)` in front of a
+            `Flatten` layer, or `()` for one code a row in front of an `Embedding`.
         name: what `fit` calls it where inputs come in a dict.
 
     Raises:
@@ -27,7 +27,8 @@ class Input(Tensor, Configurable):
     """
 
     def __init__(self, shape: int | Sequence[int], name: str = "input") -> None:
-        super().__init__(row_shape("Input", shape), name=name)
+        single = isinstance(shape, Sequence) and len(shape) == 0
+        super().__init__(() if single else row_shape("Input", shape), name=name)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments."""

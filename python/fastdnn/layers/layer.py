@@ -80,6 +80,10 @@ class Layer(Configurable, ABC):
         self.declare(rows[0])
         return [self.output_row(rows[0])]
 
+    def codes(self, place: int) -> int | None:
+        """Return how many codes the layer tells apart on an input; None if it takes any numbers."""
+        return None
+
     def lower_call(self, lowering: "Lowering", xs: Sequence[int]) -> list[int]:
         """Add the layer's operations on its inputs and return the outputs' ids."""
         return [self.lower(lowering, *xs)]

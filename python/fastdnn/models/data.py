@@ -294,13 +294,13 @@ def check_rows(where: str, x: Rows, y: AnyArray) -> None:
 
 
 def _wrong_shape(where: str, x: Rows, shape: Shape) -> str:
-    expected = "(rows, " + ", ".join(map(str, shape)) + ")"
+    expected = f"(rows, {', '.join(map(str, shape))})" if shape else "(rows,)"
     message = f"[{where}] x: received shape {x.shape}; expected {expected}"
     if x.shape == shape:
         return f"{message}; for one row use x[None]"
     if math.prod(x.shape[1:]) == math.prod(shape):
         dense = "x.toarray()" if isinstance(x, SparseRows) else "x"
-        return f"{message}; use {dense}.reshape(-1, {', '.join(map(str, shape))})"
+        return f"{message}; use {dense}.reshape({', '.join(map(str, (-1, *shape)))})"
     return message
 
 

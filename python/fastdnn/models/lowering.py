@@ -30,6 +30,8 @@ class Lowering:
         self.ids: dict[Weight, int] = {}
         self._names = names
         self._dropouts = 0
+        # How many codes there are for a tensor of them.
+        self.codes: dict[int, int] = {}
 
     def dense(self, x: int, kernel: Weight, bias: Weight | None) -> int:
         """Add `x @ kernel + bias`."""
@@ -91,6 +93,13 @@ class Lowering:
         """Add `x` where positive, else `alpha * x`."""
         return self.graph.add_prelu(x, self._parameter(alpha))
 
+    def embedding(self, x: int, embeddings: Weight) -> int:
+        """Add a look-up of the rows of a table; `x` is an input."""
+        y = self.graph.add_embedding(x, self._parameter(embeddings))
+        count = embeddings.shape[0]
+        self.codes[x] = min(count, self.codes.get(x, count))
+        return y
+
     def _mask_stream(self, seed: int | None) -> int:
         stream = DROPOUT_STREAM + self._dropouts
         self._dropouts += 1
@@ -123,6 +132,8 @@ class Binding:
         self.ids = lowering.ids
         self.trainable = {weight: weight.trainable for weight in lowering.ids}
         self._frozen = {weight.owner: weight.frozen for weight in lowering.ids}
+        # By the place of an input: a graph's inputs are its first tensors.
+        self.codes = lowering.codes
         self.compiled = False
         # Weights that have native memory stay there: other models may have them, too.
         shared = [weight.memory for weight in lowering.ids]

@@ -13,8 +13,10 @@ import numpy.typing as npt
 
 from fastdnn import checkpoint
 from fastdnn.configuration import serialize, snake_case
+from fastdnn.layers.flatten import Flatten
 from fastdnn.layers.input import Input
 from fastdnn.layers.layer import Layer, Shape, assign_all
+from fastdnn.layers.reshape import Reshape
 from fastdnn.layers.tensor import Call, Tensor, as_tensors
 from fastdnn.layers.weight import Weight
 from fastdnn.models.data import Rows
@@ -185,6 +187,16 @@ class Model(Trainer, Layer):
             )
         topology.declare()
         return topology.output_rows
+
+    def codes(self, place: int) -> int | None:
+        """Return how many codes the layers tell apart on an input; None for any numbers."""
+        if self._binding is not None:
+            return self._binding.codes.get(place)
+        # Only a chain has none yet, so that its first layer reads the input.
+        first = next(
+            (each for each in self._layers if not isinstance(each, Flatten | Reshape)), None
+        )
+        return None if first is None else first.codes(place)
 
     def lower_call(self, lowering: Lowering, xs: Sequence[int]) -> list[int]:
         """Add the operations of all layers."""

@@ -30,11 +30,13 @@ from fastdnn.models.arguments import (
     time_limit,
     validates,
 )
+from fastdnn.models.codes import check_codes
 from fastdnn.models.compiling import Compiled, MetricPlan
 from fastdnn.models.data import Dataset, Rows, split
 from fastdnn.models.full_batch import FullBatchSource
 from fastdnn.models.lowering import Binding
 from fastdnn.models.own_loop import OwnLoop
+from fastdnn.models.sparse_rows import SparseRows
 from fastdnn.optimizers.lbfgs import LBFGS
 from fastdnn.optimizers.update_rules import UpdateRules
 
@@ -63,6 +65,10 @@ class Trainer(OwnLoop):
     @abstractmethod
     def layers(self) -> list[Layer]:
         """The layers, in order."""
+
+    @abstractmethod
+    def codes(self, place: int) -> int | None:
+        """Return how many codes layers tell apart on an input; None if they take any numbers."""
 
     @abstractmethod
     def _build(self, rows: Sequence[Shape]) -> None:
@@ -500,6 +506,10 @@ class Trainer(OwnLoop):
             part = datasets.to_rows(where, part, readers, allow_empty=predicts)
             row = rows[i] if rows is not None else part.shape[1:] or (1,)
             inputs.append(datasets.to_inputs(where, part, row, check_finite=not predicts))
+            count = self.codes(i)
+            # Of sparse rows the native core says that they cannot go there.
+            if count is not None and not isinstance(part, SparseRows):
+                check_codes(where, part, count)
             found.append(row)
             if len(inputs[i]) != len(inputs[0]):
                 raise ValueError(

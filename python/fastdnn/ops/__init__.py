@@ -10,6 +10,7 @@ from fastdnn.ops.dropout import (
     dropout,
     dropout_backward,
 )
+from fastdnn.ops.embedding import embedding, embedding_backward
 from fastdnn.ops.gemm import gemm
 from fastdnn.ops.layer_norm import (
     LayerNormCache,
@@ -83,6 +84,8 @@ __all__ = [
     "dense_backward",
     "dropout",
     "dropout_backward",
+    "embedding",
+    "embedding_backward",
     "first_nonfinite",
     "ftrl_update",
     "gaussian_noise",

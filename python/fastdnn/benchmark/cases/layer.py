@@ -5,6 +5,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fastdnn import ops
 from fastdnn.benchmark import numpy_kernels
@@ -30,6 +31,12 @@ def variants() -> Iterator[Variant]:
     yield "prelu", "", _prelu
     yield "prelu_backward", "", _prelu_backward
     yield "rescaling", "", _rescaling
+    yield "embedding", "", _embedding
+    yield "embedding_backward", "", _embedding_backward
+
+
+# Categories of a column, a few of which a batch has more than once.
+_CODES = 1000
 
 
 def _activation(name: str, shape: Shape) -> tuple[Run, Run]:
@@ -181,3 +188,29 @@ def _rescaling(shape: Shape) -> tuple[Run, Run]:
         return np.add(theirs, np.float32(-1), out=theirs)
 
     return partial(ops.rescaling, x, 2.0, -1.0, out=ours), in_numpy
+
+
+def _codes(rows: int) -> tuple[Array, npt.NDArray[np.int64]]:
+    places = np.random.default_rng(rows).integers(0, _CODES, rows)
+    return places.astype(np.float32), places
+
+
+def _embedding(shape: Shape) -> tuple[Run, Run]:
+    (codes, places), table = _codes(shape[0]), normal((_CODES, shape[1]))
+    ours, theirs = np.empty((2, *shape), np.float32)
+    return (
+        partial(ops.embedding, codes, table, out=ours),
+        partial(np.take, table, places, axis=0, out=theirs, mode="clip"),
+    )
+
+
+def _embedding_backward(shape: Shape) -> tuple[Run, Run]:
+    (codes, places), dy = _codes(shape[0]), normal(shape)
+    ours, theirs = np.empty((2, _CODES, shape[1]), np.float32)
+
+    def in_numpy() -> Array:
+        theirs.fill(0)
+        np.add.at(theirs, places, dy)
+        return theirs
+
+    return partial(ops.embedding_backward, codes, dy, _CODES, out=ours), in_numpy
