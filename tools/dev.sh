@@ -18,6 +18,7 @@ tools/dev.sh COMMAND [arguments]
   tsan                  the thread pool and the phases of programs under ThreadSanitizer
   sanitize [pytest...]  the kernel tests under AddressSanitizer and UndefinedBehaviorSanitizer
   clang                 compile everything with clang++ too, warnings as errors
+  docs                  the pages of docs, in build/docs; warnings are errors
   wheel                 build the wheel into build/dist and look into it
 TEXT
 }
@@ -71,6 +72,10 @@ types() { mypy; }
 
 # Of the build in python/fastdnn, or of the package in another folder.
 stubs() { PYTHONPATH=${FASTDNN_PACKAGE:-python} python tools/check_stubs.py "$@"; }
+
+docs() {
+  PYTHONPATH=${FASTDNN_PACKAGE:-python} python -m sphinx -q -W --keep-going -b html docs build/docs
+}
 
 tsan() { cmake --workflow --preset tsan; }
 
@@ -128,7 +133,7 @@ isa() {
 command=${1:-}
 shift || true
 case $command in
-  build | lint | format | types | stubs | isa | tsan | sanitize | clang | wheel)
+  build | lint | format | types | stubs | isa | tsan | sanitize | clang | wheel | docs)
     enter_venv
     "$command" "$@"
     ;;

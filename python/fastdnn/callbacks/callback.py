@@ -49,7 +49,7 @@ class Callback:
         """Run before an epoch; the first is 0."""
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        """Run after an epoch, with its loss and metrics, also those with "val_" in front."""
+        """Run after an epoch, with its loss and metrics, also those with `val_` in front."""
 
     def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
         """Run before a batch; the first of an epoch is 0."""

@@ -69,7 +69,7 @@ class TableEncoder:
         task: "classification", "regression", or None to decide by the column: see `guess_task`.
         max_categories: Most categories of one column.
 
-    Attributes (after `fit`):
+    Attributes:
         task_: "classification" or "regression".
         target_name_: The target column's name.
         classes_: The classes' names, sorted; empty for regression.

@@ -39,7 +39,7 @@ class Model(Trainer, Layer):
     other.
 
     Args:
-        inputs: the `Input`s, one, a list or a dict. Data comes in the same order, or in a dict
+        inputs: an `Input`, or a list or a dict of them. Data comes in the same order, or in a dict
             by their names.
         outputs: what is computed, one tensor, a list or a dict. Losses and metrics go by the
             names of the layers that compute them, or the keys of the dict.

@@ -15,25 +15,27 @@ def activation(
 ) -> npt.NDArray[np.float32]:
     """Apply an activation to every element of `x`.
 
-    | name           | formula                                                       |
-    |----------------|---------------------------------------------------------------|
-    | `linear`       | `x`                                                           |
-    | `relu`         | `max(x, 0)`                                                   |
-    | `leaky_relu`   | `x if x > 0 else alpha * x`, alpha 0.2                        |
-    | `elu`          | `x if x > 0 else alpha * (exp(x) - 1)`, alpha 1.0             |
-    | `selu`         | `1.0507009873554805 * elu(x, alpha=1.6732632423543772)`       |
-    | `sigmoid`      | `1 / (1 + exp(-x))`                                           |
-    | `tanh`         | `tanh(x)`                                                     |
-    | `softplus`     | `log(1 + exp(x))`                                             |
-    | `softsign`     | `x / (1 + abs(x))`                                            |
-    | `gelu`         | `x * P(x)`, P the normal distribution                         |
-    | `gelu_tanh`    | `x * sigmoid(2 * sqrt(2 / pi) * (x + 0.044715 * x**3))`       |
-    | `silu`         | `x * sigmoid(x)`                                              |
-    | `mish`         | `x * tanh(softplus(x))`                                       |
-    | `hard_sigmoid` | `relu6(x + 3) / 6`                                            |
-    | `hard_tanh`    | `min(max(x, -1), 1)`                                          |
-    | `relu6`        | `min(max(x, 0), 6)`                                           |
-    | `exponential`  | `exp(x)`                                                      |
+    ==============  =============================================================
+    name            formula
+    ==============  =============================================================
+    `linear`        `x`
+    `relu`          `max(x, 0)`
+    `leaky_relu`    `x if x > 0 else alpha * x`, alpha 0.2
+    `elu`           `x if x > 0 else alpha * (exp(x) - 1)`, alpha 1.0
+    `selu`          `1.0507009873554805 * elu(x, alpha=1.6732632423543772)`
+    `sigmoid`       `1 / (1 + exp(-x))`
+    `tanh`          `tanh(x)`
+    `softplus`      `log(1 + exp(x))`
+    `softsign`      `x / (1 + abs(x))`
+    `gelu`          `x * P(x)`, P the normal distribution
+    `gelu_tanh`     `x * sigmoid(2 * sqrt(2 / pi) * (x + 0.044715 * x**3))`
+    `silu`          `x * sigmoid(x)`
+    `mish`          `x * tanh(softplus(x))`
+    `hard_sigmoid`  `relu6(x + 3) / 6`
+    `hard_tanh`     `min(max(x, -1), 1)`
+    `relu6`         `min(max(x, 0), 6)`
+    `exponential`   `exp(x)`
+    ==============  =============================================================
 
     Results are within 2 units in the last place of the exact value for every float32 `x`, except
     those of `gelu_tanh`, itself an approximation. At an infinity the result is the limit of the

@@ -16,7 +16,7 @@ def history(
 ) -> "Figure":
     """Draw the loss and the metrics of every epoch, of training and of validation.
 
-    One panel for the loss and one for each metric; a metric and its "val_" twin share one.
+    One panel for the loss and one for each metric; a metric and its `val_` twin share one.
 
     Args:
         history: What `fit` returned, or its `history`: a dict from names to one number an epoch.
