@@ -19,7 +19,7 @@ class Reshape(Layer):
             whatever the others leave.
         name: unique in the model.
 
-    Shapes: input (rows, ...); output (rows, *target_shape).
+    Shapes: input (rows, ...); output (rows, ...) with those of `target_shape`.
 
     Raises:
         ValueError: if the shape is none, or, when called, has not as many elements as a row.

@@ -17,7 +17,7 @@ def embedding(
     Args:
         codes: Whole numbers from 0 to `input_dim - 1`, an array of any shape.
         embeddings: Array of shape (input_dim, output_dim), of at most 2**24 rows.
-        out: Array of shape (*codes.shape, output_dim) to write to.
+        out: Array of shape (..., output_dim), behind the dimensions of `codes`, to write to.
 
     Returns:
         Array of that shape: `out` if given.
@@ -46,7 +46,7 @@ def embedding_backward(
 
     Args:
         codes: The forward pass's codes.
-        dy: Gradient of the output, of shape (*codes.shape, output_dim).
+        dy: Gradient of the output, of shape (..., output_dim), behind the dimensions of `codes`,.
         input_dim: The number of embeddings.
         out: Array of shape (input_dim, output_dim) to write to.
 
