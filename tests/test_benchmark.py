@@ -892,3 +892,13 @@ def test_publish_needs_matplotlib(publish, readme, training_result, monkeypatch,
 def test_readme_has_a_place_for_the_table():
     text = (Path(__file__).parents[1] / "README.md").read_text()
     assert text.count(MARKERS.partition("{}")[0]) == text.count(MARKERS.partition("{}")[2]) == 1
+
+
+def test_functions_are_told_apart_by_what_they_do():
+    kind = script("where_time_goes").kind
+    assert kind("[.] fastdnn::cpu::avx512::dropout_f32") == (True, "dropout")
+    assert kind("[.] fastdnn::cpu::(anonymous namespace)::gemm_tile<9, 3>") == (True, "products")
+    assert kind("[.] fastdnn::cpu::avx2::column_norms_f32") == (True, "norms and penalties")
+    assert kind("[.] fastdnn::program::gather_rows") == (False, "gathering rows")
+    assert kind("[.] fastdnn::program::Program::run") == (False, "program and thread pool")
+    assert kind("[.] _PyEval_EvalFrameDefault") == (False, "Python and the system")

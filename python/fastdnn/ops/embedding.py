@@ -46,7 +46,7 @@ def embedding_backward(
 
     Args:
         codes: The forward pass's codes.
-        dy: Gradient of the output, of shape (..., output_dim), behind the dimensions of `codes`,.
+        dy: Gradient of the output, of shape (..., output_dim), behind the dimensions of `codes`.
         input_dim: The number of embeddings.
         out: Array of shape (input_dim, output_dim) to write to.
 
