@@ -132,7 +132,7 @@ def main() -> int:
         found = shares(path)
     if not any(is_kernel for is_kernel, _ in found):
         sys.exit(
-            "[where_time_goes] the native module has no symbols; expected that of `tools/dev.sh build`"
+            "[where_time_goes] the native module has no symbols; use `tools/dev.sh build` first"
         )
     print(
         f"784-300-100-10, batch {BATCH}, {options.threads} thread(s): {step * 1e6:.0f} us a step\n"

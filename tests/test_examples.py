@@ -18,20 +18,38 @@ ENVIRONMENT = os.environ | {
 LESSONS = sorted(path.name for path in EXAMPLES.glob("[0-9][0-9]_*.py"))
 
 
-@pytest.mark.parametrize("name", LESSONS)
-def test_lesson(name, tmp_path, real_data):
-    pytest.importorskip("matplotlib")
-    shutil.copytree(EXAMPLES, tmp_path / "examples")
-    done = subprocess.run(
-        [sys.executable, "run_all.py", "--quick", name[:2]],
-        cwd=tmp_path / "examples",
-        env=ENVIRONMENT | {"FASTDNN_DATA": str(real_data)},
+def _run(folder, *command):
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env=ENVIRONMENT,
         capture_output=True,
         text=True,
         timeout=100,
     )
+
+
+@pytest.fixture
+def examples(tmp_path, real_data, monkeypatch):
+    """A copy of the lessons, for what they write."""
+    pytest.importorskip("matplotlib")
+    monkeypatch.setitem(ENVIRONMENT, "FASTDNN_DATA", str(real_data))
+    return shutil.copytree(EXAMPLES, tmp_path / "examples")
+
+
+@pytest.mark.parametrize("name", LESSONS)
+def test_lesson_on_any_number_of_threads(name, examples):
+    done = _run(examples, Path(__file__).with_name("lesson_bits.py"), examples / name, "--quick")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "Published" in done.stdout
+    assert "the same bits on 1, 2 and 5 threads" in done.stdout
+
+
+def test_the_table_of_lessons(examples):
+    done = _run(examples, "run_all.py", "--quick", "2", "7")
+    assert done.returncode == 0, done.stdout + done.stderr
+    header, first, *_, last = done.stdout[done.stdout.index("Lesson  ") :].splitlines()
+    assert header.split() == ["Lesson", "What", "Published", "Measured", "Time"]
+    assert first.startswith("Lesson 2: ") and "0.9778" in last
 
 
 def test_what_is_not_reached_or_does_not_hold_is_an_error(tmp_path):
@@ -52,13 +70,7 @@ def test_what_is_not_reached_or_does_not_hold_is_an_error(tmp_path):
         "one is two: does not hold",
     ]
     for arguments, expected in (([], wrong), (["--quick"], [])):
-        done = subprocess.run(
-            [sys.executable, script, *arguments],
-            env=ENVIRONMENT,
-            capture_output=True,
-            text=True,
-            timeout=100,
-        )
+        done = _run(tmp_path, script, *arguments)
         assert done.returncode == bool(expected)
         assert done.stderr.splitlines() == expected
         assert "one is one: holds\none is two: does not hold\n" in done.stdout
