@@ -1,7 +1,5 @@
 """forward, backward, gradients and apply_gradients: the pieces of a step."""
 
-import functools
-
 import numpy as np
 import pytest
 
@@ -157,17 +155,32 @@ def test_a_step_ends_a_pass_that_was_begun(data):
         model.backward(y)
 
 
-def test_same_bits_for_any_number_of_threads(data, request):
-    request.addfinalizer(functools.partial(fd.set_num_threads, fd.get_num_threads()))
-    results = []
-    for threads in (1, 2, 5):
-        fd.set_num_threads(threads)
-        model = _model()
-        model.compile("adam")
+@pytest.mark.parametrize("clip", [{}, {"clipnorm": 0.1}, {"global_clipnorm": 0.1}])
+def test_apply_gradients_leaves_the_gradients_as_they_are(data, clip):
+    """Penalties are added to copies: a second step adds them once, too."""
+    model = _model(kernel_regularizer="l2")
+    model.compile(fd.optimizers.SGD(0.1, **clip))
+    model.backward(model.forward(data[0], training=True))
+    before = {name: gradient.copy() for name, gradient in model.gradients.items()}
+    for _ in range(2):
+        start = model.get_layer("first").kernel.value.copy()
+        model.apply_gradients()
+        for name, gradient in model.gradients.items():
+            np.testing.assert_array_equal(gradient, before[name])
+        if not clip:
+            change = model.get_layer("first").kernel.value - start
+            expected = -0.1 * (before["first/kernel"] + 2 * 0.01 * start)
+            np.testing.assert_allclose(change, expected, rtol=1e-5, atol=2.0**-22)
+
+
+def test_same_bits_for_any_number_of_threads(data, assert_same_bits):
+    def run():
+        model = _model(kernel_regularizer="l2")
+        model.compile(fd.optimizers.Adam(global_clipnorm=0.1))
         outputs = [_step(model, *data) for _ in range(3)]
-        results.append([a.tobytes() for pair in outputs for a in pair])
-        results[-1] += [weight.tobytes() for weight in model.get_weights()]
-    assert results[0] == results[1] == results[2]
+        return [*(array for pair in outputs for array in pair), *model.get_weights()]
+
+    assert_same_bits(run)
 
 
 def test_forward_is_predict_unless_it_trains(data):

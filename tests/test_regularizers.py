@@ -19,7 +19,7 @@ from test_network import (
     _rows,
     _train,
 )
-from test_optimizer_arguments import bits, draw
+from test_optimizer_arguments import arrays, bits, draw
 
 import fastdnn as fd
 from fastdnn import _core, constraints, layers, regularizers
@@ -183,25 +183,16 @@ def make_model(optimizer, columns=40, **options):
     return model
 
 
-@pytest.fixture
-def all_threads():
-    before = _core.num_threads()
-    _core.testing.set_least_microseconds_per_thread(0.0)
-    yield
-    _core.testing.set_least_microseconds_per_thread(10.0)
-    _core.set_num_threads(before)
-
-
 @pytest.mark.parametrize("arguments", [{}, {"clipnorm": 0.1}, {"gradient_accumulation_steps": 3}])
-def test_same_bits_for_any_number_of_threads(all_threads, rng, arguments):
+def test_same_bits_for_any_number_of_threads(assert_same_bits, rng, arguments):
     x, y = draw(rng)
-    results = []
-    for count in (1, 2, 5):
-        fd.set_num_threads(count)
+
+    def run():
         model = make_model(fd.optimizers.RMSprop(0.01, **arguments))
         history = model.fit(x, y, batch_size=48, epochs=2, verbose=0).history
-        results.append((bits(model), history, model.evaluate(x, y, verbose=0)))
-    assert results[0] == results[1] == results[2]
+        return [*arrays(model), *history.values(), model.evaluate(x, y, verbose=0)]
+
+    assert_same_bits(run)
 
 
 @pytest.mark.parametrize("arguments", [{}, {"gradient_accumulation_steps": 3}])

@@ -1,6 +1,5 @@
 """Learning-rate schedules: Keras's values, the same in training, in files and for any threads."""
 
-import functools
 import json
 import math
 import subprocess
@@ -167,14 +166,12 @@ def test_a_loaded_model_goes_on_where_it_was(tmp_path):
         np.testing.assert_array_equal(one, two)
 
 
-def test_same_bits_for_any_number_of_threads(request):
-    request.addfinalizer(functools.partial(fd.set_num_threads, fd.get_num_threads()))
-    results = []
-    for threads in (1, 2, 5):
-        fd.set_num_threads(threads)
+def test_same_bits_for_any_number_of_threads(assert_same_bits):
+    def run():
         model, _, _ = _train(schedules.OneCycle(0.1, 25))
-        results.append([weight.tobytes() for weight in model.get_weights()])
-    assert results[0] == results[1] == results[2]
+        return model.get_weights()
+
+    assert_same_bits(run)
 
 
 @pytest.mark.parametrize(

@@ -37,7 +37,7 @@ bool Lowering::start_gradient(ParameterId id) {
 OptimizerUpdateArgs Lowering::update_of(ParameterId id) const {
   OptimizerUpdateArgs args;
   args.weights = storage_.weights->flat(id);
-  args.gradient = storage_.gradients->flat(id);
+  args.gradient = stored_gradient(id);
   args.size = storage_.weights->flat_size(id);
   for (std::size_t i = 0; i < rule_slot_names(spec_.optimizer(id)).size(); ++i)
     args.slots[i] = (*storage_.slots)[i].flat(id);
@@ -50,11 +50,27 @@ bool Lowering::updates_at_once(ParameterId kernel) const {
          !spec_.accumulates();
 }
 
+float* Lowering::stored_gradient(ParameterId id) const {
+  const auto found = own_gradients_.find(id);
+  return found != own_gradients_.end() ? found->second : storage_.gradients->flat(id);
+}
+
+void Lowering::append_own_gradient(ParameterId id) {
+  const float* const from = storage_.gradients->flat(id);
+  const index_t size = storage_.gradients->flat_size(id);
+  float* const to = out_.buffers.emplace_back(size).data();
+  own_gradients_[id] = to;
+  program().append({}, {gradient_of(id)}, [=](const StepState&, Context& context) {
+    const Range share = context.team->share(size);
+    std::copy_n(from + share.begin, share.size(), to + share.begin);
+  });
+}
+
 void Lowering::append_penalty_gradient(ParameterId id) {
   add_update_cost(id);
   const PenaltyGradientArgs args{.penalty = penalty_of(id),
                                  .weights = storage_.weights->flat(id),
-                                 .gradient = storage_.gradients->flat(id),
+                                 .gradient = stored_gradient(id),
                                  .size = storage_.weights->flat_size(id)};
   program().append({weight(id), gradient_of(id)}, {gradient_of(id)},
                    [=](const StepState&, Context& context) { penalty_gradient(args, context); });
@@ -80,7 +96,10 @@ void Lowering::finish_gradient(ParameterId id) {
 }
 
 void Lowering::update_by_gradient(ParameterId id) {
-  if (penalty_of(id) && stores_penalty_gradients(id)) append_penalty_gradient(id);
+  if (penalty_of(id) && stores_penalty_gradients(id)) {
+    if (mode_ == Mode::kApply) append_own_gradient(id);
+    append_penalty_gradient(id);
+  }
   if (mode_ == Mode::kGradients) return;
   add_update_cost(id);
   if (!spec_.optimizer(id).clips_norms()) return append_update(id, {});
@@ -89,7 +108,7 @@ void Lowering::update_by_gradient(ParameterId id) {
 }
 
 Lowering::Squares Lowering::append_sum_of_squares(ParameterId id) {
-  const float* const gradient = storage_.gradients->flat(id);
+  const float* const gradient = stored_gradient(id);
   const index_t size = storage_.gradients->flat_size(id);
   double* const partials = out_.sums.emplace_back(reduce_partials(size)).data();
   const Squares squares{out_.sums.emplace_back(1).data(), program().new_resource()};

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -290,6 +291,10 @@ class Lowering {
   // As in Keras, penalties train weights that no loss depends on.
   void finish_unused_gradients();
   void append_penalty_gradient(ParameterId id);
+  // Where the gradient is that updates read, and penalties are added to where they are stored: the
+  // network's, or a copy where that belongs to the caller.
+  float* stored_gradient(ParameterId id) const;
+  void append_own_gradient(ParameterId id);
   // The sum of a gradient's squares, which a step that updates the weights computes.
   struct Squares {
     double* sum;
@@ -327,6 +332,7 @@ class Lowering {
     Squares squares;
   };
   std::vector<Finished> finished_;  // gradients whose norms are needed
+  std::map<ParameterId, float*> own_gradients_;
   // What is added to the loss: so many numbers, or one a row, times the rows if they are weights'.
   struct PenaltyParts {
     const double* parts;
