@@ -150,3 +150,18 @@ def test_any_number_of_threads(assert_same_bits, data):
         return [*model.get_weights(), [model._binding.network.iterations]]
 
     assert_same_bits(run)
+
+
+def test_above_a_cache_of_frozen_layers(data):
+    model = _spoilt(_model(fd.optimizers.SGD(0.0)))
+    model.freeze("low")
+    with pytest.warns(RuntimeWarning, match="epoch 1, batch 5: the layer 'middle' is the first"):
+        model.fit(
+            _rows(data),
+            data[1],
+            batch_size=8,
+            shuffle=False,
+            cache_frozen=True,
+            verbose=0,
+            epochs=2,
+        )

@@ -19,6 +19,7 @@ from fastdnn.optimizers.lbfgs import LBFGS
 from fastdnn.random import SHUFFLE_STREAM
 
 if TYPE_CHECKING:
+    from fastdnn.models.lowering import Binding
     from fastdnn.models.training import Trainer
 
 Totals = npt.NDArray[np.float64]
@@ -36,7 +37,7 @@ class Stop:
     """The batch of an epoch, counted from 1, whose loss was not finite."""
 
     batch: int
-    data: Dataset
+    inputs: list[Rows]
 
 
 class Passes:
@@ -94,10 +95,16 @@ class ArraySource:
 
     def train(self, model: "Trainer", wanted: int) -> tuple[int, Totals]:
         """Make up to so many steps, and return how many and what they give."""
-        passes = self._passes
+        passes, cache = self._passes, model._cache_in_use()
         passes.begin()
         model._passes = passes.count
-        done, totals = _train(model, self._data, passes, min(wanted, passes.batches - passes.done))
+        if cache is None:
+            binding, data = model._current_binding(), self._data
+        else:
+            cache.arrange(passes.order)
+            binding, data = cache.take(0)
+        wanted = min(wanted, passes.batches - passes.done)
+        done, totals = _train(model, binding, data, self._data, passes, wanted)
         passes.done += done
         return done, totals
 
@@ -195,7 +202,7 @@ def train_step(model: "Trainer", data: Dataset) -> Totals:
         return FullBatchSource(data, data.rows).train(model, 1)[1]
     passes = Passes(data.rows, data.rows, None, 0)
     passes.begin()
-    return _train(model, data, passes, 1)[1]
+    return _train(model, model._current_binding(), data, data, passes, 1)[1]
 
 
 def evaluate(
@@ -255,8 +262,16 @@ def note_iterations(model: "Trainer") -> None:
         model.optimizer.note_steps(int(model._current_binding().network.iterations))
 
 
-def _train(model: "Trainer", data: Dataset, passes: Passes, batches: int) -> tuple[int, Totals]:
-    network, optimizer, plan = model._current_binding().network, model.optimizer, model._plan
+def _train(
+    model: "Trainer",
+    binding: "Binding",
+    data: Dataset,
+    whole: Dataset,
+    passes: Passes,
+    batches: int,
+) -> tuple[int, Totals]:
+    """Make up to so many steps on `data`, which the network takes for the rows of `whole`."""
+    network, optimizer, plan = binding.network, model.optimizer, model._plan
     assert optimizer is not None and plan is not None, "compiled by the caller"
     rates = None
     if optimizer.has_schedules:
@@ -277,9 +292,9 @@ def _train(model: "Trainer", data: Dataset, passes: Passes, batches: int) -> tup
         learning_rates=rates,
         functions=plan.answers(data.targets),
     )
-    note_iterations(model)
+    optimizer.note_steps(int(network.iterations))
     if not network.stopped:
         return done, totals
     # The batch that the native core has stopped at counts as seen.
-    model._stop = Stop(done + 1, data.take(passes.rows(passes.done + done)))
+    model._stop = Stop(done + 1, whole.take(passes.rows(passes.done + done)).inputs)
     return done + 1, plan.without_loss(totals)

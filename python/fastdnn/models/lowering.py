@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,6 +14,9 @@ from fastdnn.layers.layer import Shape
 from fastdnn.layers.weight import Weight
 from fastdnn.random import DROPOUT_STREAM, SEEDED_DROPOUT_STREAM, WEIGHT_STREAM
 from fastdnn.regularizers import Regularizer
+
+if TYPE_CHECKING:
+    from fastdnn.models.topology import Topology
 
 Array = npt.NDArray[np.float32]
 
@@ -141,6 +144,21 @@ class Binding:
         self.network.seed = seed
         self._seed = seed
 
+    @classmethod
+    def of(cls, topology: "Topology", names: Mapping[Weight, str], seed: int) -> "Binding":
+        """Lower layers to a native network.
+
+        Args:
+            topology: the layers.
+            names: the name of every weight in the model.
+            seed: the model's seed.
+        """
+        lowering = Lowering(names)
+        inputs = [lowering.graph.add_input(tensor.width) for tensor in topology.inputs]
+        for output in topology.lower(lowering, inputs):
+            lowering.graph.add_output(output)
+        return cls(lowering, topology.output_rows, seed)
+
     def fill(self, weights: Sequence[Weight]) -> None:
         """Give weights without native memory theirs; keep values, initialize where there are none.
 
@@ -190,6 +208,13 @@ class Binding:
             for (name, weight), average in self.slots().items():
                 if name == "average":
                     weight.value[...] = average
+
+    def take_state(self, other: "Binding") -> None:
+        """Copy the optimizer's state from a network that is compiled alike for the same weights."""
+        theirs = other.slots()
+        for key, view in self.slots().items():
+            view[...] = theirs[key]
+        self.network.iterations = other.network.iterations
 
     def compile(self, old: "Binding", *arguments: Any) -> None:
         """Compile the network and keep the state of the optimizer of `old`, if it has one.

@@ -116,11 +116,7 @@ class Model(Trainer, Layer):
         """Lower the layers to a new native network, and move weights and optimizer there."""
         topology, names = self._known_topology(), self.named_weights()
         topology.declare()
-        lowering = Lowering(names)
-        inputs = [lowering.graph.add_input(tensor.width) for tensor in topology.inputs]
-        for output in topology.lower(lowering, inputs):
-            lowering.graph.add_output(output)
-        binding = Binding(lowering, topology.output_rows, self.seed)
+        binding = Binding.of(topology, names, self.seed)
         with self._all_or_nothing():
             binding.fill(list(names))
             self._move_optimizer(binding)
@@ -155,6 +151,8 @@ class Model(Trainer, Layer):
             raise
 
     def _current_binding(self) -> Binding:
+        if self._frozen_cache is not None:
+            self._frozen_cache.give_back()
         if self._binding is None or not self._binding.is_current():
             self._bind()
         assert self._binding is not None, "made by _bind"

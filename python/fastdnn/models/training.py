@@ -1,5 +1,6 @@
 """compile, fit, evaluate, predict."""
 
+import os
 import time
 import warnings
 from abc import abstractmethod
@@ -21,7 +22,7 @@ from fastdnn.callbacks import (
 from fastdnn.configuration import at_least
 from fastdnn.layers.layer import Layer, Shape
 from fastdnn.models import data as datasets
-from fastdnn.models import loops
+from fastdnn.models import frozen_cache, loops
 from fastdnn.models.arguments import (
     arranged,
     makes_batches,
@@ -37,6 +38,7 @@ from fastdnn.models.full_batch import FullBatchSource
 from fastdnn.models.lowering import Binding
 from fastdnn.models.own_loop import OwnLoop
 from fastdnn.models.sparse_rows import SparseRows
+from fastdnn.models.topology import Topology
 from fastdnn.optimizers.lbfgs import LBFGS
 from fastdnn.optimizers.update_rules import UpdateRules
 
@@ -56,6 +58,7 @@ class Trainer(OwnLoop):
         self._compiled: Compiled | None = None
         self._plan: MetricPlan | None = None
         self._binding: Binding | None = None
+        self._frozen_cache: frozen_cache.FrozenCache | None = None  # while fit runs
         self._fitting = False
         self._stop: loops.Stop | None = None  # where a loss was not finite
         self._passes = 0  # over training data, in the life of the model
@@ -73,6 +76,10 @@ class Trainer(OwnLoop):
     @abstractmethod
     def _build(self, rows: Sequence[Shape]) -> None:
         """Create the native network for inputs with such rows."""
+
+    @abstractmethod
+    def _known_topology(self) -> Topology:
+        """Return how the layers are connected, or raise a ValueError."""
 
     @abstractmethod
     def _input_rows(self) -> list[Shape] | None:
@@ -166,6 +173,7 @@ class Trainer(OwnLoop):
         validation_batch_size: int | None = None,
         validation_freq: int | Sequence[int] = 1,
         max_seconds: float | None = None,
+        cache_frozen: bool | str | os.PathLike[str] = "auto",
     ) -> History:
         """Train.
 
@@ -197,12 +205,20 @@ class Trainer(OwnLoop):
             validation_batch_size: the rows of a batch when validating.
             validation_freq: validate every that many epochs, or after the epochs listed.
             max_seconds: stop after this time, at the end of a step.
+            cache_frozen: whether to compute the outputs of the lowest layers once, if they are
+                frozen and have no dropout, and train the rest on them. "auto" does where rows are
+                trained on more than once, in arrays that are not sparse. Outputs that take
+                more than a quarter of the machine's memory go to a temporary file; a path says
+                where to make it. Every step has the same bits as without. If a callback changes
+                frozen weights, the next epoch sees it; if it freezes or thaws layers,
+                fit goes on without a cache.
 
         Returns:
             The `History`: `history["loss"]` has one number an epoch.
 
         Raises:
             ValueError: if an argument or the data is wrong; the model stays as it was.
+            OSError: if the file of `cache_frozen` cannot be written.
             RuntimeError: if a callback calls it while it runs.
             RuntimeWarning: if a loss is not finite; training ends before that step, and the text
                 names epoch, batch and layer.
@@ -227,6 +243,7 @@ class Trainer(OwnLoop):
         validates(validation_freq, 0)  # raises where it is wrong
         own = checked_callbacks(callbacks)
         seconds = time_limit(max_seconds)
+        caching = frozen_cache.checked_choice(cache_frozen, makes_batches(x))
         if makes_batches(x):
             refuse_beside_batches(y=y, sample_weight=sample_weight, share=validation_split)
             if isinstance(self.optimizer, LBFGS):
@@ -235,7 +252,7 @@ class Trainer(OwnLoop):
                     "expected arrays"
                 )
             source, plan, rows = self._batch_source(x, class_weight, steps_per_epoch)
-            validation = None
+            validation, parts = None, []
         else:
             data, plan, rows = self._prepare("fit", x, y, sample_weight, class_weight)
             data, validation = split(data, 0.0 if validation_data is not None else validation_split)
@@ -243,6 +260,7 @@ class Trainer(OwnLoop):
             passes = loops.Passes(data.rows, batch_size, seed, self._passes)
             full = isinstance(self.optimizer, LBFGS)
             source = FullBatchSource(data, batch_size) if full else loops.ArraySource(data, passes)
+            parts = [] if full else [(data, passes.batch_size)]
         if validation_data is not None:
             validation = self._prepare_validation(validation_data, rows)
         evaluation_size = _evaluation_batch("fit", validation_batch_size, validation)
@@ -264,9 +282,15 @@ class Trainer(OwnLoop):
         made = self._current_binding().network.iterations
         try:
             self._fitting = True
+            if parts:
+                parts += [] if validation is None else [(validation, evaluation_size)]
+                repeats = (steps or 0) * (epochs - initial_epoch) > passes.batches
+                self._frozen_cache = frozen_cache.made_for(self, parts, caching, repeats)
             everybody.call("on_train_begin")
             for epoch in range(initial_epoch, epochs):
                 everybody.call("on_epoch_begin", epoch)
+                if self._frozen_cache is not None:
+                    self._frozen_cache.refresh()
                 now = loops.train_epoch(self, source, steps, everybody, deadline)
                 if self._stop is not None:
                     bar.make_way()
@@ -276,7 +300,7 @@ class Trainer(OwnLoop):
                 logs = now
                 if validation is not None and validates(validation_freq, epoch):
                     everybody.call("on_test_begin")
-                    values = self._evaluate(validation, evaluation_size)
+                    values = self._validate(validation, evaluation_size)
                     everybody.call("on_test_end", values)
                     logs |= {f"val_{name}": value for name, value in values.items()}
                 bar.make_way()
@@ -288,6 +312,7 @@ class Trainer(OwnLoop):
             everybody.call("on_train_end", logs)
         finally:
             self._fitting = False
+            self._drop_cache()
             # Ctrl-C may have come between a native call and the line after it.
             loops.note_iterations(self)
             everybody.close()
@@ -589,7 +614,7 @@ class Trainer(OwnLoop):
         """Say which layer has spoilt the loss that ended training."""
         warnings.warn(
             f"[fit] the loss is not finite in epoch {epoch + 1}, batch {stop.batch}: "
-            f"{self._first_nonfinite(stop.data.inputs)}. Training ends, and the weights are those "
+            f"{self._first_nonfinite(stop.inputs)}. Training ends, and the weights are those "
             "before this batch; use a lower learning rate, clipnorm=1.0, or smaller numbers",
             RuntimeWarning,
             stacklevel=3,
@@ -601,6 +626,26 @@ class Trainer(OwnLoop):
                 f"[{where}] received a call while fit runs, as from a callback; set "
                 "model.stop_training = True there, and call it when fit has returned"
             )
+
+    def _cache_in_use(self) -> "frozen_cache.FrozenCache | None":
+        """Return the cache of the fit that runs, unless layers have been frozen or thawed since."""
+        if self._frozen_cache is not None and not self._frozen_cache.is_current():
+            self._drop_cache()
+        return self._frozen_cache
+
+    def _drop_cache(self) -> None:
+        if self._frozen_cache is not None:
+            self._frozen_cache.give_back()
+            self._frozen_cache = None
+
+    def _validate(self, data: Dataset, batch_size: int) -> dict[str, float]:
+        """Evaluate the rows to validate on, from the cache if there is one."""
+        cache, plan = self._cache_in_use(), self._plan
+        if cache is None:
+            return self._evaluate(data, batch_size)
+        assert plan is not None, "compiled by the caller"
+        binding, data = cache.take(1)
+        return plan.logs(loops.evaluate(binding.network, data, batch_size, plan))
 
     def _evaluate(self, data: Dataset, batch_size: int, bar: Any = None) -> dict[str, float]:
         binding, plan = self._current_binding(), self._plan
