@@ -37,10 +37,10 @@ def tower(name: str) -> fd.Sequential:
     return fd.Sequential([fd.Input(shape=(784,)), *hidden], name=name)
 
 
-def main(lesson: Lesson) -> None:
-    """Train on fresh pairs in every epoch."""
-    train, _, test = lesson.mnist()
-    rng = np.random.default_rng(42)
+def trained_towers(
+    lesson: Lesson, train: tuple[np.ndarray, np.ndarray], rng: np.random.Generator
+) -> fd.Model:
+    """Return a model that says whether two digits differ, trained on fresh pairs in every epoch."""
     a, b = fd.Input(shape=(784,), name="a"), fd.Input(shape=(784,), name="b")
     both = Concatenate()([tower("tower_a")(a), tower("tower_b")(b)])
     compared = Dense(10, activation="elu", kernel_initializer="he_normal", name="compare")(both)
@@ -50,6 +50,14 @@ def main(lesson: Lesson) -> None:
     )
     for _ in range(lesson.epochs(150)):
         model.fit(*pairs(train, len(train[0]), rng), batch_size=500, verbose=0)
+    return model
+
+
+def main(lesson: Lesson) -> None:
+    """Train, and see how often the model is right about images it knows and about others."""
+    train, _, test = lesson.mnist()
+    rng = np.random.default_rng(42)
+    model = trained_towers(lesson, train, rng)
     seen, unseen = (pairs(split, 10_000, rng) for split in (train, test))
     lesson.report("train accuracy", model.evaluate(*seen, verbose=0)[1], published=0.978)
     lesson.report("test accuracy", model.evaluate(*unseen, verbose=0)[1], published=0.976)
