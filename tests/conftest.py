@@ -106,3 +106,11 @@ def assert_same_bits():
                 np.testing.assert_array_equal(a, b)
 
     return check
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say how many tests of peers were run."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in getattr(report, "user_properties", ()):
+            if name == "peers":
+                terminalreporter.write_line(value)
