@@ -24,6 +24,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   register_rescaling(m);
   register_softmax(m);
   register_sparse(m);
-  register_program(m);
+  register_graph(m);
+  register_network(m);
   register_testing(m);
 }
