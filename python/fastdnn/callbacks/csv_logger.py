@@ -1,6 +1,5 @@
 """The numbers of every epoch in a text file."""
 
-import csv
 import os
 from pathlib import Path
 from typing import Any, TextIO
@@ -36,6 +35,8 @@ class CSVLogger(Callback):
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Open the file."""
+        import csv  # here, as importing it takes milliseconds
+
         self._columns = None
         if self.append and self.filename.exists():
             with self.filename.open(newline="") as file:
@@ -46,6 +47,8 @@ class CSVLogger(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Write a line."""
+        import csv
+
         assert self._file is not None, "opened by on_train_begin"
         numbers: dict[str, Any] = dict(logs or {})
         writer = csv.writer(self._file, delimiter=self.separator, lineterminator="\n")

@@ -9,7 +9,6 @@ Protocol Buffers, Encoding; CRC-32C: RFC 3720, appendix B.4.
 
 import itertools
 import os
-import socket
 import struct
 import time
 from collections.abc import Iterable
@@ -41,7 +40,7 @@ class EventFile:
         folder.mkdir(parents=True, exist_ok=True)
         now = time.time()
         # TensorBoard reads those with "tfevents" in their names, in the order of names.
-        name = f"events.out.tfevents.{int(now):010d}.{socket.gethostname()}.{os.getpid()}"
+        name = f"events.out.tfevents.{int(now):010d}.{os.uname().nodename}.{os.getpid()}"
         self._file = (folder / f"{name}.{next(_files)}.v2").open("xb")
         self._write(_message(3, b"brain.Event:2"), step=0)
 

@@ -1,7 +1,6 @@
 """The outputs of frozen lower layers, computed once for all epochs of `fit`."""
 
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -268,6 +267,8 @@ def _memory(shapes: Sequence[tuple[int, ...]], choice: Choice) -> list[Array]:
     installed = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     if path is None and sum(sizes) <= _SHARE_OF_MEMORY * installed:
         return [np.empty(shape, np.float32) for shape in shapes]
+    import tempfile  # rarely needed, and importing it takes milliseconds
+
     try:
         file = tempfile.TemporaryFile() if path is None else Path(path).open("x+b")  # noqa: SIM115
     except FileExistsError:
