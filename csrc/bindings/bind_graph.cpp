@@ -3,6 +3,7 @@
 
 #include <optional>
 
+#include "csrc/bindings/image_options.h"
 #include "csrc/bindings/register.h"
 #include "csrc/core/check.h"
 #include "csrc/ops/constraint.h"
@@ -61,6 +62,29 @@ void register_graph(py::module_& m) {
           },
           arg("x"), arg("gamma"), arg("beta"), arg("epsilon"))
       .def("add_alpha_dropout", &Graph::add_alpha_dropout, arg("x"), arg("rate"), arg("stream"))
+      .def(
+          "add_random_affine",
+          [](Graph& g, TensorId x, const ImageSize& image_shape, const std::string& fill_mode,
+             float fill_value, const std::array<Interval, 5>& ranges, bool same_zoom,
+             std::uint32_t stream) {
+            RandomAffineArgs args = affine_args("random_affine", image_shape, fill_mode, fill_value,
+                                                ranges, same_zoom, g.width(x));
+            args.key.stream = stream;
+            return g.add_random_affine(x, args);
+          },
+          arg("x"), arg("image_shape"), arg("fill_mode"), arg("fill_value"), arg("ranges"),
+          arg("same_zoom"), arg("stream"))
+      .def(
+          "add_random_light",
+          [](Graph& g, TensorId x, const ImageSize& image_shape, Interval gain, Interval offset,
+             Interval value_range, std::uint32_t stream) {
+            RandomLightArgs args =
+                light_args("random_light", image_shape, gain, offset, value_range, g.width(x));
+            args.key.stream = stream;
+            return g.add_random_light(x, args);
+          },
+          arg("x"), arg("image_shape"), arg("gain"), arg("offset"), arg("value_range"),
+          arg("stream"))
       .def("add_gaussian_noise", &Graph::add_gaussian_noise, arg("x"), arg("stddev"), arg("stream"))
       .def("add_embedding", &Graph::add_embedding, arg("x"), arg("embeddings"))
       .def("add_prelu", &Graph::add_prelu, arg("x"), arg("alpha"))

@@ -13,6 +13,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   register_dropout(m);
   register_embedding(m);
   register_gemm(m);
+  register_image(m);
   register_layer_norm(m);
   register_loss(m);
   register_metric(m);

@@ -14,6 +14,7 @@ void register_dropout(pybind11::module_& m);
 void register_embedding(pybind11::module_& m);
 void register_gemm(pybind11::module_& m);
 void register_graph(pybind11::module_& m);
+void register_image(pybind11::module_& m);
 void register_layer_norm(pybind11::module_& m);
 void register_loss(pybind11::module_& m);
 void register_metric(pybind11::module_& m);

@@ -14,6 +14,7 @@
 #include "csrc/cpu/dropout/dropout.h"
 #include "csrc/cpu/embedding/embedding.h"
 #include "csrc/cpu/gemm/gemm.h"
+#include "csrc/cpu/image/image.h"
 #include "csrc/cpu/layer_norm/layer_norm.h"
 #include "csrc/cpu/loss/loss.h"
 #include "csrc/cpu/math/math.h"

@@ -122,6 +122,16 @@ TensorId Graph::add_gaussian_noise(TensorId x, float stddev, std::uint32_t strea
   return add_node(GaussianNoise{stddev, stream}, {x}, width(x));
 }
 
+TensorId Graph::add_random_affine(TensorId x, const RandomAffineArgs& args) {
+  check_tensor("random_affine", x);
+  return add_node(RandomAffine{args}, {x}, width(x));
+}
+
+TensorId Graph::add_random_light(TensorId x, const RandomLightArgs& args) {
+  check_tensor("random_light", x);
+  return add_node(RandomLight{args}, {x}, width(x));
+}
+
 TensorId Graph::add_prelu(TensorId x, ParameterId alpha) {
   check_tensor("prelu", x);
   check_vector("prelu", "alpha", alpha, width(x));

@@ -13,6 +13,7 @@
 #include "csrc/core/constraint.h"
 #include "csrc/core/penalty.h"
 #include "csrc/core/types.h"
+#include "csrc/ops/image.h"
 
 namespace fastdnn::program {
 
@@ -86,9 +87,17 @@ struct Merge {
 struct ActivityPenalty {
   Penalty penalty;
 };
-using Operation = std::variant<Dense, Elementwise, Softmax, BatchNormalization, Dropout, Rescaling,
-                               Merge, ActivityPenalty, LayerNormalization, AlphaDropout,
-                               GaussianNoise, Prelu, Normalization, Embedding>;
+// In training each row, an image, is changed as drawn for it; of the key, the stream counts.
+struct RandomAffine {
+  RandomAffineArgs args;
+};
+struct RandomLight {
+  RandomLightArgs args;
+};
+using Operation =
+    std::variant<Dense, Elementwise, Softmax, BatchNormalization, Dropout, Rescaling, Merge,
+                 ActivityPenalty, LayerNormalization, AlphaDropout, GaussianNoise, Prelu,
+                 Normalization, Embedding, RandomAffine, RandomLight>;
 
 struct Node {
   Operation operation;
@@ -115,6 +124,9 @@ class Graph {
   TensorId add_rescaling(TensorId x, float scale, float offset);
   TensorId add_layer_normalization(TensorId x, const LayerNormalization& operation);
   TensorId add_alpha_dropout(TensorId x, float rate, std::uint32_t stream);
+  // Of tensors below which nothing trains. The arguments must fit the tensor's width.
+  TensorId add_random_affine(TensorId x, const RandomAffineArgs& args);
+  TensorId add_random_light(TensorId x, const RandomLightArgs& args);
   TensorId add_gaussian_noise(TensorId x, float stddev, std::uint32_t stream);
   TensorId add_prelu(TensorId x, ParameterId alpha);
   // The statistics must not be trainable: they have no gradients.

@@ -168,6 +168,8 @@ class Lowering {
   void forward(const Node& node, const Prelu& prelu);
   void forward(const Node& node, const Normalization& normalization);
   void forward(const Node& node, const Embedding& embedding);
+  void forward(const Node& node, const RandomAffine& affine);
+  void forward(const Node& node, const RandomLight& light);
   void append_rescaling(Buffer from, Buffer to, float scale, float offset);
 
   // --- Products ---
@@ -251,6 +253,9 @@ class Lowering {
   void backward(const Node& node, const Prelu& prelu);
   void backward(const Node& node, const Normalization& normalization);
   void backward(const Node& node, const Embedding& embedding);
+  void backward(const Node& node, const RandomAffine&);
+  void backward(const Node& node, const RandomLight&);
+  void refuse_training_below(const Node& node) const;
   void append_normalization(const Buffer& from, const Buffer& to, const Normalization& operation,
                             bool with_mean);
   void backward(const Node& node, const Dense& dense);

@@ -13,6 +13,7 @@ if getattr(find_spec("fastdnn._core"), "origin", None) is None:
 
 from fastdnn import (
     activations,
+    augment,
     callbacks,
     constraints,
     initializers,
@@ -42,6 +43,7 @@ __all__ = [
     "Sequential",
     "__version__",
     "activations",
+    "augment",
     "callbacks",
     "constraints",
     "datasets",

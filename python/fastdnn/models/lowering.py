@@ -78,6 +78,37 @@ class Lowering:
         """Add normal numbers, whose stream is found likewise."""
         return self.graph.add_gaussian_noise(x, stddev, self._mask_stream(seed))
 
+    def random_affine(
+        self,
+        x: int,
+        size: tuple[int, int, int],
+        fill_mode: str,
+        fill_value: float,
+        ranges: Mapping[str, tuple[float, float] | None],
+        seed: int | None,
+    ) -> int:
+        """Add a change of images, whose stream is found likewise."""
+        names = ("height_shift", "width_shift", "angle", "height_zoom", "width_zoom")
+        pairs = [ranges.get(name) or (0.0, 0.0) for name in names]
+        same_zoom = ranges.get("width_zoom", ()) is None
+        stream = self._mask_stream(seed)
+        return self.graph.add_random_affine(
+            x, size, fill_mode, fill_value, pairs, same_zoom, stream
+        )
+
+    def random_light(
+        self,
+        x: int,
+        size: tuple[int, int, int],
+        gain: tuple[float, float],
+        offset: tuple[float, float],
+        value_range: tuple[float, float],
+        seed: int | None,
+    ) -> int:
+        """Add a change of contrast and brightness, whose stream is found likewise."""
+        stream = self._mask_stream(seed)
+        return self.graph.add_random_light(x, size, gain, offset, value_range, stream)
+
     def layer_normalization(
         self, x: int, gamma: Weight | None, beta: Weight | None, epsilon: float
     ) -> int:

@@ -3,12 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fastdnn import augment, layers
 from fastdnn.configuration import is_integer, unknown_name
-from fastdnn.layers import CLASSES, Input, Layer
+from fastdnn.layers import Input, Layer
 from fastdnn.layers.tensor import Call, Tensor
 from fastdnn.models.model import Model
 from fastdnn.models.sequential import Sequential
 
+LAYER_CLASSES: dict[str, type[Layer]] = {
+    **layers.CLASSES,
+    **{name: getattr(augment, name) for name in augment.__all__},
+}
 MODEL_CLASSES: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
 
 
@@ -19,10 +24,10 @@ def layer_from_config(item: Any) -> Layer | Input:
         return Input.from_config(item.get("config", {}))
     if name in MODEL_CLASSES:
         return MODEL_CLASSES[name].unbuilt_from_config(item.get("config", {}))
-    if not isinstance(name, str) or name not in CLASSES:
-        known = ("Input", *MODEL_CLASSES, *CLASSES)
+    if not isinstance(name, str) or name not in LAYER_CLASSES:
+        known = ("Input", *MODEL_CLASSES, *LAYER_CLASSES)
         raise ValueError(unknown_name("from_config", "layer", name, known))
-    return CLASSES[name].from_config(item.get("config", {}))
+    return LAYER_CLASSES[name].from_config(item.get("config", {}))
 
 
 def connected_tensors(config: Mapping[str, Any]) -> tuple[list[Tensor], Any]:
@@ -32,10 +37,10 @@ def connected_tensors(config: Mapping[str, Any]) -> tuple[list[Tensor], Any]:
         ValueError: if a number stands for no layer, or for no tensor that is there before it.
     """
     inputs = [Input.from_config(item["config"]) for item in config["inputs"]]
-    layers = [layer_from_config(item) for item in config["layers"]]
+    made = [layer_from_config(item) for item in config["layers"]]
     tensors: list[Tensor] = list(inputs)
     for layer_number, input_numbers in config["calls"]:
-        layer = _item(layers, layer_number)
+        layer = _item(made, layer_number)
         if not isinstance(layer, Layer):
             raise ValueError("[from_config] received an Input among the layers")
         arguments = [_item(tensors, number) for number in input_numbers]

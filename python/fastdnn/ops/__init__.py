@@ -12,6 +12,7 @@ from fastdnn.ops.dropout import (
 )
 from fastdnn.ops.embedding import embedding, embedding_backward
 from fastdnn.ops.gemm import gemm
+from fastdnn.ops.image import random_affine, random_light
 from fastdnn.ops.layer_norm import (
     LayerNormCache,
     layer_normalization,
@@ -108,7 +109,9 @@ __all__ = [
     "normalization",
     "prelu",
     "prelu_backward",
+    "random_affine",
     "random_bits",
+    "random_light",
     "random_normal",
     "random_permutation",
     "random_truncated_normal",

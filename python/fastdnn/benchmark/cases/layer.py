@@ -28,6 +28,8 @@ def variants() -> Iterator[Variant]:
     yield "alpha_dropout", "", _alpha_dropout
     yield "alpha_dropout_backward", "", _alpha_dropout_backward
     yield "gaussian_noise", "", _gaussian_noise
+    yield "random_affine", "", _random_affine
+    yield "random_light", "", _random_light
     yield "prelu", "", _prelu
     yield "prelu_backward", "", _prelu_backward
     yield "rescaling", "", _rescaling
@@ -155,6 +157,45 @@ def _gaussian_noise(shape: Shape) -> tuple[Run, Run]:
         return np.add(theirs, x, out=theirs)
 
     return partial(ops.gaussian_noise, x, 0.1, seed=1, out=ours), in_numpy
+
+
+def _image_shape(columns: int) -> tuple[int, int, int]:
+    """Return an image of so many pixels that is nearly square."""
+    height = max(n for n in range(1, int(columns**0.5) + 1) if columns % n == 0)
+    return height, columns // height, 1
+
+
+def _random_affine(shape: Shape) -> tuple[Run, Run]:
+    x, size = normal(shape), _image_shape(shape[1])
+    ours, theirs = np.empty((2, *shape), np.float32)
+    ranges = {"angle": (-0.1, 0.1), "height_shift": (-0.1, 0.1), "width_shift": (-0.1, 0.1)}
+    rng = np.random.default_rng(1)
+    corners = [rng.integers(0, shape[1], shape) for _ in range(4)]
+    weights = [rng.random(shape, np.float32) for _ in range(4)]
+
+    def in_numpy() -> Array:
+        theirs[...] = 0.0
+        for places, weight in zip(corners, weights, strict=True):
+            theirs[...] += weight * np.take_along_axis(x, places, 1)
+        return theirs
+
+    return partial(ops.random_affine, x, size, **ranges, seed=1, out=ours), in_numpy
+
+
+def _random_light(shape: Shape) -> tuple[Run, Run]:
+    x, size = normal(shape), _image_shape(shape[1])
+    ours, theirs = np.empty((2, *shape), np.float32)
+    rng = np.random.default_rng(1)
+    options = {"gain": (0.5, 1.5), "offset": (-0.1, 0.1)}
+
+    def in_numpy() -> Array:
+        mean = x.mean(axis=1, keepdims=True)
+        np.subtract(x, mean, out=theirs)
+        np.multiply(theirs, rng.random((shape[0], 1), np.float32) + np.float32(0.5), out=theirs)
+        np.add(theirs, mean + rng.random((shape[0], 1), np.float32), out=theirs)
+        return np.clip(theirs, 0.0, 1.0, out=theirs)
+
+    return partial(ops.random_light, x, size, **options, seed=1, out=ours), in_numpy
 
 
 def _prelu(shape: Shape) -> tuple[Run, Run]:
