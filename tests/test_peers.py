@@ -69,6 +69,13 @@ def test_what_does_not_apply_is_listed(results):
         f"- {len(tests)}: {reason}. {', '.join(sorted({_short(test) for test in tests}))}\n"
         for reason, tests in sorted(by_reason.items(), key=lambda item: (-len(item[1]), item[0]))
     ]
+    files = defaultdict(list)
+    for name, reason in results["other"].items():
+        files[reason].append(f"`{name.rpartition('.')[2]}`")
+    lines += [
+        f"- Whole files: {reason}. {', '.join(sorted(names))}\n"
+        for reason, names in sorted(files.items())
+    ]
     text = NUMERICS.read_text()
     before, rest = text.split(BEGIN)
     now, after = rest.split(END)
@@ -96,3 +103,16 @@ fd.ops.min_max_norm = lambda w, *arguments: w
     failed = _run(tmp_path / "results.json", change)["failed"]
     for tests in ("losses_test", "accuracy_metrics_test", "sgd_test", "constraints_test"):
         assert any(tests in test for test in failed), tests
+
+
+def test_none_of_them_passes_without_fastdnn(tmp_path):
+    change = """
+import adapters
+def broken(*arguments, **options):
+    raise RuntimeError("taken away")
+every = adapters.all_of
+adapters.all_of = lambda module, make: dict.fromkeys(every(module, make), broken)
+adapters.get_optimizer = broken
+"""
+    results = _run(tmp_path / "results.json", change)
+    assert results["passed"] == 0, results["run"] - len(results["failed"])

@@ -1,7 +1,8 @@
 """Objects that Keras's tests take for Keras's, and that fastdnn computes.
 
-Each adapter is as thin as it can be: it translates arrays and arguments, and asks fastdnn for every
-number. What fastdnn does not have is no attribute of a facade, so that a test that uses it fails.
+Each adapter is as thin as it can be: it translates arrays and arguments, and asks fastdnn for
+numbers; of losses for those of rows, which it weighs and adds up as Keras does. What fastdnn does
+not have is no attribute of a facade, so that a test that uses it fails.
 """
 
 import numpy as np

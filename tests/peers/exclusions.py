@@ -85,4 +85,61 @@ EXCLUSIONS = {
         "masks rows, or normalizes images; fastdnn's layer is trained beside Keras's by "
         "tests/test_keras_training.py"
     ),
+    # What runs without anything of fastdnn's.
+    r"ValidateFloatArgTest|different_axis|mha_query_projection": "tests functions of Keras's alone",
 }
+
+_TRAINS = "trains models of Keras's; {} compares fastdnn's callbacks with them"
+
+# Whole files.
+OTHER_MODULES = {
+    **dict.fromkeys(
+        (
+            "optimizers.adafactor_test",
+            "optimizers.lamb_test",
+            "optimizers.loss_scale_optimizer_test",
+            "optimizers.muon_test",
+            "optimizers.schedule_free_adamw_test",
+            "callbacks.orbax_checkpoint_test",
+            "callbacks.remote_monitor_test",
+            "callbacks.swap_ema_weights_test",
+            "metrics.correlation_metrics_test",
+            "metrics.hinge_metrics_test",
+            "metrics.iou_metrics_test",
+        ),
+        "fastdnn does not have these",
+    ),
+    "optimizers.multi_optimizer_test": "fastdnn's `MultiOptimizer` chooses by names",
+    "optimizers.optimizer_sparse_test": "gives sparse gradients",
+    **dict.fromkeys(
+        ("losses.loss_test", "metrics.metric_test", "initializers.initializer_test"),
+        "tests a base class of Keras's",
+    ),
+    "metrics.reduction_metrics_test": "tests means of anything, which are no metrics here",
+    "callbacks.backup_and_restore_test": "fastdnn does not have this yet",
+    **dict.fromkeys(
+        (
+            "callbacks.callback_test",
+            "callbacks.csv_logger_test",
+            "callbacks.early_stopping_test",
+            "callbacks.lambda_callback_test",
+            "callbacks.learning_rate_scheduler_test",
+            "callbacks.model_checkpoint_test",
+            "callbacks.monitor_callback_test",
+            "callbacks.reduce_lr_on_plateau_test",
+            "callbacks.terminate_on_nan_test",
+        ),
+        _TRAINS.format("tests/test_stopping.py"),
+    ),
+    "callbacks.tensorboard_test": _TRAINS.format("tests/test_tensorboard.py"),
+}
+PACKAGES = (
+    "callbacks",
+    "constraints",
+    "initializers",
+    "losses",
+    "metrics",
+    "optimizers",
+    "optimizers.schedules",
+    "regularizers",
+)

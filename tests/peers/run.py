@@ -13,7 +13,7 @@ from pathlib import Path
 
 import adapters
 import keras
-from exclusions import EXCLUSIONS
+from exclusions import EXCLUSIONS, OTHER_MODULES, PACKAGES
 from keras.src.testing import TestCase
 
 import fastdnn as fd
@@ -114,6 +114,12 @@ def main():
             else:
                 excluded[identity] = EXCLUSIONS[reason]
                 unused.discard(reason)
+    for package in PACKAGES:
+        folder = Path(importlib.import_module(f"keras.src.{package}").__file__).parent
+        names = {f"{package}.{path.stem}" for path in folder.glob("*_test.py")}
+        unused |= {name for name in OTHER_MODULES if name.rpartition(".")[0] == package} - names
+        unknown = names - set(OTHER_MODULES) - set(MODULES)
+        assert not unknown, f"neither run nor excluded: {unknown}"
     result = unittest.TextTestRunner(stream=sys.stderr, verbosity=0).run(suite)
     failed = {c.id(): text for c, text in [*result.failures, *result.errors]}
     skipped = {c.id(): text for c, text in result.skipped}
@@ -125,6 +131,7 @@ def main():
         "failed": failed,
         "skipped": skipped,
         "excluded": excluded,
+        "other": OTHER_MODULES,
         "unused": sorted(unused),
     }
     Path(sys.argv[1]).write_text(json.dumps(summary, indent=1))

@@ -168,7 +168,11 @@ def _image_shape(columns: int) -> tuple[int, int, int]:
 def _random_affine(shape: Shape) -> tuple[Run, Run]:
     x, size = normal(shape), _image_shape(shape[1])
     ours, theirs = np.empty((2, *shape), np.float32)
-    ranges = {"angle": (-0.1, 0.1), "height_shift": (-0.1, 0.1), "width_shift": (-0.1, 0.1)}
+    ranges: dict[str, Any] = {
+        "angle": (-0.1, 0.1),
+        "height_shift": (-0.1, 0.1),
+        "width_shift": (-0.1, 0.1),
+    }
     rng = np.random.default_rng(1)
     corners = [rng.integers(0, shape[1], shape) for _ in range(4)]
     weights = [rng.random(shape, np.float32) for _ in range(4)]
@@ -186,7 +190,7 @@ def _random_light(shape: Shape) -> tuple[Run, Run]:
     x, size = normal(shape), _image_shape(shape[1])
     ours, theirs = np.empty((2, *shape), np.float32)
     rng = np.random.default_rng(1)
-    options = {"gain": (0.5, 1.5), "offset": (-0.1, 0.1)}
+    options: dict[str, Any] = {"gain": (0.5, 1.5), "offset": (-0.1, 0.1)}
 
     def in_numpy() -> Array:
         mean = x.mean(axis=1, keepdims=True)
