@@ -101,6 +101,10 @@ class Lesson:
         ending = f"-{name}.png" if name else ".png"
         return self._path.with_name(self._path.stem + ending)
 
+    def folder(self, name: str) -> Path:
+        """Return a folder for what a lesson writes, beside the script."""
+        return self._path.with_name(f"{self._path.stem}-{name}")
+
     def draw(self, panels: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
         """Save a picture of what every epoch gave.
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Run the lessons one after the other and print a table of published and measured figures.
 
-Usage: FASTDNN_DATA=folder python examples/run_all.py [--quick] [number ...]
+Usage: FASTDNN_DATA=folder python examples/run_all.py [--quick] [--markdown PAGE] [number ...]
 """
 
 import argparse
@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 FOLDER = Path(__file__).resolve().parent
+BEGIN, END = "<!-- lessons -->", "<!-- /lessons -->"
 
 
 def scripts(numbers: list[int]) -> list[Path]:
@@ -29,13 +30,26 @@ def cells(result: dict[str, Any]) -> tuple[str, str, str]:
     return result["what"], published, f"{result['measured']:.4g}"
 
 
+def write_table(page: Path, lessons: list[tuple[Path, str, list[tuple[str, str, str]]]]) -> None:
+    """Write a table of the lessons between the page's marks."""
+    lines = ["| Lesson | What | Published | Measured |", "|---|---|---|---|"]
+    for path, title, results in lessons:
+        link = f"[{title}](../examples/{path.name})"
+        for i, result in enumerate(results):
+            lines.append(f"| {' | '.join((link if i == 0 else '', *result))} |")
+    before, rest = page.read_text().split(BEGIN)
+    _, after = rest.split(END)
+    page.write_text(f"{before}{BEGIN}\n\n" + "\n".join(lines) + f"\n\n{END}{after}")
+
+
 def main() -> int:
     """Run them; return how many failed."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="what the tests run")
+    parser.add_argument("--markdown", type=Path, help="write the table into this page, too")
     parser.add_argument("numbers", nargs="*", type=int, help="lessons; all without any")
     options = parser.parse_args()
-    rows, failed = [], []
+    rows, failed, shown = [], [], []
     for path in scripts(options.numbers):
         with tempfile.TemporaryDirectory() as folder:
             results = Path(folder) / "results.json"
@@ -49,6 +63,7 @@ def main() -> int:
                 for i, result in enumerate(lesson["results"]):
                     left, right = (lesson["title"], seconds) if i == 0 else ("", "")
                     rows.append((left, *cells(result), right))
+                shown.append((path, lesson["title"], [cells(r) for r in lesson["results"]]))
     header = ("Lesson", "What", "Published", "Measured", "Time")
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     print()
@@ -56,6 +71,8 @@ def main() -> int:
         print(
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         )
+    if options.markdown is not None:
+        write_table(options.markdown, shown)
     if failed:
         print(f"\nFailed: {', '.join(failed)}")
     return len(failed)
