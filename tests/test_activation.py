@@ -67,7 +67,7 @@ def test_every_table_knows_every_activation():
     assert names == set(FORWARD)
     assert names == {*ACTIVATIONS, "gelu_tanh"}  # the function gelu has a parameter for it
     assert {*names, "softmax"} == {*activations.NAMES, "gelu_tanh"}
-    assert all(f"| `{name}`" in ops.activation.__doc__ for name in names)
+    assert all(f"\n    `{name}` " in ops.activation.__doc__ for name in names)
 
 
 @every_name

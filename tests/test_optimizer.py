@@ -362,6 +362,7 @@ def keras_results(tmp_path_factory):
     np.savez(folder / "data.npz", **data)
     command = [sys.executable, "-c", KERAS, folder / "data.npz", folder / "results.npz"]
     environment = {**os.environ, "KERAS_BACKEND": "numpy"}
+    environment.pop("LD_PRELOAD", None)  # a sanitizer's, which Keras's packages do not bear
     subprocess.run([*command, json.dumps(CONFIGS)], check=True, env=environment)
     results = {}
     for key, value in np.load(folder / "results.npz").items():
