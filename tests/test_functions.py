@@ -192,6 +192,15 @@ def test_an_error_ends_fit_before_the_step(data):
     model.fit(*data, batch_size=16, verbose=0)  # goes on
 
 
+@pytest.mark.parametrize("value", [np.nan, 1e300])
+def test_derivatives_that_are_not_finite_end_fit_before_the_step(data, value):
+    model = _model(lambda t, p: (np.zeros(len(p)), np.full(p.shape, value)))
+    before = model.get_weights()[0]
+    with pytest.warns(RuntimeWarning, match="the loss is not finite in epoch 1, batch 1"):
+        model.fit(*data, verbose=0)
+    np.testing.assert_array_equal(model.get_weights()[0], before)
+
+
 @pytest.mark.parametrize(
     ("answer", "text"),
     [

@@ -178,11 +178,33 @@ def test_an_interrupted_search_leaves_the_weights_where_they_were(data):
     assert model.optimizer.iterations == 5
 
 
+def test_a_loss_that_is_not_finite_is_named(data):
+    model = _model()
+    model.layers[1].kernel.value[...] = 1e30
+    with pytest.warns(RuntimeWarning, match="the loss is not finite in epoch 1, batch 1"):
+        model.fit(*data, verbose=0)
+    assert model.optimizer.iterations == 0
+
+
+def test_a_loaded_model_goes_on_as_the_saved_one(data, tmp_path):
+    model = _model()
+    model.fit(*data, epochs=3, verbose=0)
+    model.save(tmp_path / "m.safetensors")
+    same = fd.load_model(tmp_path / "m.safetensors")
+    for other in (model, same):
+        other.fit(*data, epochs=3, verbose=0)
+    for a, b in zip(model.get_weights(), same.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
 def test_what_is_refused(data):
     with pytest.raises(
         ValueError, match=r"\[LBFGS\] history_size: received 0; expected an integer"
     ):
         LBFGS(history_size=0)
+    for rate in (0, np.nan, "1"):
+        with pytest.raises(ValueError, match=r"\[LBFGS\] learning_rate: received .*above 0"):
+            LBFGS(learning_rate=rate)
     with pytest.raises(ValueError, match=r"\[LBFGS\] tolerance: received -1; expected a number"):
         LBFGS(tolerance=-1)
     with pytest.raises(ValueError, match=r"'dense/kernel' has a constraint; expected none"):

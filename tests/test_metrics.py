@@ -343,3 +343,23 @@ def test_metrics_that_do_not_fit_the_model(metric, text):
     model.compile("sgd", "bce", metrics=[metric])
     with pytest.raises(ValueError, match=text):
         model.evaluate(np.zeros((3, 5)), Y, verbose=0)
+
+
+@pytest.mark.parametrize("threshold", [float("nan"), 2.0, 0.0, 1.0, "0.5"])
+def test_thresholds_of_binary_accuracy(threshold):
+    with pytest.raises(ValueError, match=r"\[BinaryAccuracy\] threshold: received .* between 0"):
+        fd.metrics.BinaryAccuracy(threshold=threshold)
+
+
+def test_losses_alone():
+    """Means of rows, as Keras's; golden values by hand."""
+    mse = fd.losses.MeanSquaredError()
+    assert mse([0, 1], [1, 1]) == 0.5
+    assert mse([[0, 0], [1, 1]], [[1, 1], [1, 1]], sample_weight=[3, 1]) == 1.5
+    assert mse([[1.0]], [[3.0]], sample_weight=0.5) == 2.0
+    sparse = fd.losses.SparseCategoricalCrossentropy()
+    assert sparse([1], [[0.5, 0.5]]) == pytest.approx(np.log(2), rel=1e-6)
+    with pytest.raises(ValueError, match=r"\[MeanSquaredError\] sample_weight: received shape"):
+        mse([[0.0], [1.0]], [[1.0], [1.0]], sample_weight=[1, 2, 3])
+    with pytest.raises(ValueError, match=r"\[loss\] y_true"):
+        mse([[0.0, 1.0]], [[1.0], [1.0]])

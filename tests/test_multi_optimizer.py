@@ -111,6 +111,20 @@ def test_same_bits_for_any_number_of_threads(assert_same_bits, data):
     assert_same_bits(run)
 
 
+def test_patterns_for_layers_of_a_model_inside(data):
+    """By the layer's own name, by its path, and by that of the model."""
+    for pattern in ("low", "inner/low", "inner", "inner/low/kernel|inner/low/bias"):
+        fd.set_seed(3)
+        inner = fd.Sequential([fd.Input(shape=(6,)), layers.Dense(4, name="low")], name="inner")
+        model = fd.Sequential([fd.Input(shape=(6,)), inner, layers.Dense(2, name="head")])
+        pairs = [(optimizers.SGD(0.0), pattern), ("adam", "head")]
+        model.compile(MultiOptimizer(pairs), loss="mse")
+        before = model.get_weights()
+        model.fit(*data, verbose=0)
+        moved = [not np.array_equal(a, b) for a, b in zip(before, model.get_weights(), strict=True)]
+        assert moved == [False, False, True, True]
+
+
 def test_what_is_refused(data):
     adam = optimizers.Adam()
     for pairs, text in (

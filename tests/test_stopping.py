@@ -150,6 +150,11 @@ def test_terminate_on_nan_ends_where_fit_names_epoch_and_batch(data):
     assert model.optimizer.iterations == 7
 
 
+def test_checkpoints_of_another_format_are_refused_at_once():
+    with pytest.raises(ValueError, match=r"\[ModelCheckpoint\] received 'b.keras'; fastdnn writes"):
+        callbacks.ModelCheckpoint("b.keras")
+
+
 def test_terminate_on_nan_looks_at_all_of_the_loss():
     model = _model()
     watcher = callbacks.TerminateOnNaN()

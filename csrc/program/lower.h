@@ -114,6 +114,8 @@ struct Asked {
   MatrixView gradient{};        // without data if nobody needs it
   std::vector<float*> metrics;  // in the order of the output's function metrics
 };
+// Whether so many rows' losses and derivatives are.
+bool all_finite(const Asked& asked, index_t rows);
 
 // A program for batches of up to `capacity` rows, with its buffers. Set feed and totals before
 // running.

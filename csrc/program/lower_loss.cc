@@ -12,6 +12,15 @@ bool all_finite(const float* values, index_t size) {
   return std::all_of(values, values + size, [](float value) { return std::isfinite(value); });
 }
 
+bool all_finite(const Asked& asked, index_t rows) {
+  if (asked.losses != nullptr && !all_finite(asked.losses, rows)) return false;
+  if (asked.gradient.data == nullptr) return true;
+  for (index_t row = 0; row < rows; ++row) {
+    if (!all_finite(asked.gradient.row(row), asked.gradient.cols)) return false;
+  }
+  return true;
+}
+
 bool OutputSpec::asks_functions() const {
   return function_loss || std::any_of(metrics.begin(), metrics.end(), [](const MetricSpec& metric) {
            return as<FunctionMetric>(metric) != nullptr;

@@ -258,7 +258,7 @@ bool Network::run_asking(LoweredProgram& lowered, const StepState& state, bool s
     lowered.feed->functions(lowered.asked, state.begin, state.rows);
   }
   for (const Asked& asked : lowered.asked) {
-    if (stops && asked.losses != nullptr && !all_finite(asked.losses, state.rows)) return false;
+    if (stops && !all_finite(asked, state.rows)) return false;
   }
   return run_part(lowered, 1, state);
 }

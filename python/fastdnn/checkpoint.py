@@ -329,14 +329,19 @@ def _read(where: str, filepath: FilePath) -> bytes:
     return path.read_bytes()
 
 
-def _write(where: str, filepath: FilePath, overwrite: bool, content: Callable[[], bytes]) -> None:
-    """Write a file so that a crash leaves the old one or the new one, never a part."""
-    path = Path(filepath)
+def refuse_other_formats(where: str, path: Path) -> None:
+    """Raise a ValueError for a name that says that a file is of another format."""
     if path.suffix in _FOREIGN_SUFFIXES:
         raise ValueError(
             f"[{where}] received {str(path)!r}; fastdnn writes safetensors; "
             f"use {str(path.with_suffix('.safetensors'))!r}"
         )
+
+
+def _write(where: str, filepath: FilePath, overwrite: bool, content: Callable[[], bytes]) -> None:
+    """Write a file so that a crash leaves the old one or the new one, never a part."""
+    path = Path(filepath)
+    refuse_other_formats(where, path)
     path = Path(os.path.realpath(path))  # a link stays, and the file it leads to is replaced
     _refuse_folder(where, path)
     if path.is_symlink() or (path.exists() and not path.is_file()):

@@ -52,7 +52,11 @@ class Zeros(Initializer):
 
 
 class Ones(Initializer):
-    """All ones."""
+    """All ones.
+
+    >>> Ones()((2, 2)).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
 
     def draw(self, shape: Shape, seed: int, stream: int) -> Array:
         """Return ones."""
@@ -60,7 +64,11 @@ class Ones(Initializer):
 
 
 class Constant(Initializer):
-    """The same number everywhere."""
+    """The same number everywhere.
+
+    >>> Constant(0.5)((2, 2)).tolist()
+    [[0.5, 0.5], [0.5, 0.5]]
+    """
 
     def __init__(self, value: float = 0.0) -> None:
         self.value = _number("Constant", "value", value)
@@ -126,6 +134,10 @@ class TruncatedNormal(_Random):
         mean: the mean.
         stddev: the standard deviation before truncation.
         seed: an integer for values that do not depend on the model, or None.
+
+    >>> w = TruncatedNormal(seed=1)((500, 400))
+    >>> round(float(w.std()), 3)
+    0.044
     """
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
@@ -145,6 +157,10 @@ class RandomUniform(_Random):
         minval: the lower bound.
         maxval: the upper bound.
         seed: an integer for values that do not depend on the model, or None.
+
+    >>> w = RandomUniform(seed=1)((500, 400))
+    >>> round(float(w.std()), 3)
+    0.029
     """
 
     def __init__(
@@ -170,6 +186,10 @@ class VarianceScaling(_Random):
 
     Raises:
         ValueError: if `scale` is not positive or a name is unknown.
+
+    >>> w = VarianceScaling(seed=1)((500, 400))
+    >>> round(float(w.std()), 3)
+    0.045
     """
 
     def __init__(
@@ -225,31 +245,56 @@ class GlorotUniform(_NamedScaling):
 
 
 class GlorotNormal(_NamedScaling):
-    """Truncated normal with variance 2 / (in + out) (Glorot and Bengio 2010)."""
+    """Truncated normal with variance 2 / (in + out) (Glorot and Bengio 2010).
+
+    >>> w = GlorotNormal(seed=1)((500, 400))
+    >>> round(float(w.std()), 3)
+    0.047
+    """
 
     _arguments = (1.0, "fan_avg", "truncated_normal")
 
 
 class HeUniform(_NamedScaling):
-    """Uniform in +-sqrt(6 / in) (He et al. 2015), for ReLU and its relatives."""
+    """Uniform in +-sqrt(6 / in) (He et al. 2015), for ReLU and its relatives.
+
+    >>> w = HeUniform(seed=1)((500, 400))
+    >>> round(float(w.std()), 3)
+    0.063
+    """
 
     _arguments = (2.0, "fan_in", "uniform")
 
 
 class HeNormal(_NamedScaling):
-    """Truncated normal with variance 2 / in (He et al. 2015), for ReLU and its relatives."""
+    """Truncated normal with variance 2 / in (He et al. 2015), for ReLU and its relatives.
+
+    >>> w = HeNormal(seed=1)((500, 400))
+    >>> round(float(w.std()), 3)
+    0.063
+    """
 
     _arguments = (2.0, "fan_in", "truncated_normal")
 
 
 class LecunUniform(_NamedScaling):
-    """Uniform in +-sqrt(3 / in) (LeCun et al. 1998)."""
+    """Uniform in +-sqrt(3 / in) (LeCun et al. 1998).
+
+    >>> w = LecunUniform(seed=1)((500, 400))
+    >>> round(float(w.std()), 3)
+    0.045
+    """
 
     _arguments = (1.0, "fan_in", "uniform")
 
 
 class LecunNormal(_NamedScaling):
-    """Truncated normal with variance 1 / in (LeCun et al. 1998), for SELU."""
+    """Truncated normal with variance 1 / in (LeCun et al. 1998), for SELU.
+
+    >>> w = LecunNormal(seed=1)((500, 400))
+    >>> round(float(w.std()), 3)
+    0.045
+    """
 
     _arguments = (1.0, "fan_in", "truncated_normal")
 
@@ -266,6 +311,10 @@ class Orthogonal(_Random):
 
     Raises:
         ValueError: if the weight is not a matrix.
+
+    >>> w = Orthogonal(seed=1)((3, 3))
+    >>> abs(w @ w.T).round(3).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:

@@ -45,12 +45,22 @@ def set_num_threads(count: int) -> None:
 
     Raises:
         ValueError: if it is not.
+
+    >>> import fastdnn as fd
+    >>> before = fd.get_num_threads()
+    >>> fd.set_num_threads(1)
+    >>> fd.set_num_threads(before)
     """
     _core.set_num_threads(at_least("set_num_threads", "count", count, 1))
 
 
 def get_num_threads() -> int:
-    """Return the greatest number of threads that is used."""
+    """Return the greatest number of threads that is used.
+
+    >>> import fastdnn as fd
+    >>> fd.get_num_threads() >= 1
+    True
+    """
     return int(_core.num_threads())
 
 
@@ -86,7 +96,12 @@ def set_matmul_precision(precision: str) -> None:
 
 
 def get_matmul_precision() -> str:
-    """Return what `set_matmul_precision` has set."""
+    """Return what `set_matmul_precision` has set.
+
+    >>> import fastdnn as fd
+    >>> fd.get_matmul_precision()
+    'highest'
+    """
     return str(_core.matmul_precision())
 
 

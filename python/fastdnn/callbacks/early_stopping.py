@@ -105,6 +105,12 @@ class TerminateOnNaN(Callback):
 
     `fit` by itself ends before the step of a batch whose loss is not finite; with this callback
     infinite penalties end it, too. Looks at every batch, which costs time with small ones.
+
+    >>> import numpy as np, fastdnn as fd
+    >>> model = fd.Sequential([fd.Input(shape=(1,)), fd.layers.Dense(1)])
+    >>> model.compile("sgd", loss="mse")
+    >>> x = np.ones((4, 1), np.float32)
+    >>> history = model.fit(x, x, callbacks=fd.callbacks.TerminateOnNaN(), verbose=0)
     """
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:

@@ -9,6 +9,13 @@ class History(Callback):
     Attributes:
         epoch: the epochs.
         history: name -> one number an epoch.
+
+    >>> import numpy as np, fastdnn as fd
+    >>> model = fd.Sequential([fd.Input(shape=(1,)), fd.layers.Dense(1)])
+    >>> model.compile("sgd", loss="mse")
+    >>> x = np.ones((4, 1), np.float32)
+    >>> list(model.fit(x, x, epochs=2, verbose=0).history)
+    ['loss']
     """
 
     def __init__(self) -> None:

@@ -1,6 +1,7 @@
 """The model in files, while it is trained."""
 
 import os
+from pathlib import Path
 from typing import Any
 
 from fastdnn.callbacks.callback import Callback, Logs
@@ -42,7 +43,10 @@ class ModelCheckpoint(Callback):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__()
+        from fastdnn.checkpoint import refuse_other_formats  # it knows models, and they callbacks
+
         self.filepath = os.fspath(filepath)
+        refuse_other_formats("ModelCheckpoint", Path(self.filepath))
         self._monitor = Monitor("ModelCheckpoint", monitor, mode) if save_best_only else None
         self.verbose = verbose
         self.save_weights_only = save_weights_only

@@ -49,6 +49,11 @@ class ReLU(_ActivationLayer):
 
     Raises:
         ValueError: if `max_value` is neither None nor 6, or is combined with a slope.
+
+    >>> import numpy as np, fastdnn as fd
+    >>> model = fd.Sequential([fd.Input(shape=(2,)), fd.layers.ReLU()])
+    >>> model.predict(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[0., 2.]], dtype=float32)
     """
 
     def __init__(
@@ -79,6 +84,11 @@ class LeakyReLU(_ActivationLayer):
     Args:
         negative_slope: the slope below zero.
         name: unique in the model.
+
+    >>> import numpy as np, fastdnn as fd
+    >>> model = fd.Sequential([fd.Input(shape=(2,)), fd.layers.LeakyReLU()])
+    >>> model.predict(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[-0.3,  2. ]], dtype=float32)
     """
 
     def __init__(self, negative_slope: float = 0.3, name: str | None = None) -> None:
@@ -93,6 +103,11 @@ class ELU(_ActivationLayer):
     Args:
         alpha: the bound below.
         name: unique in the model.
+
+    >>> import numpy as np, fastdnn as fd
+    >>> model = fd.Sequential([fd.Input(shape=(2,)), fd.layers.ELU()])
+    >>> model.predict(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[-0.632,  2.   ]], dtype=float32)
     """
 
     def __init__(self, alpha: float = 1.0, name: str | None = None) -> None:
@@ -106,6 +121,11 @@ class Softmax(_ActivationLayer):
 
     Args:
         name: unique in the model.
+
+    >>> import numpy as np, fastdnn as fd
+    >>> model = fd.Sequential([fd.Input(shape=(2,)), fd.layers.Softmax()])
+    >>> model.predict(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[0.047, 0.953]], dtype=float32)
     """
 
     nonlinearity = Nonlinearity("softmax")

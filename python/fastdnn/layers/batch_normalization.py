@@ -45,6 +45,11 @@ class BatchNormalization(Layer):
 
     Raises:
         ValueError: if a number is out of range or a name is unknown.
+
+    >>> import numpy as np, fastdnn as fd
+    >>> model = fd.Sequential([fd.Input(shape=(2,)), fd.layers.BatchNormalization()])
+    >>> model.predict(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[-1.   ,  1.999]], dtype=float32)
     """
 
     def __init__(

@@ -14,6 +14,11 @@ class Flatten(Layer):
 
     Args:
         name: unique in the model.
+
+    >>> import numpy as np, fastdnn as fd
+    >>> model = fd.Sequential([fd.Input(shape=(2, 3)), fd.layers.Flatten()])
+    >>> model.predict(np.array([[[1, 2, 3], [4, 5, 6]]], np.float32)).round(3)
+    array([[1., 2., 3., 4., 5., 6.]], dtype=float32)
     """
 
     def __init__(self, name: str | None = None) -> None:

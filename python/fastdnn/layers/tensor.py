@@ -83,7 +83,8 @@ def as_tensors(where: str, value: Any) -> list[Tensor]:
         if not isinstance(item, Tensor):
             raise ValueError(
                 f"[{where}] received {type(item).__name__}; expected symbolic tensors, such as "
-                "Input(shape=(784,)) or what a layer returns when it is called on one"
+                "Input(shape=(784,)) or what a layer returns when it is called on one; numbers go "
+                "into a model's predict(x), or forward(x, training=True)"
             )
     if not found:
         raise ValueError(f"[{where}] received no tensor; expected at least one")

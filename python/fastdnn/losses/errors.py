@@ -8,6 +8,9 @@ class MeanSquaredError(Loss):
 
     Args:
         name: a name for display.
+
+    >>> round(MeanSquaredError()([[1.0], [2.0]], [[1.0], [4.0]]), 4)
+    2.0
     """
 
     native_name = "mean_squared_error"
@@ -21,6 +24,9 @@ class MeanAbsoluteError(Loss):
 
     Args:
         name: a name for display.
+
+    >>> round(MeanAbsoluteError()([[1.0], [2.0]], [[1.0], [4.0]]), 4)
+    1.0
     """
 
     native_name = "mean_absolute_error"
@@ -36,6 +42,9 @@ class MeanAbsolutePercentageError(Loss):
 
     Args:
         name: a name for display.
+
+    >>> round(MeanAbsolutePercentageError()([[1.0], [2.0]], [[1.0], [4.0]]), 4)
+    50.0
     """
 
     native_name = "mean_absolute_percentage_error"
@@ -52,6 +61,9 @@ class MeanSquaredLogarithmicError(Loss):
 
     Args:
         name: a name for display.
+
+    >>> round(MeanSquaredLogarithmicError()([[1.0], [2.0]], [[1.0], [4.0]]), 4)
+    0.1305
     """
 
     native_name = "mean_squared_logarithmic_error"
@@ -92,6 +104,9 @@ class LogCosh(Loss):
 
     Args:
         name: a name for display.
+
+    >>> round(LogCosh()([[1.0], [2.0]], [[1.0], [4.0]]), 4)
+    0.6625
     """
 
     native_name = "log_cosh"
@@ -108,6 +123,9 @@ class Poisson(Loss):
 
     Args:
         name: a name for display.
+
+    >>> round(Poisson()([[1.0], [2.0]], [[1.0], [4.0]]), 4)
+    1.1137
     """
 
     native_name = "poisson"

@@ -25,9 +25,10 @@ class FunctionLoss(Loss):
         function: the function.
         name: a name for display; None for the function's.
 
-    An error that the function raises ends the call of `fit` before the step changes weights. It
-    must not call the model that is trained. A file does not hold functions: `load_model` asks for
-    them.
+    An error that the function raises ends the call of `fit` before the step changes weights, and so
+    do losses or derivatives that are not finite. The function must not call the model that is
+    trained, nor wait for another thread that does. A file does not hold functions: `load_model`
+    asks for them.
 
     >>> import numpy as np, fastdnn as fd
     >>> def squared(y_true, y_pred):
@@ -63,7 +64,11 @@ class FunctionLoss(Loss):
         """Return the function's name in its place, as configs hold it."""
         return name_of(self.function) if name == "function" else super().argument(name)
 
-    def __call__(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
+    def row_losses(self, y_true: Array, y_pred: Array) -> Array:
+        """Return the loss of every row."""
+        return self.with_derivatives(y_true, y_pred)[0]
+
+    def with_derivatives(self, y_true: Array, y_pred: Array) -> tuple[Array, Array]:
         """Return the losses of the rows and their derivatives, checked.
 
         Raises:
@@ -73,7 +78,8 @@ class FunctionLoss(Loss):
         if not isinstance(answer, tuple | list) or len(answer) != 2:
             raise ValueError(
                 f"[loss {self.name}] received a {type(answer).__name__} from the function; "
-                "expected a pair: the loss of every row, and its derivatives by the outputs"
+                "expected a pair: the loss of every row, and its derivatives by the outputs, as "
+                "fastdnn does not differentiate functions; see help(fastdnn.losses.FunctionLoss)"
             )
         losses = checked(f"loss {self.name}", "losses", answer[0], (len(y_pred),))
         return losses, checked(f"loss {self.name}", "derivatives", answer[1], y_pred.shape)
@@ -92,4 +98,5 @@ def checked(where: str, what: str, value: Any, shape: tuple[int, ...]) -> Array:
             f"[{where}] received {what} of shape {array.shape} and type {array.dtype} from the "
             f"function; expected numbers of shape {shape}"
         )
-    return np.ascontiguousarray(array, np.float32)
+    with np.errstate(over="ignore"):  # what float32 cannot hold is infinite, and found as such
+        return np.ascontiguousarray(array, np.float32)

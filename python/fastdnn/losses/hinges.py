@@ -10,6 +10,9 @@ class Hinge(Loss):
 
     Args:
         name: a name for display.
+
+    >>> round(Hinge()([[1], [-1]], [[0.5], [0.5]]), 4)
+    1.0
     """
 
     targets = "signs"
@@ -26,6 +29,9 @@ class SquaredHinge(Loss):
 
     Args:
         name: a name for display.
+
+    >>> round(SquaredHinge()([[1], [-1]], [[0.5], [0.5]]), 4)
+    1.25
     """
 
     targets = "signs"

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastdnn.configuration import Configurable, at_least
+from fastdnn.configuration import Configurable, at_least, is_number
 from fastdnn.losses import Loss
 from fastdnn.metrics.metric import Metric, RowMetric
 
@@ -12,6 +12,9 @@ class SparseCategoricalAccuracy(RowMetric):
 
     Args:
         name: a name for display and for `History`.
+
+    >>> round(SparseCategoricalAccuracy()([1, 1], [[0.1, 0.9], [0.8, 0.2]]), 4)
+    0.5
     """
 
     native_name = "sparse_categorical_accuracy"
@@ -26,6 +29,9 @@ class CategoricalAccuracy(RowMetric):
 
     Args:
         name: a name for display and for `History`.
+
+    >>> round(CategoricalAccuracy()([[0, 1], [0, 1]], [[0.1, 0.9], [0.8, 0.2]]), 4)
+    0.5
     """
 
     native_name = "categorical_accuracy"
@@ -51,6 +57,11 @@ class BinaryAccuracy(RowMetric):
 
     def __init__(self, name: str = "binary_accuracy", threshold: float = 0.5) -> None:
         super().__init__(name)
+        if not is_number(threshold) or not 0.0 < threshold < 1.0:
+            raise ValueError(
+                f"[BinaryAccuracy] threshold: received {threshold!r}; expected a number between 0 "
+                "and 1"
+            )
         self.threshold = float(threshold)
 
     def options(self) -> dict[str, Any]:
@@ -67,6 +78,9 @@ class TopKCategoricalAccuracy(RowMetric):
 
     Raises:
         ValueError: if `k` is less than 1.
+
+    >>> round(TopKCategoricalAccuracy(k=1)([[0, 1], [0, 1]], [[0.1, 0.9], [0.8, 0.2]]), 4)
+    0.5
     """
 
     native_name = "top_k_categorical_accuracy"

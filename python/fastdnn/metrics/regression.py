@@ -15,6 +15,9 @@ class MeanSquaredError(RowMetric):
 
     Args:
         name: a name for display and for `History`.
+
+    >>> round(MeanSquaredError()([[0, 1], [0, 1]], [[0.1, 0.9], [0.8, 0.2]]), 4)
+    0.325
     """
 
     native_name = "mean_squared_error"
@@ -48,6 +51,9 @@ class MeanAbsoluteError(RowMetric):
 
     Args:
         name: a name for display and for `History`.
+
+    >>> round(MeanAbsoluteError()([[0, 1], [0, 1]], [[0.1, 0.9], [0.8, 0.2]]), 4)
+    0.45
     """
 
     native_name = "mean_absolute_error"

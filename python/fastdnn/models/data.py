@@ -65,6 +65,14 @@ class Dataset:
         )
 
 
+@dataclass
+class Stop:
+    """The batch of an epoch, counted from 1, whose loss was not finite."""
+
+    batch: int
+    inputs: list[Rows]
+
+
 def split(data: Dataset, share: Any) -> tuple[Dataset, Dataset | None]:
     """Return the rows to train on and, where a share is wanted for that, those to validate on."""
     if not share:

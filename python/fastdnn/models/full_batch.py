@@ -1,12 +1,13 @@
 """Steps by the gradient of all rows, for L-BFGS."""
 
 import functools
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
-from fastdnn.models.data import Dataset
+from fastdnn.models.data import Dataset, Stop
 from fastdnn.optimizers.lbfgs import LBFGS, Point
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class FullBatchSource:
         # The model may have changed since: callbacks can.
         if start is None or not weights.are(start.x):
             start = self._evaluate(model, weights, weights.get())
+        if not math.isfinite(start.loss):
+            model._stop = Stop(1, self._data.inputs)
+            return 1, start.totals
         found = None
         try:
             found = optimizer.step(functools.partial(self._evaluate, model, weights), start)

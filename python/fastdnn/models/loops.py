@@ -4,7 +4,6 @@ import math
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +12,7 @@ import numpy.typing as npt
 from fastdnn import ops
 from fastdnn.callbacks import CallbackList
 from fastdnn.models.compiling import MetricPlan
-from fastdnn.models.data import Dataset, Rows
+from fastdnn.models.data import Dataset, Rows, Stop
 from fastdnn.models.full_batch import FullBatchSource
 from fastdnn.optimizers.lbfgs import LBFGS
 from fastdnn.random import SHUFFLE_STREAM
@@ -30,14 +29,6 @@ SLICE_SECONDS = 0.05
 _MOST_RATES = 4096
 # More steps than an epoch has.
 _MOST_STEPS = 2**62
-
-
-@dataclass
-class Stop:
-    """The batch of an epoch, counted from 1, whose loss was not finite."""
-
-    batch: int
-    inputs: list[Rows]
 
 
 class Passes:

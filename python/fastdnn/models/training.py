@@ -25,7 +25,7 @@ from fastdnn.models.arguments import (
     validates,
 )
 from fastdnn.models.compiling import MetricPlan
-from fastdnn.models.data import Dataset, split
+from fastdnn.models.data import Dataset, Stop, split
 from fastdnn.models.evaluation import Evaluator, evaluation_batch, in_form
 from fastdnn.models.full_batch import FullBatchSource
 from fastdnn.optimizers.lbfgs import LBFGS
@@ -41,7 +41,7 @@ class Trainer(Evaluator):
         self.stop_training = False
         self.history: History | None = None
         self._frozen_cache: frozen_cache.FrozenCache | None = None  # while fit runs
-        self._stop: loops.Stop | None = None  # where a loss was not finite
+        self._stop: Stop | None = None  # where a loss was not finite
         self._passes = 0  # over training data, in the life of the model
 
     # What a model provides.
@@ -150,6 +150,8 @@ class Trainer(Evaluator):
             passes = loops.Passes(data.rows, batch_size, seed, self._passes)
             full = isinstance(self.optimizer, LBFGS)
             source = FullBatchSource(data, batch_size) if full else loops.ArraySource(data, passes)
+            if isinstance(self.optimizer, LBFGS):
+                self.optimizer.forget()  # steps on other rows or weights
             parts = [] if full else [(data, passes.batch_size)]
         if validation_data is not None:
             validation = self._prepare_validation(validation_data, rows)
@@ -258,7 +260,7 @@ class Trainer(Evaluator):
         weight = rest[0] if rest else None
         return self._prepare("fit validation_data", x, y, weight, None, rows)[0]
 
-    def _warn_of_loss(self, epoch: int, stop: loops.Stop) -> None:
+    def _warn_of_loss(self, epoch: int, stop: Stop) -> None:
         """Say which layer has spoilt the loss that ended training."""
         warnings.warn(
             f"[fit] the loss is not finite in epoch {epoch + 1}, batch {stop.batch}: "

@@ -25,6 +25,10 @@ class Adam(Optimizer):
 
     Raises:
         ValueError: if a number is out of range.
+
+    >>> import fastdnn as fd
+    >>> model = fd.Sequential([fd.Input(shape=(4,)), fd.layers.Dense(1)])
+    >>> model.compile(fd.optimizers.Adam(learning_rate=0.01), loss="mse")
     """
 
     native_name = "adam"

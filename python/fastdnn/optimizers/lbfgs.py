@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fastdnn.configuration import at_least
+from fastdnn.configuration import at_least, is_number
 from fastdnn.optimizers.optimizer import Optimizer
 from fastdnn.optimizers.sgd import SGD
 from fastdnn.optimizers.update_rules import UpdateRules
@@ -39,6 +39,7 @@ class LBFGS(UpdateRules):
     the inverse Hessian from the last steps, as far as the strong Wolfe conditions ask for. With it
     an epoch of `fit` is one step; `batch_size` is the rows that the core works on at a time,
     `shuffle` has no meaning, and the loss and the metrics of an epoch are those after its step.
+    Each `fit` begins without steps to estimate from.
     `fit` ends when no step makes the loss smaller or the gradient has vanished. Dropout and batch
     normalization make the loss another function from step to step: better go without.
 
@@ -74,11 +75,15 @@ class LBFGS(UpdateRules):
         tolerance: float = 1e-6,
         name: str | None = "lbfgs",
     ) -> None:
+        if not is_number(learning_rate) or not 0.0 < learning_rate < math.inf:
+            raise ValueError(
+                f"[LBFGS] learning_rate: received {learning_rate!r}; expected a number above 0"
+            )
         # The native core has a rule for whoever asks it for a step; it is not used.
-        self._rule = SGD(learning_rate)
+        self._rule = SGD(float(learning_rate))
         self.history_size = at_least("LBFGS", "history_size", history_size, 1)
         self.max_evaluations = at_least("LBFGS", "max_evaluations", max_evaluations, 1)
-        if not isinstance(tolerance, int | float) or not 0.0 <= tolerance < math.inf:
+        if not is_number(tolerance) or not 0.0 <= tolerance < math.inf:
             raise ValueError(
                 f"[LBFGS] tolerance: received {tolerance!r}; expected a number of at least 0"
             )
@@ -108,6 +113,10 @@ class LBFGS(UpdateRules):
     def note_steps(self, steps: int) -> None:
         """Let `iterations` be the number of steps."""
         self.iterations = steps
+
+    def forget(self) -> None:
+        """Forget the steps that the estimate is from."""
+        self._pairs = []
 
     def step(self, evaluate: Evaluate, start: Point) -> Point | None:
         """Return the point that a step leads to, or None where there is none that is lower.

@@ -12,8 +12,9 @@ from fastdnn.optimizers.update_rules import UpdateRules
 class MultiOptimizer(UpdateRules):
     """Optimizers of their own for some of the weights.
 
-    Each weight follows the first optimizer whose pattern its whole name matches, or the name of its
-    layer, such as "hidden1/kernel" and "hidden1". Norms of gradients are those of the weights of
+    Each weight follows the first optimizer whose pattern matches its whole name, such as
+    "tower/hidden1/kernel", that of its layer, "tower/hidden1" or "hidden1", or that of a model that
+    the layer is in, "tower". Norms of gradients are those of the weights of
     one optimizer together. Rates and schedules are those of each; all make their steps at the same
     time, so that `gradient_accumulation_steps` must be the same.
 
@@ -73,9 +74,11 @@ class MultiOptimizer(UpdateRules):
 
     def rule_of(self, weight: str) -> int:
         """Return the place of the optimizer that a weight of this name follows."""
-        layer = weight.rpartition("/")[0]
+        parts = weight.split("/")[:-1]
+        paths = ["/".join(parts[: i + 1]) for i in range(len(parts))]
+        names = (weight, *paths, *parts)
         for place, (_, pattern) in enumerate(self._pairs):
-            if pattern.fullmatch(weight) or pattern.fullmatch(layer):
+            if any(map(pattern.fullmatch, names)):
                 return place
         patterns = ", ".join(repr(pattern.pattern) for _, pattern in self._pairs)
         raise ValueError(

@@ -27,6 +27,10 @@ class RMSprop(Optimizer):
 
     Raises:
         ValueError: if a number is out of range.
+
+    >>> import fastdnn as fd
+    >>> model = fd.Sequential([fd.Input(shape=(4,)), fd.layers.Dense(1)])
+    >>> model.compile(fd.optimizers.RMSprop(learning_rate=0.01), loss="mse")
     """
 
     native_name = "rmsprop"
