@@ -1,5 +1,6 @@
 """Every public name is on exactly one page of docs/api."""
 
+import doctest
 import importlib
 import inspect
 import re
@@ -47,3 +48,9 @@ def test_what_is_on_a_page_has_a_docstring():
         for name, value in _documented(page.read_text()).items():
             # Autodoc leaves out what has none.
             assert not callable(value) or value.__doc__, f"{page.stem}: {name}"
+
+
+def test_the_guide_s_code_runs():
+    path = Path(__file__).resolve().parents[1] / "docs" / "guide.md"
+    results = doctest.testfile(str(path), module_relative=False)
+    assert results.attempted > 30 and results.failed == 0
