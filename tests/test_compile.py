@@ -209,7 +209,12 @@ def test_metrics_must_take_the_targets_of_the_loss():
             lambda: optimizers.AdamW(weight_decay=None),
             r"received None; expected a number; use Adam",
         ),
-        (lambda: optimizers.SGD(weight_decay=-1), r"weight_decay: received -1; expected a number"),
+        (
+            lambda: optimizers.SGD("0.5"),
+            r"\[SGD\] learning_rate: received '0.5'; expected a number",
+        ),
+        (lambda: optimizers.SGD(True), r"\[SGD\] learning_rate: received True; expected a num"),
+        (lambda: optimizers.SGD(weight_decay=-1), r"weight_decay: received -1; expected a num"),
         (lambda: optimizers.SGD(ema_momentum=1.5), r"received 1.5; .* at least 0 and at most 1"),
         (
             lambda: optimizers.Adam(clipnorm=1, global_clipnorm=2.0),

@@ -107,6 +107,7 @@ def test_the_bar_does_without_a_number_of_steps(data, verbose, capsys):
         ({"x": iter([np.ones((3, 4))])}, r"the iterator made a ndarray; expected batches \(x, y\)"),
         ({"x": iter([]), "y": [1]}, r"y: received a list beside an iterator of batches; expected"),
         ({"x": iter([]), "validation_split": 0.5}, r"validation_split: received a float beside"),
+        ({"x": iter([(1, 1)]), "class_weight": "balanced"}, r"received 'balanced' beside an iter"),
         ({"x": iter([(np.ones((3, 4)), [7, 7, 7])])}, r"received the label 7 in row 0"),
     ],
 )

@@ -29,87 +29,172 @@ class Nonlinearity(NamedTuple):
 
 
 def linear(x: Array) -> Array:
-    """Return `x`."""
+    """Return `x`.
+
+    >>> import numpy as np
+    >>> linear(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[-1.,  2.]], dtype=float32)
+    """
     return ops.activation(x, "linear")
 
 
 def relu(x: Array) -> Array:
-    """Return `max(x, 0)`."""
+    """Return `max(x, 0)`.
+
+    >>> import numpy as np
+    >>> relu(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[0., 2.]], dtype=float32)
+    """
     return ops.activation(x, "relu")
 
 
 def leaky_relu(x: Array, negative_slope: float = 0.2) -> Array:
-    """Return `x` where positive, else `negative_slope * x`."""
+    """Return `x` where positive, else `negative_slope * x`.
+
+    >>> import numpy as np
+    >>> leaky_relu(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[-0.2,  2. ]], dtype=float32)
+    """
     return ops.activation(x, "leaky_relu", alpha=negative_slope)
 
 
 def elu(x: Array, alpha: float = 1.0) -> Array:
-    """Return `x` where positive, else `alpha * (exp(x) - 1)`."""
+    """Return `x` where positive, else `alpha * (exp(x) - 1)`.
+
+    >>> import numpy as np
+    >>> elu(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[-0.632,  2.   ]], dtype=float32)
+    """
     return ops.activation(x, "elu", alpha=alpha)
 
 
 def selu(x: Array) -> Array:
-    """Return `1.05070098 * elu(x, 1.67326324)` (Klambauer et al. 2017)."""
+    """Return `1.05070098 * elu(x, 1.67326324)` (Klambauer et al. 2017).
+
+    >>> import numpy as np
+    >>> selu(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[-1.111,  2.101]], dtype=float32)
+    """
     return ops.activation(x, "selu")
 
 
 def sigmoid(x: Array) -> Array:
-    """Return `1 / (1 + exp(-x))`."""
+    """Return `1 / (1 + exp(-x))`.
+
+    >>> import numpy as np
+    >>> sigmoid(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[0.269, 0.881]], dtype=float32)
+    """
     return ops.activation(x, "sigmoid")
 
 
 def tanh(x: Array) -> Array:
-    """Return the hyperbolic tangent."""
+    """Return the hyperbolic tangent.
+
+    >>> import numpy as np
+    >>> tanh(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[-0.762,  0.964]], dtype=float32)
+    """
     return ops.activation(x, "tanh")
 
 
 def softmax(x: Array) -> Array:
-    """Return `exp(x) / sum(exp(x))` row by row."""
+    """Return `exp(x) / sum(exp(x))` row by row.
+
+    >>> import numpy as np
+    >>> softmax(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[0.047, 0.953]], dtype=float32)
+    """
     return ops.softmax(x)
 
 
 def softplus(x: Array) -> Array:
-    """Return `log(exp(x) + 1)`."""
+    """Return `log(exp(x) + 1)`.
+
+    >>> import numpy as np
+    >>> softplus(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[0.313, 2.127]], dtype=float32)
+    """
     return ops.activation(x, "softplus")
 
 
 def softsign(x: Array) -> Array:
-    """Return `x / (|x| + 1)`."""
+    """Return `x / (|x| + 1)`.
+
+    >>> import numpy as np
+    >>> softsign(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[-0.5  ,  0.667]], dtype=float32)
+    """
     return ops.activation(x, "softsign")
 
 
 def gelu(x: Array) -> Array:
-    """Return `x * P(X <= x)` for a standard normal X (Hendrycks and Gimpel 2016)."""
+    """Return `x * P(X <= x)` for a standard normal X (Hendrycks and Gimpel 2016).
+
+    >>> import numpy as np
+    >>> gelu(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[-0.159,  1.954]], dtype=float32)
+    """
     return ops.activation(x, "gelu")
 
 
 def silu(x: Array) -> Array:
-    """Return `x * sigmoid(x)`, also known as swish."""
+    """Return `x * sigmoid(x)`, also known as swish.
+
+    >>> import numpy as np
+    >>> silu(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[-0.269,  1.762]], dtype=float32)
+    """
     return ops.activation(x, "silu")
 
 
 def mish(x: Array) -> Array:
-    """Return `x * tanh(softplus(x))` (Misra 2019)."""
+    """Return `x * tanh(softplus(x))` (Misra 2019).
+
+    >>> import numpy as np
+    >>> mish(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[-0.303,  1.944]], dtype=float32)
+    """
     return ops.activation(x, "mish")
 
 
 def hard_sigmoid(x: Array) -> Array:
-    """Return `x / 6 + 1 / 2` clipped to [0, 1]."""
+    """Return `x / 6 + 1 / 2` clipped to [0, 1].
+
+    >>> import numpy as np
+    >>> hard_sigmoid(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[0.333, 0.833]], dtype=float32)
+    """
     return ops.activation(x, "hard_sigmoid")
 
 
 def hard_tanh(x: Array) -> Array:
-    """Return `x` clipped to [-1, 1]."""
+    """Return `x` clipped to [-1, 1].
+
+    >>> import numpy as np
+    >>> hard_tanh(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[-1.,  1.]], dtype=float32)
+    """
     return ops.activation(x, "hard_tanh")
 
 
 def relu6(x: Array) -> Array:
-    """Return `x` clipped to [0, 6]."""
+    """Return `x` clipped to [0, 6].
+
+    >>> import numpy as np
+    >>> relu6(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[0., 2.]], dtype=float32)
+    """
     return ops.activation(x, "relu6")
 
 
 def exponential(x: Array) -> Array:
-    """Return `exp(x)`."""
+    """Return `exp(x)`.
+
+    >>> import numpy as np
+    >>> exponential(np.array([[-1.0, 2.0]], np.float32)).round(3)
+    array([[0.368, 7.389]], dtype=float32)
+    """
     return ops.activation(x, "exponential")
 
 

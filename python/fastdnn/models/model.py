@@ -36,7 +36,8 @@ class Model(Trainer, Layer):
 
     A model is a layer, too: called on tensors it becomes part of another model, which shares
     its weights. So do two models that have a layer in common: training the one changes the
-    other.
+    other. Several threads may use one model, one after the other; models that share weights must
+    not be trained in two threads at the same time.
 
     Args:
         inputs: an `Input`, or a list or a dict of them. Data comes in the same order, or in a dict

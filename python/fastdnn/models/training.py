@@ -239,6 +239,11 @@ class Trainer(Evaluator):
         self, batches: Iterable[Any], class_weight: Any, steps: int | None
     ) -> tuple[loops.Source, MetricPlan, list[Shape]]:
         """Take the first batch of an iterator, which says what rows are like."""
+        if class_weight == "balanced":
+            raise ValueError(
+                "[fit] class_weight: received 'balanced' beside an iterator, whose rows are not "
+                "known; expected a dict from class to weight"
+            )
         iterator = iter(batches)
         first = next(iterator, None)
         if first is None:

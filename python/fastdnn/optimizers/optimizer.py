@@ -5,7 +5,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
-from fastdnn.configuration import at_least, nearest_name, parameters
+from fastdnn.configuration import at_least, is_number, nearest_name, parameters
 from fastdnn.optimizers import schedules
 from fastdnn.optimizers.schedules import LearningRateSchedule
 from fastdnn.optimizers.update_rules import UpdateRules
@@ -204,10 +204,7 @@ class Optimizer(UpdateRules):
         below: float = math.inf,
         most: float = math.inf,
     ) -> float:
-        try:
-            number = float(value)
-        except (TypeError, ValueError):
-            number = math.nan
+        number = float(value) if is_number(value) else math.nan
         if math.isfinite(number) and least <= number < below and number <= most:
             return number
         bounds = [f"at least {least:g}"] * (least > -math.inf)
