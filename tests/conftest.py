@@ -1,5 +1,6 @@
 import contextlib
 import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,13 @@ def rng():
     seed = int(os.environ.get("FASTDNN_TEST_SEED", np.random.SeedSequence().entropy % 2**32))
     print(f"FASTDNN_TEST_SEED={seed}")
     return np.random.default_rng(seed)
+
+
+def require_keras():
+    """Skip without Keras on its NumPy back end, the golden standard, which needs JAX as well."""
+    for name in ("keras", "jax"):
+        if find_spec(name) is None:
+            pytest.skip(f"no {name}: pip install keras jax")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@ import hashlib
 
 import numpy as np
 import pytest
+from conftest import require_keras
 from guarded import Guarded
 from reference import batch_norm as reference
 from shapes import MATRICES
@@ -339,7 +340,9 @@ def test_threads_agree_bit_for_bit(isa, threads):
 
 def test_keras(rng, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "numpy")
-    keras = pytest.importorskip("keras", reason="compares with Keras's own layer")
+    require_keras()
+    import keras
+
     x = data(rng, (64, 20), 1.0)
     if keras.config.backend() != "numpy":
         pytest.skip(

@@ -1,6 +1,5 @@
 """Metrics as objects, alone and in a model."""
 
-import importlib.util
 import itertools
 import json
 import os
@@ -9,6 +8,7 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import require_keras
 
 import fastdnn as fd
 from fastdnn import layers, metrics
@@ -114,8 +114,7 @@ def make_data(rng, rows=130):
 
 @pytest.fixture(scope="module")
 def keras_results(tmp_path_factory):
-    if importlib.util.find_spec("keras") is None:
-        pytest.skip("Keras, the golden standard, is not installed")
+    require_keras()
     folder = tmp_path_factory.mktemp("metrics")
     seed = int(os.environ.get("FASTDNN_TEST_SEED", np.random.SeedSequence().entropy % 2**32))
     print(f"FASTDNN_TEST_SEED={seed}")

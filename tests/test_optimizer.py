@@ -1,4 +1,3 @@
-import importlib.util
 import json
 import os
 import subprocess
@@ -6,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from conftest import require_keras
 from guarded import Guarded
 from reference.optimizer import COMMON, STEPS, step
 from shapes import LENGTHS
@@ -351,8 +351,7 @@ np.savez(sys.argv[2], **results)
 
 @pytest.fixture(scope="module")
 def keras_results(tmp_path_factory):
-    if importlib.util.find_spec("keras") is None:
-        pytest.skip("Keras, the golden standard, is not installed")
+    require_keras()
     folder = tmp_path_factory.mktemp("keras")
     rng = np.random.default_rng(5)
     data = {

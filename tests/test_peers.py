@@ -6,7 +6,6 @@
 not asked for. The numbers are printed at the end of every run of the tests.
 """
 
-import importlib.util
 import json
 import os
 import re
@@ -16,6 +15,7 @@ from collections import defaultdict
 from pathlib import Path
 
 import pytest
+from conftest import require_keras
 
 import fastdnn
 
@@ -25,8 +25,7 @@ BEGIN, END = "<!-- peers -->\n", "<!-- /peers -->"
 
 
 def _run(path, change="pass"):
-    if importlib.util.find_spec("keras") is None:
-        pytest.skip("no keras: pip install keras")
+    require_keras()
     script = (
         f"import runpy, sys; sys.path.insert(0, {str(PEERS)!r})\n"
         f"sys.argv = ['run.py', {str(path)!r}]\n"

@@ -4,10 +4,10 @@ import json
 import math
 import subprocess
 import sys
-from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from conftest import require_keras
 
 import fastdnn as fd
 from fastdnn.optimizers import schedules
@@ -74,8 +74,7 @@ def _make(case):
 
 
 def test_values_are_keras_s():
-    if find_spec("keras") is None:
-        pytest.skip("keras, the golden standard, is not installed")
+    require_keras()
     done = subprocess.run(
         [sys.executable, "-c", KERAS],
         input=json.dumps(CASES),

@@ -4,11 +4,11 @@ import csv
 import json
 import subprocess
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import require_keras
 
 import fastdnn as fd
 from fastdnn import callbacks
@@ -82,8 +82,7 @@ print(json.dumps([run(*case) for case in json.load(sys.stdin)]))
 
 
 def test_decisions_are_keras_s(rng):
-    if find_spec("keras") is None:
-        pytest.skip("keras, the golden standard, is not installed")
+    require_keras()
     cases = list(_cases(rng))
     done = subprocess.run(
         [sys.executable, "-c", KERAS, str(Path(__file__).parent)],

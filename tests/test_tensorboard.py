@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from conftest import require_keras
 from reference import event_file as reference
 
 import fastdnn as fd
@@ -395,8 +396,7 @@ def _calls(rng):
 
 
 def test_tags_and_steps_are_keras_s(rng, tmp_path):
-    if find_spec("keras") is None:
-        pytest.skip("keras, the golden standard, is not installed")
+    require_keras()
     calls, frequencies = list(_calls(rng)), ["epoch", 2]
     done = subprocess.run(
         [sys.executable, "-c", KERAS],
@@ -439,8 +439,7 @@ def test_errors(arguments, message):
 
 
 def test_the_arguments_are_keras_s():
-    if find_spec("keras") is None:
-        pytest.skip("keras, the golden standard, is not installed")
+    require_keras()
     import ast
     import inspect
 
