@@ -39,30 +39,31 @@ def deep_net() -> fd.Sequential:
     return model
 
 
-def train_until_killed(train: Split, path: Path) -> None:
+def train_until_killed(train: Split, folder: Path) -> None:
     """Train for very long, and save the model every ten epochs."""
+    path = folder / "after-{epoch:05d}.safetensors"
     save = ModelCheckpoint(path, save_freq=EVERY * -(-len(train[0]) // BATCH))
     deep_net().fit(*train, batch_size=BATCH, epochs=100_000, callbacks=[save], verbose=0)
 
 
-def killed(train: Split, path: Path) -> None:
-    """Start a process that trains, and kill it after its first checkpoint."""
+def killed(train: Split, folder: Path) -> Path:
+    """Start a process that trains, kill it, and return the first checkpoint that it has left."""
     process = multiprocessing.get_context("spawn").Process(
-        target=train_until_killed, args=(train, path)
+        target=train_until_killed, args=(train, folder)
     )
     process.start()
-    while process.is_alive() and not path.exists():
+    while process.is_alive() and not list(folder.glob("after-*.safetensors")):
         time.sleep(0.1)
     process.kill()
     process.join()
+    return min(folder.glob("after-*.safetensors"))
 
 
 def main(lesson: Lesson) -> None:
     """Be killed, go on, stop early."""
     train, validation, test = map(few_digits, lesson.mnist())
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.safetensors"
-        killed(train, path)
+        path = killed(train, Path(folder))
         model, twin = fd.load_model(path), fd.load_model(path)
     done = model.optimizer.iterations // -(-len(train[0]) // BATCH)
     print(f"killed; going on after {done} epochs")
