@@ -184,6 +184,35 @@ def test_extract_shares_the_lower_layers(data):
     np.testing.assert_allclose(after, expected, rtol=1e-5, atol=1e-6)
 
 
+def test_layers_know_their_tensors(data):
+    (a, _), _ = data
+    model = fd.Sequential([fd.Input((4,)), Dense(8, name="hidden"), Dense(3)])
+    hidden = model.get_layer("hidden")
+    lower = fd.Model(model.input, hidden.output)
+    assert hidden.input is model.input and lower.output is hidden.output
+    np.testing.assert_array_equal(
+        lower.predict(a, verbose=0), model.extract("hidden").predict(a, verbose=0)
+    )
+    with pytest.raises(ValueError, match=r"\[dense\] input, output: no built model has it; exp"):
+        _ = Dense(3).output
+    other = fd.Sequential([fd.Input((4,)), hidden])
+    assert other.output is not lower.output
+    with pytest.raises(ValueError, match=r"\[hidden\] input, output: it has 2 places in models"):
+        _ = hidden.output
+
+
+def test_a_model_in_front_knows_its_rows():
+    base = fd.Sequential([fd.Input((4,)), Dense(8, name="hidden")], name="base")
+    model = fd.Sequential([base, Dense(2)])
+    assert model.built and model.output_shape == (None, 2)
+    grown = fd.Sequential()
+    grown.add(fd.Sequential([base], name="outer"))
+    assert grown.built
+    grown.pop()
+    assert not grown.layers and not grown.built
+    assert not fd.Sequential([fd.Sequential([Dense(2)])]).built
+
+
 def test_a_new_head_on_frozen_layers(data):
     (a, _), (_, label) = data
     base = fd.Sequential([fd.Input((4,)), Dense(8, activation="relu", name="hidden"), Dense(3)])

@@ -283,7 +283,7 @@ def test_functions_of_one_name_are_not_told_apart_by_a_file(data, tmp_path):
     values = model.evaluate(*data, verbose=0, return_dict=True)
     outputs = model.predict(data[0])
     assert list(values.values())[1:] == pytest.approx(outputs.mean(axis=0), rel=1e-5)
-    with pytest.raises(ValueError, match=r"received two functions named '<lambda>'"):
+    with pytest.raises(ValueError, match=r"received two functions or schedules named '<lambda>'"):
         model.save(tmp_path / "m.safetensors")
     assert not (tmp_path / "m.safetensors").exists()
 

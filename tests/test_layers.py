@@ -206,6 +206,11 @@ def test_names_of_activations():
         (lambda: layers.BatchNormalization(momentum="x"), r"momentum: received 'x'; expected"),
         (lambda: fd.Input(shape=(2**63,)), r"\[Input\] shape: .*at most 2147483647 elements a row"),
         (lambda: fd.Input(shape=(2**20, 2**20)), r"\[Input\] shape: .*at most 2147483647"),
+        (
+            lambda: fd.Input(shape=(2,), dtype="string"),
+            r"\[Input\] dtype: received 'string'; expec",
+        ),
+        (lambda: fd.Input(shape=(2,), dtype=complex), r"dtype: received <class 'complex'>"),
         (lambda: fd.Input(shape=np.ones(2)), r"\[Input\] shape: received array"),
         (lambda: fd.Input(shape=(0,)), r"\[Input\] shape: received \(0,\); expected a tuple"),
         (lambda: fd.Input(shape=(None, 3)), r"\[Input\] shape: received \(None, 3\)"),

@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 import subprocess
 import sys
 
@@ -165,6 +166,50 @@ def test_a_loaded_model_goes_on_where_it_was(tmp_path):
         np.testing.assert_array_equal(one, two)
 
 
+class Warmup(schedules.LearningRateSchedule):
+    """A user's own, with another one inside."""
+
+    def __init__(self, steps, then):
+        self.steps, self.then = steps, then
+
+    def __call__(self, step):
+        return self.then(step) * min(1.0, (step + 1) / self.steps)
+
+
+@pytest.mark.parametrize("then", [schedules.PowerDecay(0.1, 10), Doubling()], ids=repr)
+def test_a_schedule_of_ones_own_in_a_file(tmp_path, then):
+    model, x, y = _train(Warmup(30, then))
+    model.save(tmp_path / "m.safetensors")
+    own = {"Warmup": Warmup, "Doubling": Doubling}
+    loaded = fd.load_model(tmp_path / "m.safetensors", custom_objects=own)
+    copied = pickle.loads(pickle.dumps(model))
+    for each in (model, loaded, copied):
+        assert each.optimizer.learning_rate == Warmup(30, then)(21)
+        each.fit(x, y, epochs=2, verbose=0)
+    for one, two, three in zip(*(m.get_weights() for m in (model, loaded, copied)), strict=True):
+        np.testing.assert_array_equal(one, two)
+        np.testing.assert_array_equal(one, three)
+    with pytest.raises(ValueError, match=r"with the schedule 'Warmup', which no file holds; use"):
+        fd.load_model(tmp_path / "m.safetensors", custom_objects={"Doubling": Doubling})
+    with pytest.raises(ValueError, match=r"custom_objects: received 'x' for 'Warmup'; expected a"):
+        fd.load_model(tmp_path / "m.safetensors", custom_objects=own | {"Warmup": "x"})
+    assert fd.load_model(tmp_path / "m.safetensors", compile=False).optimizer is None
+
+
+def test_a_schedule_that_keeps_no_arguments_is_not_saved(tmp_path):
+    class Secretive(schedules.LearningRateSchedule):
+        def __init__(self, rate):
+            self._rate = rate
+
+        def __call__(self, step):
+            return self._rate
+
+    model, _, _ = _train(Secretive(0.1))
+    with pytest.raises(ValueError, match=r"\[Secretive\] has no attribute 'rate'; expected every"):
+        model.save(tmp_path / "m.safetensors")
+    assert not list(tmp_path.iterdir())
+
+
 def test_same_bits_for_any_number_of_threads(assert_same_bits):
     def run():
         model, _, _ = _train(schedules.OneCycle(0.1, 25))
@@ -195,6 +240,10 @@ def test_same_bits_for_any_number_of_threads(assert_same_bits):
         ),
         (lambda: schedules.OneCycle(math.nan, 10), r"max_learning_rate: received nan"),
         (lambda: fd.optimizers.SGD("fast"), r"learning_rate: received 'fast'; expected a number"),
+        (
+            lambda: fd.optimizers.SGD(lambda step: 0.1),
+            r"or a schedule derived from LearningRateSch",
+        ),
         (
             lambda: fd.optimizers.SGD({"class_name": "Cosine", "config": {}}),
             r"learning_rate: received 'Cosine'; expected one of cosine_decay",

@@ -69,6 +69,9 @@ if TYPE_CHECKING:
     from fastdnn import datasets, plot
 else:
 
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})
+
     def __getattr__(name: str) -> Any:
         # Imported when first used: training needs neither.
         if name in ("datasets", "plot"):

@@ -16,7 +16,6 @@ both.
 
 import json
 import os
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,7 +27,7 @@ from fastdnn._core import OptimizerConfig, __version__
 from fastdnn.layers.layer import Shape
 from fastdnn.losses import FunctionLoss
 from fastdnn.metrics import FunctionMetric
-from fastdnn.optimizers import Optimizer
+from fastdnn.optimizers import Optimizer, schedules
 
 if TYPE_CHECKING:
     from fastdnn.models.model import Model
@@ -53,12 +52,13 @@ def load_model(
 
     Args:
         filepath: the safetensors file.
-        custom_objects: the functions that were losses or metrics, by name: a file holds none.
+        custom_objects: by name, what no file holds: the functions that were losses or metrics, and
+            classes of schedules that fastdnn does not have.
         compile: whether to compile the model as it was; if not, the optimizer's state is left out.
 
     Raises:
         ValueError: if the file is damaged, is no fastdnn model, was written in a newer version of
-            the format, or names functions that `custom_objects` does not have.
+            the format, or names what `custom_objects` does not have.
         OSError: if the file cannot be read.
 
     >>> import tempfile, fastdnn as fd
@@ -107,8 +107,8 @@ def to_bytes(model: "Model") -> bytes:
     tensors = {name: weight.value for weight, name in names.items()}
     for (slot, weight), view in binding.slots().items():
         tensors[_slot_name(slot, names[weight])] = view
-    if model._compiled is not None:
-        model._compiled.functions()  # raises where names do not tell them apart
+    # Raises where names do not tell them apart.
+    custom = {} if model._compiled is None else model._compiled.custom_objects()
     architecture = {"class_name": type(model).__name__, "config": model.get_config()}
     texts = {
         "architecture": _without_arrays(architecture),
@@ -119,14 +119,14 @@ def to_bytes(model: "Model") -> bytes:
             "passes": model._passes,
         },
     }
-    _check_readable(tensors, texts)
+    _check_readable(tensors, texts, custom)
     return _pack(tensors, texts)
 
 
 def from_bytes(
     content: bytes,
     where: str = "load_model",
-    functions: Mapping[str, Callable[..., Any]] | None = None,
+    custom_objects: Mapping[str, Callable[..., Any]] | None = None,
     compile: bool = True,
 ) -> "Model":
     """Return the model in the content of a file, after checking all of it."""
@@ -136,7 +136,8 @@ def from_bytes(
             f"[{where}] the file has no architecture; build the model and use load_weights"
         )
     try:
-        config = _with_functions(where, texts["compile"], functions or {}) if compile else None
+        custom = custom_objects or {}
+        config = _with_custom_objects(where, texts["compile"], custom) if compile else None
         return _restore(where, tensors, texts | {"compile": config}, compile)
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(
@@ -144,11 +145,14 @@ def from_bytes(
         ) from error
 
 
-def _check_readable(tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> None:
+def _check_readable(
+    tensors: Mapping[str, Array],
+    texts: Mapping[str, Any],
+    custom: Mapping[str, Callable[..., Any]],
+) -> None:
     """Raise a ValueError where load_model would refuse the file: no such file is written."""
     try:
-        # Who reads the file has the functions; here any will do.
-        config = _with_functions("save", texts["compile"], defaultdict(lambda: print))
+        config = _with_custom_objects("save", texts["compile"], custom)
         model, _ = _declare("save", {**texts, "compile": config})
         names = model.named_weights()
         expected = {name: weight.shape for weight, name in names.items()}
@@ -202,25 +206,42 @@ def _slots_of(rule: Optimizer) -> list[str]:
     return OptimizerConfig(rule.native_name, **numbers).slot_names()
 
 
-def _with_functions(where: str, config: Any, functions: Mapping[str, Callable[..., Any]]) -> Any:
-    """Return arguments of `compile` with functions where a file has their names."""
+def _with_custom_objects(where: str, config: Any, custom: Mapping[str, Callable[..., Any]]) -> Any:
+    """Return arguments of `compile` with objects of the user's where a file has their names."""
     if isinstance(config, list):
-        return [_with_functions(where, item, functions) for item in config]
+        return [_with_custom_objects(where, item, custom) for item in config]
     if not isinstance(config, dict):
         return config
-    kinds = {"FunctionLoss": FunctionLoss, "FunctionMetric": FunctionMetric}
-    if config.get("class_name") not in kinds:
-        return {key: _with_functions(where, item, functions) for key, item in config.items()}
-    name, shown = config["config"]["function"], config["config"]["name"]
+    config = {key: _with_custom_objects(where, item, custom) for key, item in config.items()}
+    name = config.get("class_name")
+    if name in ("FunctionLoss", "FunctionMetric"):
+        function = _custom_object(where, "function", config["config"]["function"], custom)
+        kind = FunctionLoss if name == "FunctionLoss" else FunctionMetric
+        return kind(function, config["config"]["name"])
+    cls = custom.get(name)
+    if isinstance(cls, type) and issubclass(cls, schedules.LearningRateSchedule):
+        return cls.from_config(config["config"])
+    rate = config.get("learning_rate")
+    if isinstance(rate, dict) and rate["class_name"] not in schedules.CLASSES:
+        _custom_object(where, "schedule", rate["class_name"], custom)
+        raise ValueError(
+            f"[{where}] custom_objects: received {custom[rate['class_name']]!r} for "
+            f"{rate['class_name']!r}; expected a class derived from LearningRateSchedule"
+        )
+    return config
+
+
+def _custom_object(
+    where: str, kind: str, name: str, custom: Mapping[str, Callable[..., Any]]
+) -> Callable[..., Any]:
     try:
-        function = functions[name]
+        return custom[name]
     except KeyError:
         raise ValueError(
-            f"[{where}] the model was compiled with the function {name!r}, which no file holds; "
+            f"[{where}] the model was compiled with the {kind} {name!r}, which no file holds; "
             f"use load_model(path, custom_objects={{{name!r}: ...}}), or compile=False to go "
             "without"
         ) from None
-    return kinds[config["class_name"]](function, shown)
 
 
 def _declare(where: str, texts: Mapping[str, Any]) -> tuple["Model", list[Shape]]:

@@ -4,6 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from fastdnn.configuration import Configurable, is_integer
 from fastdnn.layers.tensor import Tensor
 
@@ -18,15 +21,21 @@ class Input(Tensor, Configurable):
         shape: the shape of one row, without the batch: `(784,)`, `(28, 28)` in front of a
             `Flatten` layer, or `()` for one code a row in front of an `Embedding`.
         name: what `fit` calls it where inputs come in a dict.
+        dtype: of what will come in, which may be of any type of numbers all the same: layers say
+            what they take. For code that says it, as Keras's in front of an `Embedding`.
 
     Raises:
-        ValueError: if the shape is not a tuple of positive integers.
+        ValueError: if the shape is not a tuple of positive integers, or the dtype not one of
+            numbers.
 
     >>> Input(shape=(784,))
     Input(shape=(784,))
     """
 
-    def __init__(self, shape: int | Sequence[int], name: str = "input") -> None:
+    def __init__(
+        self, shape: int | Sequence[int], name: str = "input", dtype: npt.DTypeLike = "float32"
+    ) -> None:
+        _check_numbers(dtype)
         single = isinstance(shape, Sequence) and len(shape) == 0
         super().__init__(() if single else row_shape("Input", shape), name=name)
 
@@ -37,6 +46,18 @@ class Input(Tensor, Configurable):
     def __repr__(self) -> str:
         named = "" if self.name == "input" else f", name={self.name!r}"
         return f"Input(shape={self.row}{named})"
+
+
+def _check_numbers(dtype: npt.DTypeLike) -> None:
+    try:
+        numeric = np.dtype(dtype).kind in "biuf"
+    except TypeError:
+        numeric = False
+    if not numeric:
+        raise ValueError(
+            f"[Input] dtype: received {dtype!r}; expected a type of numbers such as 'float32' or "
+            "'int32'; TableEncoder makes numbers of texts"
+        )
 
 
 def row_shape(where: str, shape: Any) -> tuple[int, ...]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fastdnn import initializers
 from fastdnn.configuration import Configurable, snake_case
 from fastdnn.constraints import Constraint
-from fastdnn.layers.tensor import Call, as_tensors
+from fastdnn.layers.tensor import Call, Tensor, as_tensors
 from fastdnn.layers.weight import Weight, checked_value
 from fastdnn.regularizers import Regularizer
 
@@ -131,6 +131,39 @@ class Layer(Configurable, ABC):
                 "the model; expected different names"
             )
         self._name = name
+
+    @property
+    def input(self) -> Tensor:
+        """The symbolic input of the layer in its model, the first of several.
+
+        Raises:
+            ValueError: if it is part of no model that is built, or has several places in models.
+        """
+        return self._only_call().inputs[0]
+
+    @property
+    def output(self) -> Tensor:
+        """The symbolic output of the layer in its model, such as `Model(inputs, outputs)` takes.
+
+        Raises:
+            ValueError: as for `input`.
+
+        >>> import fastdnn as fd
+        >>> model = fd.Sequential([fd.Input(shape=(4,)), fd.layers.Dense(3), fd.layers.Dense(2)])
+        >>> fd.Model(model.input, model.layers[0].output).output_shape
+        (None, 3)
+        """
+        return self._only_call().outputs[0]
+
+    def _only_call(self) -> Call:
+        calls: set[Call] = {call for model in self._models for call in model.calls_of(self)}
+        if len(calls) != 1:
+            found = f"it has {len(calls)} places in models" if calls else "no built model has it"
+            raise ValueError(
+                f"[{self.name}] input, output: {found}; expected one; keep the tensors that layers "
+                "return when they are called, or use model.extract"
+            )
+        return calls.pop()
 
     @property
     def models(self) -> "weakref.WeakSet[Any]":

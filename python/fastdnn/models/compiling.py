@@ -127,8 +127,8 @@ class Compiled:
         )
         return cls(rule, outputs)
 
-    def functions(self) -> dict[str, Callable[..., Any]]:
-        """Return the losses and metrics that are functions, by name, as no config holds them.
+    def custom_objects(self) -> dict[str, Callable[..., Any]]:
+        """Return by name what no config holds: functions, and classes of the user's schedules.
 
         Raises:
             ValueError: if two have the same name.
@@ -139,15 +139,20 @@ class Compiled:
             for item in (output.loss, *output.metrics, *output.weighted_metrics)
         ]
         own = [item for item in chosen if isinstance(item, FunctionLoss | FunctionMetric)]
-        functions: dict[str, Callable[..., Any]] = {}
-        for item in own:
-            name = item.get_config()["function"]
-            if functions.setdefault(name, item.function) is not item.function:
+        named: list[tuple[str, Callable[..., Any]]] = [
+            (item.get_config()["function"], item.function) for item in own
+        ]
+        for rule in self.optimizer.rules:
+            if rule.schedule is not None:
+                named += rule.schedule.own_classes().items()
+        custom: dict[str, Callable[..., Any]] = {}
+        for name, value in named:
+            if custom.setdefault(name, value) is not value:
                 raise ValueError(
-                    f"[compile] received two functions named {name!r}; expected names that tell "
-                    "functions apart in a file; use def instead of lambda"
+                    f"[compile] received two functions or schedules named {name!r}; expected names "
+                    "that tell them apart in a file; use def instead of lambda"
                 )
-        return functions
+        return custom
 
     def get_config(self) -> dict[str, Any]:
         """Return arguments for `compile`, in a form JSON can hold."""

@@ -209,6 +209,11 @@ class Model(Trainer, Layer):
         """Return the shape of a row of the first output."""
         return self._output_rows([row, *more])[0]
 
+    def calls_of(self, layer: Layer) -> list[Call]:
+        """Return the calls of one of the layers; none before the model is built."""
+        calls = () if self._topology is None else self._topology.calls
+        return [call for call in calls if call.layer is layer]
+
     def contains(self, model: "Model") -> bool:
         """Whether that model is this one, or inside it."""
         inner = (layer for layer in self._layers if isinstance(layer, Model))
@@ -525,8 +530,8 @@ class Model(Trainer, Layer):
         # Pickling and copying go through the file format, which has everything once there are
         # weights; before that there is nothing but Python objects.
         if self._binding is not None:
-            functions = {} if self._compiled is None else self._compiled.functions()
-            return checkpoint.from_bytes, (checkpoint.to_bytes(self), "load_model", functions)
+            custom = {} if self._compiled is None else self._compiled.custom_objects()
+            return checkpoint.from_bytes, (checkpoint.to_bytes(self), "load_model", custom)
         state = self.__getstate__()
         return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]
 

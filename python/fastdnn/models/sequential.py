@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 class Sequential(Model):
     """A model whose layers follow one another.
 
-    With an `Input` in front the weights exist at once; without, they are made by `build` or
-    by the first `fit`, from the data.
+    With an `Input` or a model that has one in front the weights exist at once; without, they are
+    made by `build` or by the first `fit`, from the data.
 
     Args:
         layers: the layers, with an `Input` in front or not.
@@ -51,8 +51,9 @@ class Sequential(Model):
         try:
             for layer in layers or ():
                 self._append(layer)
-            if self._input is not None and self._layers:
-                self._build([self._input.row])
+            rows = self._input_rows()
+            if rows is not None and self._layers:
+                self._build(rows)
         except BaseException:
             for member in self._layers:
                 member.models.discard(self)
@@ -183,7 +184,11 @@ class Sequential(Model):
     def _input_rows(self) -> list[Shape] | None:
         if self._topology is not None:
             return self._topology.input_rows
-        return None if self._input is None else [self._input.row]
+        if self._input is not None:
+            return [self._input.row]
+        # A model in front knows what its input's rows are.
+        front = self._layers[0] if self._layers else None
+        return front._input_rows() if isinstance(front, Model) else None
 
     def _output_rows(self, rows: Sequence[Shape]) -> list[Shape]:
         if not self._layers:

@@ -89,6 +89,11 @@ class Optimizer(UpdateRules):
         self.schedule: LearningRateSchedule | None = None
         if isinstance(learning_rate, LearningRateSchedule | Mapping):
             self.schedule = schedules.get(learning_rate, type(self).__name__)
+        elif not is_number(learning_rate):
+            raise ValueError(
+                f"[{type(self).__name__}] learning_rate: received {learning_rate!r}; expected a "
+                "number of at least 0, or a schedule derived from LearningRateSchedule"
+            )
         else:
             self.learning_rate = learning_rate
         self.weight_decay = self._optional("weight_decay", values["weight_decay"])

@@ -7,7 +7,7 @@ Names, arguments, defaults and formulas are Keras's.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,15 +22,27 @@ from fastdnn.configuration import (
     table,
 )
 
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
 Rates = npt.NDArray[np.float64]
 
 
 class LearningRateSchedule(Configurable, ABC):
     """Base of the schedules. A subclass says what the rate is in `__call__`, step by step.
 
-    >>> class Halving(LearningRateSchedule):
+    Where it keeps every argument of its constructor in an attribute of the same name, a model that
+    is trained by it can be saved, and loaded with `custom_objects={"Warmup": Warmup}`.
+
+    >>> class Warmup(LearningRateSchedule):
+    ...     def __init__(self, steps, then):
+    ...         self.steps, self.then = steps, then
+    ...
     ...     def __call__(self, step):
-    ...         return 0.1 * 0.5 ** (step // 1000)
+    ...         return self.then(step) * min(1.0, (step + 1) / self.steps)
+    >>> rate = Warmup(10, ExponentialDecay(0.1, 10_000, 0.1))
+    >>> round(rate(0), 6), round(rate(10_000), 6)
+    (0.01, 0.01)
     """
 
     @abstractmethod
@@ -40,6 +52,39 @@ class LearningRateSchedule(Configurable, ABC):
     def rates(self, first: int, count: int) -> Rates:
         """Return the rates of so many steps from the first one on."""
         return np.array([float(self(step)) for step in range(first, first + count)])
+
+    def argument(self, name: str) -> Any:
+        """Return what the constructor takes for one of its arguments."""
+        if not hasattr(self, name):
+            raise ValueError(
+                f"[{type(self).__name__}] has no attribute {name!r}; expected every argument of "
+                "the constructor in an attribute of the same name: files hold those"
+            )
+        return super().argument(name)
+
+    def own_classes(self) -> dict[str, type["LearningRateSchedule"]]:
+        """Return the classes of this schedule, and of those inside it, that fastdnn does not have.
+
+        By name, as `load_model` takes them.
+        """
+        cls = type(self)
+        own = {} if cls in CLASSES.values() else {cls.__name__: cls}
+        for name in parameters(cls):
+            inner = self.argument(name)
+            if isinstance(inner, LearningRateSchedule):
+                own |= inner.own_classes()
+        return own
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> "Self":
+        """Create the schedule that `get_config` described, with the schedules inside it."""
+        nested = {
+            name: get(value, cls.__name__)
+            if isinstance(value, Mapping) and "class_name" in value
+            else value
+            for name, value in config.items()
+        }
+        return super().from_config(nested)
 
 
 class _Formula(LearningRateSchedule):
@@ -381,7 +426,7 @@ class OneCycle(_Formula):
             raise ValueError(f"[OneCycle] pct_start: received {pct_start!r}; expected 0 to 1")
 
 
-_CLASSES: Mapping[str, type[LearningRateSchedule]] = table(
+CLASSES: Mapping[str, type[LearningRateSchedule]] = table(
     PiecewiseConstantDecay,
     ExponentialDecay,
     InverseTimeDecay,
@@ -401,4 +446,4 @@ def get(identifier: Any, where: str = "schedules.get") -> LearningRateSchedule:
     """
     if isinstance(identifier, LearningRateSchedule):
         return identifier
-    return lookup(where, "learning_rate", identifier, _CLASSES)
+    return lookup(where, "learning_rate", identifier, CLASSES)

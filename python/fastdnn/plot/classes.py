@@ -27,10 +27,11 @@ def class_numbers(
     array([2, 0])
     """
     if _are_names(values) and labels is not None:
-        for name in {*_names(values)} - {*labels}:
+        for name in sorted({*_names(values)} - {*labels}):
+            shown = [*labels[:10], "..."] if len(labels) > 10 else labels
             raise ValueError(
                 f"[{where}] {what}: received the class {name!r}; expected one of the labels, "
-                f"{', '.join(labels)}"
+                f"{', '.join(shown)}"
             )
         number = {label: i for i, label in enumerate(labels)}
         return np.array([number[name] for name in _names(values)], np.intp)
