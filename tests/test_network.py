@@ -386,9 +386,6 @@ def test_a_layer_used_several_times_shares_its_weights(rng):
     _train_alike(rng, lambda graph: _shared(graph, 3), "sgd", SGD)
 
 
-MERGES = ["sum", "product", "concatenation"]
-
-
 MORE = ["layer_norm", "alpha_dropout", "noise", "prelu", "normalize"]
 
 
@@ -413,107 +410,6 @@ def _add_to(graph, x, name, width, place, options):
     )
     # An epsilon of the size of the variance: rows of few columns may be nearly constant.
     return graph.add_layer_normalization(x, gamma, beta, 0.5)
-
-
-CODES, CODE_COLUMNS = 6, 2
-
-
-def _random_graph(graph, seed):
-    """Merges and layers in any order, one to three outputs; some weights are shared.
-
-    There are two inputs of numbers and one of CODE_COLUMNS codes below CODES, which `widths` has
-    embeddings of instead.
-    """
-    rng = np.random.default_rng(seed)
-    widths = {graph.add_input(width): width for width in (WIDTH, 8)}
-    codes = graph.add_input(CODE_COLUMNS)
-    kernels, large = {}, set()  # products of products grow beyond what a step can bear
-
-    def note(y, width, xs, is_product=False):
-        widths[y] = width
-        if is_product or not large.isdisjoint(xs):
-            large.add(y)
-        return y
-
-    def dense(x, units):
-        shape = widths[x], units
-        if shape not in kernels or rng.random() < 0.7:
-            trainable = rng.random() < 0.8
-            kernels[shape] = graph.add_parameter(f"d{len(widths)}/kernel", shape, trainable)
-            if rng.random() < 0.3:
-                graph.set_penalty(kernels[shape], 0.01, 0.02)
-            if rng.random() < 0.2:
-                graph.constrain_norms(kernels[shape], 0.0, 1.0, 0.5, int(rng.integers(2)))
-        return note(graph.add_dense(x, kernels[shape], None), units, [x])
-
-    def merge(x, name):
-        alike = [t for t in widths if name == "concatenation" or widths[t] == widths[x]]
-        if name == "product":
-            alike = [t for t in alike if t not in large]
-            if x in large or not alike:
-                return
-        xs = [x, *(int(t) for t in rng.choice(alike, rng.integers(1, 3)))]
-        width = sum(widths[t] for t in xs) if name == "concatenation" else widths[x]
-        note(graph.add_merge(name, xs), width, xs, name == "product")
-
-    table = graph.add_parameter("table", (CODES, 3), bool(rng.random() < 0.8))
-    graph.set_penalty(table, 0.01, 0.02)
-    for _ in range(rng.integers(1, 3)):
-        note(graph.add_embedding(codes, table), 3 * CODE_COLUMNS, [codes])
-    for _ in range(rng.integers(3, 9)):
-        x = int(rng.choice(list(widths)))
-        kind = rng.integers(9)
-        if kind < 2:
-            dense(x, int(rng.choice([4, 8, 19])))
-        elif kind == 2:
-            name = str(rng.choice(["relu", "tanh", "gelu"]))
-            note(graph.add_activation(x, name, 0.0), widths[x], [x])
-        elif kind == 3:
-            note(graph.add_dropout(x, 0.25, len(widths)), widths[x], [x])
-        elif kind == 4:
-            # Of magnitudes: squares of products would take over.
-            note(graph.add_activity_penalty(x, 0.01, 0.0), widths[x], [x])
-        elif kind < 7:
-            name, options = str(rng.choice(MORE)), rng.random(3) < 0.7
-            note(_add_to(graph, x, name, widths[x], len(widths), options), widths[x], [x])
-        else:
-            merge(x, str(rng.choice(MERGES)))
-    outputs = [dense(x, OUTPUTS) for x in rng.choice(list(widths)[2:], rng.integers(1, 4))]
-    for output in outputs:
-        graph.add_output(int(output))
-    return outputs
-
-
-@pytest.mark.parametrize("_", range(12))
-@pytest.mark.parametrize("threads", [1, 3], indirect=True)
-def test_random_graphs(rng, threads, _):
-    seed, scored = int(rng.integers(2**32)), int(rng.integers(1, 8))
-    outputs = len(_random_graph(reference.Graph(), seed))
-    ours, theirs, parameters = _pair(rng, _random_graph, seed)
-    x = [rng.normal(0.0, 0.3, (40, width)).astype(np.float32) for width in (WIDTH, 8)]
-    x.append(rng.integers(0, CODES, (40, CODE_COLUMNS)).astype(np.float32))
-    y = [rng.standard_normal((40, OUTPUTS)).astype(np.float32) for _ in range(outputs)]
-    weights = [None, rng.uniform(0.5, 2.0, 40).astype(np.float32), None][:outputs]
-    # Some outputs go without a loss, never the first.
-    choices = [
-        ("mean_squared_error", {}, 1.0 + i, [("mean_absolute_error", {})])
-        if i == 0 or scored >> i & 1
-        else None
-        for i in range(outputs)
-    ]
-    y = [None if choice is None else each for choice, each in zip(choices, y, strict=True)]
-    start = [theirs.parameter(i).copy() for i in range(parameters)]
-    for network in (ours, theirs):
-        network.compile(choices, [("sgd", SGD | {"learning_rate": 1e-3})])
-    totals = [_train(network, [x, y, weights], None, 40, 1) for network in (ours, theirs)]
-    # Sums of forty squares of sums of products of up to four numbers of either sign.
-    np.testing.assert_allclose(*totals, rtol=1e-4, atol=1e-4 * abs(totals[1]).max())
-    _assert_trained_alike(ours, theirs, parameters, start)
-    predictions = [[np.empty((40, OUTPUTS), np.float32) for _ in y] for _ in range(2)]
-    for network, into in zip((ours, theirs), predictions, strict=True):
-        network.predict(x, into, 0, 3, 16, 10.0)
-    for a, b in zip(*predictions, strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-4 * abs(b).max())
 
 
 @pytest.mark.parametrize("options", [(True, True, True), (False, True, False)])

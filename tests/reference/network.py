@@ -406,7 +406,7 @@ class Network:
         for choice in choices:
             if choice is not None and choice[0] not in LOSSES:
                 raise ValueError(f"[compile] received '{choice[0]}'")
-        self.choices = choices
+        self.choices, self.live = choices, self._reaching_the_loss(choices)
         self.rules = [(name, dict(hyper)) for name, hyper in rules]
         self.rule_of = list(rule_of) or [0] * len(self.arrays)
         self.learning_rates, self.iterations = [hyper["learning_rate"] for _, hyper in rules], 0
@@ -416,6 +416,15 @@ class Network:
             if self.trainable[i]
             for name in self.slot_names(i)
         }
+
+    def _reaching_the_loss(self, choices):
+        """Return the tensors that training computes."""
+        scored = zip(self.graph.outputs, choices, strict=True)
+        live = {tensor for tensor, choice in scored if choice is not None}
+        for output, operation in reversed(self.graph.operations.items()):
+            if output in live or isinstance(operation, ActivityPenalty):
+                live |= {output, *operation.inputs}
+        return live
 
     def slot_names(self, index):
         """Return the names of a parameter's slots."""
@@ -433,6 +442,8 @@ class Network:
         numbers = map(self._as_numbers, self.graph.inputs, inputs)
         values = dict(zip(self.graph.inputs, numbers, strict=True))
         for output, operation in self.graph.operations.items():
+            if training and output not in self.live:
+                continue
             arguments = [values[i] for i in operation.inputs]
             values[output] = operation.forward(self, *arguments, training=training)
         return values
@@ -515,10 +526,10 @@ class Network:
         all_sums, gradients = [], {}
         columns = self.graph.outputs, self.choices, targets, weights
         for tensor, choice, y, weight in zip(*columns, strict=True):
-            prediction = values[tensor]
             if choice is None:
                 all_sums.append(np.zeros(3))
                 continue
+            prediction = values[tensor]
             name, options, factor, metrics = choice
             weight = np.ones(len(prediction)) if weight is None else weight.astype(np.float64)
             loss, gradient = LOSSES[name](prediction, y, options)
