@@ -8,6 +8,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   register_system(m);
   register_activation(m);
   register_batch_norm(m);
+  register_combine(m);
   register_constraint(m);
   register_dense(m);
   register_dropout(m);

@@ -8,6 +8,7 @@ namespace fastdnn::bindings {
 
 void register_activation(pybind11::module_& m);
 void register_batch_norm(pybind11::module_& m);
+void register_combine(pybind11::module_& m);
 void register_constraint(pybind11::module_& m);
 void register_dense(pybind11::module_& m);
 void register_dropout(pybind11::module_& m);

@@ -9,6 +9,7 @@
 #include "csrc/core/types.h"
 #include "csrc/cpu/activation/activation.h"
 #include "csrc/cpu/batch_norm/batch_norm.h"
+#include "csrc/cpu/combine/combine.h"
 #include "csrc/cpu/constraint/constraint.h"
 #include "csrc/cpu/convert/convert.h"
 #include "csrc/cpu/dropout/dropout.h"

@@ -28,7 +28,7 @@ void Lowering::deliver_gradient(TensorId x, const Buffer& dx) {
   if (!gradient(x)) {
     gradient(x) = dx;
   } else if (gradient(x).resource != dx.resource) {
-    append_sum(dx, gradient(x));
+    append_combination(Combination::kSum, gradient(x), dx, gradient(x));
   }
 }
 

@@ -5,38 +5,23 @@
 #include "csrc/program/lowering.h"
 
 namespace fastdnn::program {
-namespace {
 
-using Merging = void (*)(float* y, const float* x, index_t cols);
-
-void copy(float* y, const float* x, index_t cols) { std::copy_n(x, cols, y); }
-
-void add(float* y, const float* x, index_t cols) {
-  for (index_t j = 0; j < cols; ++j) y[j] += x[j];
-}
-
-void multiply(float* y, const float* x, index_t cols) {
-  for (index_t j = 0; j < cols; ++j) y[j] *= x[j];
-}
-
-}  // namespace
-
-void Lowering::append_merging(const Buffer& from, const Buffer& to, Merging merge) {
+void Lowering::append_copy(const Buffer& from, const Buffer& to) {
   add_cost(to.view.cols);
-  append_by_rows({from.own_rows(), to.own_rows()}, {to.own_rows()},
-                 [=](const StepState&, const Own& own) {
-                   for (index_t row = own.rows.begin; row < own.rows.end; ++row) {
-                     merge(to.view.row(row), from.view.row(row), to.view.cols);
-                   }
-                 });
+  append_by_rows({from.own_rows()}, {to.own_rows()}, [=](const StepState&, const Own& own) {
+    for (index_t row = own.rows.begin; row < own.rows.end; ++row) {
+      std::copy_n(from.view.row(row), to.view.cols, to.view.row(row));
+    }
+  });
 }
 
-void Lowering::append_copy(const Buffer& from, const Buffer& to) { append_merging(from, to, copy); }
-
-void Lowering::append_sum(const Buffer& from, const Buffer& to) { append_merging(from, to, add); }
-
-void Lowering::append_product_by(const Buffer& from, const Buffer& to) {
-  append_merging(from, to, multiply);
+void Lowering::append_combination(Combination kind, const Buffer& x, const Buffer& y,
+                                  const Buffer& to) {
+  add_cost(to.view.cols);
+  append_by_rows({x.own_rows(), y.own_rows()}, {to.own_rows()},
+                 [=](const StepState&, const Own& own) {
+                   combine({kind, x.of(own.rows), y.of(own.rows), to.of(own.rows)}, own.context);
+                 });
 }
 
 Buffer Lowering::columns_of(const Buffer& buffer, index_t first, index_t count) {
@@ -54,10 +39,10 @@ void Lowering::forward(const Node& node, const Merge& merge) {
     }
     return;
   }
-  append_copy(value(node.input()), y);
+  const auto kind = merge.kind == Merge::Kind::kSum ? Combination::kSum : Combination::kProduct;
+  if (node.inputs.size() == 1) return append_copy(value(node.input()), y);
   for (std::size_t i = 1; i < node.inputs.size(); ++i) {
-    const Buffer x = value(node.inputs[i]);
-    merge.kind == Merge::Kind::kSum ? append_sum(x, y) : append_product_by(x, y);
+    append_combination(kind, i == 1 ? value(node.input()) : y, value(node.inputs[i]), y);
   }
 }
 
@@ -71,12 +56,15 @@ void Lowering::backward(const Node& node, const Merge& merge) {
     if (!needs_gradient(x)) continue;
     const Buffer dx = new_buffer(width);
     const bool beside = merge.kind == Merge::Kind::kConcatenation;
-    append_copy(beside ? columns_of(dy, begin, width) : dy, dx);
+    Buffer factor = beside ? columns_of(dy, begin, width) : dy;
     if (merge.kind == Merge::Kind::kProduct) {
       for (std::size_t j = 0; j < node.inputs.size(); ++j) {
-        if (j != i) append_product_by(value(node.inputs[j]), dx);
+        if (j == i) continue;
+        append_combination(Combination::kProduct, factor, value(node.inputs[j]), dx);
+        factor = dx;
       }
     }
+    if (factor.resource != dx.resource) append_copy(factor, dx);
     deliver_gradient(x, dx);
   }
 }

@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "csrc/ops/combine.h"
 #include "csrc/ops/sparse.h"
 #include "csrc/program/lower.h"
 
@@ -222,12 +223,9 @@ class Lowering {
 
   // --- Several tensors ---
 
-  // Row by row, each of the width of `to`: to = from, to += from, to *= from.
-  void append_merging(const Buffer& from, const Buffer& to,
-                      void (*merge)(float* y, const float* x, index_t cols));
+  // All of the width of `to`, which may be one of the others.
   void append_copy(const Buffer& from, const Buffer& to);
-  void append_sum(const Buffer& from, const Buffer& to);
-  void append_product_by(const Buffer& from, const Buffer& to);
+  void append_combination(Combination kind, const Buffer& x, const Buffer& y, const Buffer& to);
   static Buffer columns_of(const Buffer& buffer, index_t first, index_t count);
 
   // --- Backward ---

@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 from . import testing
-__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'ParameterMemory', 'Schedule', 'activation', 'activation_backward', 'activation_default_alpha', 'activation_needs_input', 'alpha_dropout', 'alpha_dropout_backward', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'confusion_counts', 'constrain_norms', 'cpu_features', 'csr_dense', 'csr_dense_backward', 'dense_backward', 'dropout', 'dropout_backward', 'embedding', 'embedding_backward', 'first_nonfinite', 'gaussian_noise', 'gemm', 'isa_level', 'layer_norm', 'layer_norm_backward', 'log_softmax', 'loss', 'matmul_precision', 'max_abs', 'mean', 'metric_rows', 'non_negative', 'normalization', 'num_threads', 'optimizer_update', 'prelu', 'prelu_backward', 'random_affine', 'random_bits', 'random_light', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'regression_sums', 'rescaling', 'row_sums', 'set_matmul_precision', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_abs', 'sum_of_squares', 'supported_isa_levels', 'testing']
+__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'ParameterMemory', 'Schedule', 'activation', 'activation_backward', 'activation_default_alpha', 'activation_needs_input', 'add', 'alpha_dropout', 'alpha_dropout_backward', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'confusion_counts', 'constrain_norms', 'cpu_features', 'csr_dense', 'csr_dense_backward', 'dense_backward', 'dropout', 'dropout_backward', 'embedding', 'embedding_backward', 'first_nonfinite', 'gaussian_noise', 'gemm', 'isa_level', 'layer_norm', 'layer_norm_backward', 'log_softmax', 'loss', 'matmul_precision', 'max_abs', 'mean', 'metric_rows', 'multiply', 'non_negative', 'normalization', 'num_threads', 'optimizer_update', 'prelu', 'prelu_backward', 'random_affine', 'random_bits', 'random_light', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'regression_sums', 'rescaling', 'row_sums', 'set_matmul_precision', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_abs', 'sum_of_squares', 'supported_isa_levels', 'testing']
 class Graph:
     """
     What a network computes; see csrc/program/graph.h.
@@ -150,6 +150,8 @@ def activation_default_alpha(name: str) -> float:
     ...
 def activation_needs_input(arg0: str) -> bool:
     ...
+def add(x: numpy.ndarray, y: numpy.ndarray, out: typing.Any = None) -> numpy.ndarray:
+    ...
 def alpha_dropout(x: numpy.ndarray, rate: typing.SupportsFloat | typing.SupportsIndex, seed: typing.Any, stream: typing.Any, step: typing.Any, out: typing.Any = None) -> numpy.ndarray:
     ...
 def alpha_dropout_backward(dy: numpy.ndarray, rate: typing.SupportsFloat | typing.SupportsIndex, seed: typing.Any, stream: typing.Any, step: typing.Any, out: typing.Any = None) -> numpy.ndarray:
@@ -207,6 +209,8 @@ def max_abs(x: numpy.ndarray) -> float:
 def mean(x: numpy.ndarray) -> float:
     ...
 def metric_rows(op: str, name: str, y_true: numpy.ndarray, y_pred: numpy.ndarray, threshold: typing.SupportsFloat | typing.SupportsIndex = 0.5, k: typing.SupportsInt | typing.SupportsIndex = 5, out: typing.Any = None) -> numpy.ndarray:
+    ...
+def multiply(x: numpy.ndarray, y: numpy.ndarray, out: typing.Any = None) -> numpy.ndarray:
     ...
 def non_negative(x: numpy.ndarray, out: typing.Any = None) -> numpy.ndarray:
     ...

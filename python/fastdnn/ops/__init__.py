@@ -2,6 +2,7 @@
 
 from fastdnn.ops.activation import activation, activation_backward, activation_needs_input
 from fastdnn.ops.batch_norm import BatchNormCache, batch_normalization, batch_normalization_backward
+from fastdnn.ops.combine import add, multiply
 from fastdnn.ops.constraint import max_norm, min_max_norm, non_negative, unit_norm
 from fastdnn.ops.dense import dense, dense_backward
 from fastdnn.ops.dropout import (
@@ -72,6 +73,7 @@ __all__ = [
     "adagrad_update",
     "adam_update",
     "adamax_update",
+    "add",
     "all_finite",
     "alpha_dropout",
     "alpha_dropout_backward",
@@ -104,6 +106,7 @@ __all__ = [
     "mean_squared_error",
     "metric_rows",
     "min_max_norm",
+    "multiply",
     "nadam_update",
     "non_negative",
     "normalization",

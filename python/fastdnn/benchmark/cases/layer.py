@@ -33,6 +33,8 @@ def variants() -> Iterator[Variant]:
     yield "prelu", "", _prelu
     yield "prelu_backward", "", _prelu_backward
     yield "rescaling", "", _rescaling
+    yield "add", "", partial(_combination, ops.add, np.add)
+    yield "multiply", "", partial(_combination, ops.multiply, np.multiply)
     yield "embedding", "", _embedding
     yield "embedding_backward", "", _embedding_backward
 
@@ -233,6 +235,14 @@ def _rescaling(shape: Shape) -> tuple[Run, Run]:
         return np.add(theirs, np.float32(-1), out=theirs)
 
     return partial(ops.rescaling, x, 2.0, -1.0, out=ours), in_numpy
+
+
+def _combination(
+    op: Callable[..., Any], in_numpy: Callable[..., Any], shape: Shape
+) -> tuple[Run, Run]:
+    x, y = normal(shape), normal(shape)[::-1].copy()
+    ours, theirs = np.empty((2, *shape), np.float32)
+    return partial(op, x, y, out=ours), partial(in_numpy, x, y, out=theirs)
 
 
 def _codes(rows: int) -> tuple[Array, npt.NDArray[np.int64]]:
