@@ -195,7 +195,7 @@ def test_metrics_must_take_the_targets_of_the_loss():
 @pytest.mark.parametrize(
     "create, message",
     [
-        (lambda: optimizers.SGD(-1), r"\[SGD\] learning_rate: received -1; expected a number at"),
+        (lambda: optimizers.SGD(-1), r"\[SGD\] learning_rate: received -1; expected a number of"),
         (lambda: optimizers.SGD("0.1x"), r"\[SGD\] learning_rate: received '0.1x'"),
         (lambda: optimizers.SGD(momentum=1.0), r"momentum: received 1.0; .*at least 0 and below 1"),
         (lambda: optimizers.Adam(beta_1=1.0), r"beta_1: received 1.0"),
@@ -215,7 +215,7 @@ def test_metrics_must_take_the_targets_of_the_loss():
         ),
         (lambda: optimizers.SGD(True), r"\[SGD\] learning_rate: received True; expected a num"),
         (lambda: optimizers.SGD(weight_decay=-1), r"weight_decay: received -1; expected a num"),
-        (lambda: optimizers.SGD(ema_momentum=1.5), r"received 1.5; .* at least 0 and at most 1"),
+        (lambda: optimizers.SGD(ema_momentum=1.5), r"received 1.5; expected a number from 0 to 1"),
         (
             lambda: optimizers.Adam(clipnorm=1, global_clipnorm=2.0),
             r"\[Adam\] received clipnorm=1.0, global_clipnorm=2.0; expected at most one of",

@@ -264,7 +264,7 @@ def _twice():
         (lambda: _model().compile("sgd", {"x": "mse"}), r"loss: received x; expected names of ou"),
         (
             lambda: _compiled(loss_weights=["much", 1.0]),
-            r"loss_weights: received 'much'; expected finite numbers",
+            r"loss_weights: received 'much'; expected a finite number for",
         ),
     ],
 )

@@ -3,27 +3,32 @@
 import inspect
 import os
 import warnings
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
+from conftest import require_keras
 
 import fastdnn as fd
 
 # Keras's variables do not know NumPy 2's copy argument yet.
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 
-SMALL = 1e-3  # a thousandth of what is compared; see the comment where it is used
+SMALL = 1e-3  # a thousandth of what is compared
+# How far two float32 runs of fifteen steps may end from one another, as a share of the way of the
+# weights: a gradient has the rounding of sums of some hundred products, some 1e-6 of it, and steps
+# that divide by small roots have ten times as much (4e-5 was the most in ten runs of all cases).
+OF_THE_WAY = 2e-4
 
 
 @pytest.fixture(scope="module")
 def keras():
-    os.environ.setdefault("KERAS_BACKEND", "torch")
+    require_keras()
+    os.environ["KERAS_BACKEND"] = "torch" if find_spec("torch") else "jax"  # JAX compiles, for long
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the peers' own imports
-        pytest.importorskip("torch", reason="Keras trains on a backend; torch is the one used here")
-        keras = pytest.importorskip("keras", reason="its training is what ours is compared with")
-    if keras.config.backend() == "numpy":
-        pytest.skip("a test before this one chose Keras's NumPy backend; run this file by itself")
+        import keras
+    assert keras.config.backend() != "numpy", "another test of this process imported Keras"
     return keras
 
 
@@ -106,9 +111,7 @@ def test_a_small_training_run(keras, rng, optimizer, hyper, loss, options):
         # One row whose two best outputs are equal up to rounding may fall either way.
         np.testing.assert_allclose(histories[0][name], histories[1][name], atol=1.6 / 18)
     for a, b, before in zip(theirs.get_weights(), ours.get_weights(), start, strict=True):
-        # Two float32 runs of fifteen steps: rounding of some hundred epsilons in a gradient, more
-        # where a step divides by a small root; a wrong term would be as large as the way itself.
-        assert abs(a - b).max() <= SMALL * 5 * abs(a - before).max() + 1e-6
+        assert abs(a - b).max() <= OF_THE_WAY * abs(a - before).max() + 1e-6
     np.testing.assert_allclose(theirs.predict(x, verbose=0), ours.predict(x), atol=5 * SMALL)
     assert theirs.evaluate(x, y, verbose=0, batch_size=16)[0] == pytest.approx(
         ours.evaluate(x, y, verbose=0)[0], rel=5 * SMALL
@@ -151,7 +154,10 @@ def test_regularizers_and_constraints(keras, rng, hyper, frozen):
     x, y = (rng.standard_normal((90, n)).astype(np.float32) for n in (6, 3))
     theirs = keras.Sequential([keras.Input((6,)), *_regularized(keras)])
     ours = fd.Sequential([fd.Input(shape=(6,)), *_regularized(fd)])
-    ours.set_weights(theirs.get_weights())
+    # No number is 0, where L1 has a kink.
+    weights = [w + rng.uniform(0.01, 0.1, w.shape) for w in theirs.get_weights()]
+    theirs.set_weights(weights)
+    ours.set_weights(weights)
     start, histories = ours.get_weights(), []
     for package, model in ((keras, theirs), (fd, ours)):
         model.layers[0].trainable = not frozen
@@ -164,7 +170,7 @@ def test_regularizers_and_constraints(keras, rng, hyper, frozen):
     pairs = zip(theirs.get_weights(), ours.get_weights(), start, strict=True)
     for a, b, before in pairs:
         # As in a small training run.
-        assert abs(a - b).max() <= SMALL * 5 * abs(a - before).max() + 1e-6
+        assert abs(a - b).max() <= OF_THE_WAY * abs(a - before).max() + 1e-6
 
 
 def test_regularizers_and_constraints_of_arrays(keras, rng):
@@ -193,9 +199,12 @@ def test_initial_values_have_keras_s_distributions(keras):
     for name in ("GlorotUniform", "HeNormal", "LecunUniform", "TruncatedNormal", "RandomNormal"):
         theirs = np.asarray(getattr(keras.initializers, name)(seed=1)((400, 300)))
         ours = getattr(fd.initializers, name)(seed=1)((400, 300))
-        a, b = (np.quantile(v, np.linspace(0.01, 0.99, 25)) for v in (theirs, ours))
-        # Quantiles of 120,000 draws lie within a hundredth of a deviation.
-        np.testing.assert_allclose(a, b, atol=0.02 * theirs.std())
+        # The largest difference of two distribution functions of n draws each is above
+        # 3 sqrt(2 / n) once in 2 exp(-2 * 9), one in 3e7 (Kolmogorov and Smirnov).
+        points = np.sort(theirs.ravel())
+        share = np.searchsorted(np.sort(ours.ravel()), points) / points.size
+        largest = abs(share - np.arange(points.size) / points.size).max()
+        assert largest < 3 * np.sqrt(2 / points.size)
 
 
 # Arguments of Keras's losses that are not for dense networks.
@@ -241,7 +250,7 @@ def test_training_with_normalized_rows_and_learned_slopes(keras, rng):
         model.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0)
     for a, b, before in zip(theirs.get_weights(), ours.get_weights()[:-2], start[:-2], strict=True):
         # As in test_a_small_training_run.
-        assert abs(a - b).max() <= SMALL * 5 * abs(a - before).max() + 1e-6
+        assert abs(a - b).max() <= OF_THE_WAY * abs(a - before).max() + 1e-6
     np.testing.assert_allclose(theirs.predict(x, verbose=0), ours.predict(x), atol=5 * SMALL)
 
 
@@ -306,7 +315,7 @@ def test_training_with_embeddings(keras, rng, optimizer, hyper):
         model.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0)
     for a, b, before in zip(theirs.get_weights(), ours.get_weights(), start, strict=True):
         # As in test_a_small_training_run.
-        assert abs(a - b).max() <= SMALL * 5 * abs(a - before).max() + 1e-6
+        assert abs(a - b).max() <= OF_THE_WAY * abs(a - before).max() + 1e-6
     np.testing.assert_allclose(theirs.predict(x, verbose=0), ours.predict(x), atol=5 * SMALL)
 
 

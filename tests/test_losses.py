@@ -105,7 +105,7 @@ def test_options_reach_the_native_core_and_files(tmp_path, rng, loss):
         (lambda: losses.Huber(0), r"\[Huber\] delta: received 0; expected a number above 0$"),
         (lambda: losses.Huber(np.inf), r"delta: received inf; expected a number above 0"),
         (lambda: losses.Quantile(1.0), r"\[Quantile\] quantile: received 1.0; expected a number "
-         "above 0 and below 1"),
+         "between 0 and 1"),
         (lambda: losses.Quantile("0.5"), "quantile: received '0.5'"),
         (lambda: losses.BinaryFocalCrossentropy(alpha=1.1), r"\[BinaryFocalCrossentropy\] alpha: "
          "received 1.1; expected a number from 0 to 1"),

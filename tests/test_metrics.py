@@ -70,7 +70,8 @@ CASES = [
       for options in ({}, {"from_logits": True}, {"label_smoothing": 0.1})),
     *(("CategoricalCrossentropy", options, "one-hot")
       for options in ({}, {"from_logits": True}, {"label_smoothing": 0.1})),
-    *(("SparseCategoricalCrossentropy", {"from_logits": flag}, "classes") for flag in (0, 1)),
+    *(("SparseCategoricalCrossentropy", {"from_logits": logits}, "classes")
+      for logits in (False, True)),
     *(("TopKCategoricalAccuracy", {"k": k}, "one-hot") for k in (1, 2, 4)),
     *(("SparseTopKCategoricalAccuracy", {"k": k}, "classes") for k in (1, 2, 4)),
     *(("BinaryAccuracy", {"threshold": t}, "labels") for t in (0.25, 0.5)),
@@ -297,7 +298,7 @@ Y = np.zeros((3, 2), np.float32)
         (lambda: metrics.Recall(top_k=0), r"\[Recall\] top_k: received 0; expected an integer of"),
         (lambda: metrics.Recall(class_id=2)(Y, Y), "received class_id=2; expected 0 to 1"),
         (lambda: metrics.F1Score("samples"), r"\[F1Score\] average: received 'samples'; "),
-        (lambda: metrics.F1Score(threshold=0.0), "threshold: received 0.0; expected None or a num"),
+        (lambda: metrics.F1Score(threshold=0.0), "threshold: received 0.0; expected a number"),
         (lambda: metrics.FBetaScore(beta=0), "beta: received 0; expected a number above 0"),
         (lambda: metrics.R2Score("mean"), "class_aggregation: received 'mean'; expected None"),
         (lambda: metrics.R2Score(num_regressors=-1), "num_regressors: received -1; expected an in"),

@@ -232,11 +232,11 @@ def test_same_bits_for_any_number_of_threads(assert_same_bits):
         ),
         (
             lambda: schedules.ExponentialDecay(0.1, 0, 1),
-            r"decay_steps: received 0; expected at lea",
+            r"decay_steps: received 0; expected a number above 0",
         ),
         (
             lambda: schedules.OneCycle(0.1, 10, pct_start=2),
-            r"pct_start: received 2; expected 0 t",
+            r"pct_start: received 2; expected a number from 0 to 1",
         ),
         (lambda: schedules.OneCycle(math.nan, 10), r"max_learning_rate: received nan"),
         (lambda: fd.optimizers.SGD("fast"), r"learning_rate: received 'fast'; expected a number"),

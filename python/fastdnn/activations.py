@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import _core, ops
-from fastdnn.configuration import is_number, unknown_name
+from fastdnn.checks import number
+from fastdnn.configuration import unknown_name
 
 Array = npt.NDArray[np.float32]
 
@@ -250,11 +251,7 @@ def get(identifier: Any, where: str = "activations.get") -> Nonlinearity:
 
 def checked_slope(where: str, name: str, value: Any) -> float:
     """Return the slope of an activation as a float, or raise a ValueError."""
-    if not is_number(value) or not 0.0 <= value < 1e30:
-        raise ValueError(
-            f"[{where}] {name}: received {value!r}; expected a number of at least zero"
-        )
-    return float(value)
+    return number(where, name, value, 0.0, below=1e30)
 
 
 def serialize(nonlinearity: Nonlinearity) -> str | dict[str, Any]:

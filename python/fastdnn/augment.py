@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from fastdnn.configuration import is_integer, is_number
+from fastdnn.checks import is_integer, is_number, number
 from fastdnn.layers.dropout import checked_layer_seed
 from fastdnn.layers.layer import Layer, Shape
 
@@ -98,13 +98,8 @@ class _AffineLayer(_ImageLayer):
                 f"[{type(self).__name__}] interpolation: received {interpolation!r}; expected "
                 "'bilinear'"
             )
-        if not is_number(fill_value) or not math.isfinite(fill_value):
-            raise ValueError(
-                f"[{type(self).__name__}] fill_value: received {fill_value!r}; expected a finite "
-                "number"
-            )
         self.fill_mode, self.interpolation = fill_mode, interpolation
-        self.fill_value = float(fill_value)
+        self.fill_value = number(type(self).__name__, "fill_value", fill_value)
 
     def ranges(self) -> dict[str, Range | None]:
         """Return the ranges that `fastdnn.ops.random_affine` takes."""

@@ -4,11 +4,12 @@ import functools
 import inspect
 import re
 from collections.abc import Callable, Iterable, Mapping
-from numbers import Integral, Real
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+
+from fastdnn.checks import flag, number
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -42,6 +43,13 @@ class Configurable:
                     f"expected only {_listed(known)}"
                 )
         return cls(**config)
+
+    def _number(self, name: str, value: Any, *ends: float, **bounds: Any) -> float:
+        """Return an argument as a float, if it is in range; see `fastdnn.checks.number`."""
+        return number(type(self).__name__, name, value, *ends, **bounds)
+
+    def _flag(self, name: str, value: Any) -> bool:
+        return flag(type(self).__name__, name, value)
 
     def __repr__(self) -> str:
         shown = []
@@ -107,25 +115,6 @@ def table(*classes: type[T], **aliases: type[T]) -> dict[str, type[T]]:
     """
     names = {snake_case(cls.__name__): cls for cls in classes}
     return names | aliases | {cls.__name__: cls for cls in classes}
-
-
-def is_number(value: object) -> bool:
-    """Whether this is a real number, Python's or NumPy's, and no truth value."""
-    return isinstance(value, Real) and not isinstance(value, bool)
-
-
-def is_integer(value: object) -> bool:
-    """Whether this is an integer, Python's or NumPy's, and no truth value."""
-    return isinstance(value, Integral) and not isinstance(value, bool)
-
-
-def at_least(where: str, name: str, value: Any, least: int) -> int:
-    """Return `value` as an int, or raise a ValueError unless it is one of at least `least`."""
-    if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
-        raise ValueError(
-            f"[{where}] {name}: received {value!r}; expected an integer of at least {least}"
-        )
-    return int(value)
 
 
 def unknown_name(where: str, what: str, name: object, known: Iterable[str]) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import ops
-from fastdnn.configuration import Configurable, is_integer, is_number, lookup, table
+from fastdnn.checks import FLOAT32_MAX, is_integer, number
+from fastdnn.configuration import Configurable, lookup, table
 
 Array = npt.NDArray[np.float32]
 
@@ -79,7 +80,7 @@ class MaxNorm(_Norm):
     """
 
     def __init__(self, max_value: float = 2.0, axis: int = 0) -> None:
-        self.max_value = _number("MaxNorm", "max_value", max_value)
+        self.max_value = number("MaxNorm", "max_value", max_value, 0.0, FLOAT32_MAX)
         self.axis = _axis("MaxNorm", axis)
 
     @property
@@ -134,9 +135,9 @@ class MinMaxNorm(_Norm):
     def __init__(
         self, min_value: float = 0.0, max_value: float = 1.0, rate: float = 1.0, axis: int = 0
     ) -> None:
-        self.min_value = _number("MinMaxNorm", "min_value", min_value)
-        self.max_value = _number("MinMaxNorm", "max_value", max_value, self.min_value)
-        self.rate = _number("MinMaxNorm", "rate", rate, most=1.0)
+        self.min_value = number("MinMaxNorm", "min_value", min_value, 0.0, FLOAT32_MAX)
+        self.max_value = number("MinMaxNorm", "max_value", max_value, self.min_value, FLOAT32_MAX)
+        self.rate = number("MinMaxNorm", "rate", rate, 0.0, 1.0)
         self.axis = _axis("MinMaxNorm", axis)
 
     @property
@@ -155,17 +156,6 @@ def get(identifier: Any, where: str = "constraints.get") -> Constraint | None:
     MaxNorm()
     """
     return None if identifier is None else lookup(where, "constraint", identifier, _CLASSES)
-
-
-_LARGEST = float(np.finfo(np.float32).max)
-
-
-def _number(where: str, name: str, value: Any, least: float = 0.0, most: float = _LARGEST) -> float:
-    if not is_number(value) or not least <= value <= most:
-        raise ValueError(
-            f"[{where}] {name}: received {value!r}; expected a number from {least:g} to {most:g}"
-        )
-    return float(value)
 
 
 def _axis(where: str, axis: Any) -> int:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import ops
+from fastdnn.checks import number
 from fastdnn.configuration import Configurable, lookup, table
 from fastdnn.random import WEIGHT_STREAM, checked_seed, next_seed
 
@@ -71,7 +72,7 @@ class Constant(Initializer):
     """
 
     def __init__(self, value: float = 0.0) -> None:
-        self.value = _number("Constant", "value", value)
+        self.value = number("Constant", "value", value)
 
     def draw(self, shape: Shape, seed: int, stream: int) -> Array:
         """Return the constant, `shape` times."""
@@ -119,8 +120,8 @@ class RandomNormal(_Random):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean = _number("RandomNormal", "mean", mean)
-        self.stddev = _number("RandomNormal", "stddev", stddev, least=0.0)
+        self.mean = number("RandomNormal", "mean", mean)
+        self.stddev = number("RandomNormal", "stddev", stddev, least=0.0)
 
     def draw(self, shape: Shape, seed: int, stream: int) -> Array:
         """Return normal numbers."""
@@ -142,8 +143,8 @@ class TruncatedNormal(_Random):
 
     def __init__(self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.mean = _number("TruncatedNormal", "mean", mean)
-        self.stddev = _number("TruncatedNormal", "stddev", stddev, least=0.0)
+        self.mean = number("TruncatedNormal", "mean", mean)
+        self.stddev = number("TruncatedNormal", "stddev", stddev, least=0.0)
 
     def draw(self, shape: Shape, seed: int, stream: int) -> Array:
         """Return truncated normal numbers."""
@@ -167,8 +168,8 @@ class RandomUniform(_Random):
         self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
     ) -> None:
         super().__init__(seed)
-        self.minval = _number("RandomUniform", "minval", minval)
-        self.maxval = _number("RandomUniform", "maxval", maxval, least=self.minval)
+        self.minval = number("RandomUniform", "minval", minval)
+        self.maxval = number("RandomUniform", "maxval", maxval, least=self.minval)
 
     def draw(self, shape: Shape, seed: int, stream: int) -> Array:
         """Return uniform numbers."""
@@ -200,7 +201,7 @@ class VarianceScaling(_Random):
         seed: int | None = None,
     ) -> None:
         super().__init__(seed)
-        self.scale = _number("VarianceScaling", "scale", scale)
+        self.scale = number("VarianceScaling", "scale", scale)
         if self.scale <= 0.0:
             raise ValueError(
                 f"[VarianceScaling] scale: received {scale!r}; expected a positive number"
@@ -319,7 +320,7 @@ class Orthogonal(_Random):
 
     def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
         super().__init__(seed)
-        self.gain = _number("Orthogonal", "gain", gain)
+        self.gain = number("Orthogonal", "gain", gain)
 
     def draw(self, shape: Shape, seed: int, stream: int) -> Array:
         """Return an orthogonal matrix."""
@@ -365,17 +366,6 @@ def _fans(shape: Shape) -> tuple[int, int]:
     if len(shape) == 1:
         return shape[0], shape[0]
     return math.prod(shape[:-1]), shape[-1]
-
-
-def _number(where: str, name: str, value: Any, least: float = -math.inf) -> float:
-    try:
-        number = float(value)
-    except (TypeError, ValueError):
-        number = math.nan
-    if not (math.isfinite(number) and number >= least):
-        bound = "" if least == -math.inf else f" of at least {least}"
-        raise ValueError(f"[{where}] {name}: received {value!r}; expected a number{bound}")
-    return number
 
 
 def _one_of(what: str, value: str, valid: Any) -> str:

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import ops
-from fastdnn.configuration import Configurable, is_number, lookup, table
+from fastdnn.checks import FLOAT32_MAX, number
+from fastdnn.configuration import Configurable, lookup, table
 
 
 class Regularizer(Configurable, ABC):
@@ -44,7 +45,7 @@ class L1(Regularizer):
     """
 
     def __init__(self, l1: float = 0.01) -> None:
-        self.l1 = _factor("L1", "l1", l1)
+        self.l1 = number("L1", "l1", l1, 0.0, FLOAT32_MAX)
 
     @property
     def factors(self) -> tuple[float, float]:
@@ -66,7 +67,7 @@ class L2(Regularizer):
     """
 
     def __init__(self, l2: float = 0.01) -> None:
-        self.l2 = _factor("L2", "l2", l2)
+        self.l2 = number("L2", "l2", l2, 0.0, FLOAT32_MAX)
 
     @property
     def factors(self) -> tuple[float, float]:
@@ -89,8 +90,8 @@ class L1L2(Regularizer):
     """
 
     def __init__(self, l1: float = 0.0, l2: float = 0.0) -> None:
-        self.l1 = _factor("L1L2", "l1", l1)
-        self.l2 = _factor("L1L2", "l2", l2)
+        self.l1 = number("L1L2", "l1", l1, 0.0, FLOAT32_MAX)
+        self.l2 = number("L1L2", "l2", l2, 0.0, FLOAT32_MAX)
 
     @property
     def factors(self) -> tuple[float, float]:
@@ -108,14 +109,3 @@ def get(identifier: Any, where: str = "regularizers.get") -> Regularizer | None:
     L2()
     """
     return None if identifier is None else lookup(where, "regularizer", identifier, _CLASSES)
-
-
-_LARGEST = float(np.finfo(np.float32).max)
-
-
-def _factor(where: str, name: str, value: Any) -> float:
-    if not is_number(value) or not 0.0 <= value <= _LARGEST:
-        raise ValueError(
-            f"[{where}] {name}: received {value!r}; expected a finite number of at least 0"
-        )
-    return float(value)

@@ -3,7 +3,7 @@
 from typing import Any
 
 from fastdnn import _core
-from fastdnn.configuration import at_least
+from fastdnn.checks import at_least
 
 MATMUL_PRECISIONS = ("highest", "high", "medium")
 

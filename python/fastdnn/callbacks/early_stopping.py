@@ -5,7 +5,7 @@ from typing import Any
 
 from fastdnn.callbacks.callback import Callback, Logs
 from fastdnn.callbacks.monitor import Monitor
-from fastdnn.configuration import at_least
+from fastdnn.checks import at_least
 
 
 class EarlyStopping(Callback):

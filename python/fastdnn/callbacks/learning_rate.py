@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from fastdnn.callbacks.callback import Callback, Logs
 from fastdnn.callbacks.monitor import Monitor
-from fastdnn.configuration import at_least, is_number
+from fastdnn.checks import at_least, is_number, number
 
 
 class LearningRateScheduler(Callback):
@@ -84,16 +84,11 @@ class ReduceLROnPlateau(Callback):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__()
-        if not is_number(factor) or not 0.0 < factor < 1.0:
-            raise ValueError(
-                f"[ReduceLROnPlateau] factor: received {factor!r}; expected a number between 0 "
-                "and 1"
-            )
         self._monitor = Monitor("ReduceLROnPlateau", monitor, mode, min_delta)
-        self.factor = float(factor)
+        self.factor = number("ReduceLROnPlateau", "factor", factor, above=0.0, below=1.0)
         self.patience = at_least("ReduceLROnPlateau", "patience", patience, 0)
         self.cooldown = at_least("ReduceLROnPlateau", "cooldown", cooldown, 0)
-        self.min_lr = float(min_lr)
+        self.min_lr = number("ReduceLROnPlateau", "min_lr", min_lr, 0.0)
         self.verbose = verbose
         self.on_train_begin()
 

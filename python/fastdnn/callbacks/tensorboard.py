@@ -8,7 +8,7 @@ from typing import Any
 
 from fastdnn.callbacks.callback import Callback, Logs
 from fastdnn.callbacks.event_file import EventFile, histogram, scalar
-from fastdnn.configuration import at_least
+from fastdnn.checks import at_least, flag
 from fastdnn.layers.tensor import Tensor
 
 
@@ -75,8 +75,10 @@ class TensorBoard(Callback):
                 )
         self.log_dir = Path(log_dir)
         self.histogram_freq = at_least("TensorBoard", "histogram_freq", histogram_freq, 0)
-        self.write_graph = bool(write_graph)
-        self.write_steps_per_second = bool(write_steps_per_second)
+        self.write_graph = flag("TensorBoard", "write_graph", write_graph)
+        self.write_steps_per_second = flag(
+            "TensorBoard", "write_steps_per_second", write_steps_per_second
+        )
         self.update_freq = _update_freq(update_freq)
         self._files: dict[str, EventFile] = {}
         self._fits = self._graph_is_written = False

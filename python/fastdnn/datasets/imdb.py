@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from fastdnn.configuration import at_least
+from fastdnn.checks import at_least
 from fastdnn.datasets.folders import cache_folder, data_folder
 
 if TYPE_CHECKING:

@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fastdnn import constraints, initializers, regularizers
-from fastdnn.configuration import is_number
+from fastdnn.checks import FLOAT32_MIN
 from fastdnn.layers.layer import Layer, Shape
 from fastdnn.layers.weight import Weight
 
@@ -74,21 +72,12 @@ class BatchNormalization(Layer):
             raise ValueError(
                 f"[BatchNormalization] axis: received {axis!r}; expected -1, the last axis"
             )
-        if not is_number(momentum) or not 0.0 <= momentum <= 1.0:
-            raise ValueError(
-                f"[BatchNormalization] momentum: received {momentum!r}; "
-                "expected a number from 0 to 1, the share that is kept"
-            )
-        if not is_number(epsilon) or not 0.0 < np.float32(epsilon) < 1e30:
-            raise ValueError(
-                f"[BatchNormalization] epsilon: received {epsilon!r}; expected a positive number"
-            )
-        self.axis = axis
-        self.momentum = float(momentum)
-        self.epsilon = float(epsilon)
-        self.center = bool(center)
-        self.scale = bool(scale)
         where = "BatchNormalization"
+        self.axis = axis
+        self.momentum = self._number("momentum", momentum, 0.0, 1.0, note=", the share kept")
+        self.epsilon = self._number("epsilon", epsilon, FLOAT32_MIN, 1e30)
+        self.center = self._flag("center", center)
+        self.scale = self._flag("scale", scale)
         self.beta_initializer = initializers.get(beta_initializer, where)
         self.gamma_initializer = initializers.get(gamma_initializer, where)
         self.moving_mean_initializer = initializers.get(moving_mean_initializer, where)

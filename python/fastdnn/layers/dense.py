@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from fastdnn import activations, constraints, initializers, regularizers
-from fastdnn.configuration import is_integer
+from fastdnn.checks import is_integer
 from fastdnn.layers.input import LARGEST_WIDTH
 from fastdnn.layers.layer import Layer, Shape
 
@@ -63,7 +63,7 @@ class Dense(Layer):
             )
         self.units = int(units)
         self.nonlinearity = activations.get(activation, "Dense")
-        self.use_bias = bool(use_bias)
+        self.use_bias = self._flag("use_bias", use_bias)
         self.kernel_initializer = initializers.get(kernel_initializer, "Dense")
         self.bias_initializer = initializers.get(bias_initializer, "Dense")
         self.kernel_regularizer = regularizers.get(kernel_regularizer, "Dense")

@@ -2,9 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from fastdnn.configuration import is_integer, is_number
+from fastdnn.checks import is_integer, number
 from fastdnn.layers.layer import Layer
 from fastdnn.random import STREAM_SIZE
 
@@ -33,18 +31,19 @@ class Dropout(Layer):
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
-        # The native core counts in float32, where 0.99999999 is 1.
-        if not is_number(rate) or not 0.0 <= rate < 1.0 or np.float32(rate) == 1.0:
-            raise ValueError(
-                f"[Dropout] rate: received {rate!r}; expected a number of at least 0 and below 1, "
-                "also in float32: the share that is dropped"
-            )
-        self.rate = float(rate)
+        self.rate = checked_rate("Dropout", rate)
         self.seed = checked_layer_seed("Dropout", seed)
 
     def lower(self, lowering: "Lowering", x: int) -> int:
         """Add the dropout, unless it drops nothing."""
         return lowering.dropout(x, self.rate, self.seed) if self.rate > 0.0 else x
+
+
+def checked_rate(where: str, rate: Any) -> float:
+    """Return the share that is dropped as a float, or raise a ValueError."""
+    below = 1.0 - 2.0**-25  # what is not 1 in float32
+    note = " in float32: the share that is dropped"
+    return number(where, "rate", rate, 0.0, below=below, note=note)
 
 
 def checked_layer_seed(where: str, seed: Any) -> int | None:

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from fastdnn import constraints, initializers, regularizers
-from fastdnn.configuration import is_integer
+from fastdnn.checks import is_integer
 from fastdnn.layers.input import LARGEST_WIDTH, row_shape
 from fastdnn.layers.layer import Layer, Shape
 from fastdnn.layers.weight import checked_value

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from fastdnn.configuration import Configurable, is_integer
+from fastdnn.checks import is_integer
+from fastdnn.configuration import Configurable
 from fastdnn.layers.tensor import Tensor
 
 # Elements of a row: labels are int32, and a weight has the product of two of these.

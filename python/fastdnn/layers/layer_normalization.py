@@ -2,10 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from fastdnn import initializers
-from fastdnn.configuration import is_number
+from fastdnn.checks import FLOAT32_MIN
 from fastdnn.layers.layer import Layer, Shape
 from fastdnn.layers.weight import Weight
 
@@ -54,14 +52,10 @@ class LayerNormalization(Layer):
             raise ValueError(
                 f"[LayerNormalization] axis: received {axis!r}; expected -1, the last axis"
             )
-        if not is_number(epsilon) or not 0.0 < np.float32(epsilon) < 1e30:
-            raise ValueError(
-                f"[LayerNormalization] epsilon: received {epsilon!r}; expected a positive number"
-            )
         self.axis = axis
-        self.epsilon = float(epsilon)
-        self.center = bool(center)
-        self.scale = bool(scale)
+        self.epsilon = self._number("epsilon", epsilon, FLOAT32_MIN, 1e30)
+        self.center = self._flag("center", center)
+        self.scale = self._flag("scale", scale)
         self.beta_initializer = initializers.get(beta_initializer, "LayerNormalization")
         self.gamma_initializer = initializers.get(gamma_initializer, "LayerNormalization")
 

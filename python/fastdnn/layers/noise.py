@@ -2,10 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from fastdnn.configuration import is_number
-from fastdnn.layers.dropout import checked_layer_seed
+from fastdnn.layers.dropout import checked_layer_seed, checked_rate
 from fastdnn.layers.layer import Layer
 
 if TYPE_CHECKING:
@@ -32,11 +29,7 @@ class GaussianNoise(Layer):
 
     def __init__(self, stddev: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
-        if not is_number(stddev) or not 0.0 <= stddev <= 1.0:
-            raise ValueError(
-                f"[GaussianNoise] stddev: received {stddev!r}; expected a number from 0 to 1"
-            )
-        self.stddev = float(stddev)
+        self.stddev = self._number("stddev", stddev, 0.0, 1.0)
         self.seed = checked_layer_seed("GaussianNoise", seed)
 
     def lower(self, lowering: "Lowering", x: int) -> int:
@@ -66,13 +59,7 @@ class AlphaDropout(Layer):
 
     def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
-        # The native core counts in float32, where 0.99999999 is 1.
-        if not is_number(rate) or not 0.0 <= rate < 1.0 or np.float32(rate) == 1.0:
-            raise ValueError(
-                f"[AlphaDropout] rate: received {rate!r}; expected a number of at least 0 and "
-                "below 1, also in float32: the share that is dropped"
-            )
-        self.rate = float(rate)
+        self.rate = checked_rate("AlphaDropout", rate)
         self.seed = checked_layer_seed("AlphaDropout", seed)
 
     def lower(self, lowering: "Lowering", x: int) -> int:

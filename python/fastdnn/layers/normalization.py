@@ -70,7 +70,7 @@ class Normalization(Layer):
                 f"[Normalization] received a mean of shape {np.shape(self.mean)} and a variance of "
                 f"shape {np.shape(self.variance)}; expected equal shapes"
             )
-        self.invert = bool(invert)
+        self.invert = self._flag("invert", invert)
 
     def build(self, row: Shape) -> None:
         """Declare mean and variance."""

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fastdnn.configuration import is_number
+from fastdnn.checks import FLOAT32_MAX
 from fastdnn.layers.layer import Layer
 
 if TYPE_CHECKING:
@@ -41,14 +41,8 @@ class Rescaling(Layer):
 
     def __init__(self, scale: float, offset: float = 0.0, name: str | None = None) -> None:
         super().__init__(name)
-        for argument, value in (("scale", scale), ("offset", offset)):
-            if not is_number(value) or not abs(value) <= _LARGEST:
-                raise ValueError(
-                    f"[Rescaling] {argument}: received {value!r}; expected a finite number, also "
-                    "in float32"
-                )
-        self.scale = float(scale)
-        self.offset = float(offset)
+        self.scale = self._number("scale", scale, -FLOAT32_MAX, FLOAT32_MAX)
+        self.offset = self._number("offset", offset, -FLOAT32_MAX, FLOAT32_MAX)
 
     def lower(self, lowering: "Lowering", x: int) -> int:
         """Add the scaling."""

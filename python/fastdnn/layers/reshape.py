@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from fastdnn.configuration import is_integer
+from fastdnn.checks import is_integer
 from fastdnn.layers.layer import Layer, Shape
 
 if TYPE_CHECKING:

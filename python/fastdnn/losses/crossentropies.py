@@ -25,7 +25,7 @@ class SparseCategoricalCrossentropy(Loss):
         self, from_logits: bool = False, name: str = "sparse_categorical_crossentropy"
     ) -> None:
         super().__init__(name)
-        self.from_logits = bool(from_logits)
+        self.from_logits = self._flag("from_logits", from_logits)
 
 
 class CategoricalCrossentropy(Loss):
@@ -57,8 +57,8 @@ class CategoricalCrossentropy(Loss):
         name: str = "categorical_crossentropy",
     ) -> None:
         super().__init__(name)
-        self.from_logits = bool(from_logits)
-        self.label_smoothing = self._number("label_smoothing", label_smoothing, 0.0, 1.0)
+        self.from_logits = self._flag("from_logits", from_logits)
+        self.label_smoothing = self._number("label_smoothing", label_smoothing, least=0.0, most=1.0)
 
 
 class BinaryCrossentropy(Loss):
@@ -90,8 +90,8 @@ class BinaryCrossentropy(Loss):
         name: str = "binary_crossentropy",
     ) -> None:
         super().__init__(name)
-        self.from_logits = bool(from_logits)
-        self.label_smoothing = self._number("label_smoothing", label_smoothing, 0.0, 1.0)
+        self.from_logits = self._flag("from_logits", from_logits)
+        self.label_smoothing = self._number("label_smoothing", label_smoothing, least=0.0, most=1.0)
 
 
 class CategoricalFocalCrossentropy(Loss):
@@ -132,10 +132,10 @@ class CategoricalFocalCrossentropy(Loss):
         name: str = "categorical_focal_crossentropy",
     ) -> None:
         super().__init__(name)
-        self.alpha = self._number("alpha", alpha, 0.0)
-        self.gamma = self._number("gamma", gamma, 0.0)
-        self.from_logits = bool(from_logits)
-        self.label_smoothing = self._number("label_smoothing", label_smoothing, 0.0, 1.0)
+        self.alpha = self._number("alpha", alpha, least=0.0)
+        self.gamma = self._number("gamma", gamma, least=0.0)
+        self.from_logits = self._flag("from_logits", from_logits)
+        self.label_smoothing = self._number("label_smoothing", label_smoothing, least=0.0, most=1.0)
 
 
 class BinaryFocalCrossentropy(Loss):
@@ -179,11 +179,11 @@ class BinaryFocalCrossentropy(Loss):
         name: str = "binary_focal_crossentropy",
     ) -> None:
         super().__init__(name)
-        self.apply_class_balancing = bool(apply_class_balancing)
-        self.alpha = self._number("alpha", alpha, 0.0, 1.0)
-        self.gamma = self._number("gamma", gamma, 0.0)
-        self.from_logits = bool(from_logits)
-        self.label_smoothing = self._number("label_smoothing", label_smoothing, 0.0, 1.0)
+        self.apply_class_balancing = self._flag("apply_class_balancing", apply_class_balancing)
+        self.alpha = self._number("alpha", alpha, least=0.0, most=1.0)
+        self.gamma = self._number("gamma", gamma, least=0.0)
+        self.from_logits = self._flag("from_logits", from_logits)
+        self.label_smoothing = self._number("label_smoothing", label_smoothing, least=0.0, most=1.0)
 
 
 class KLDivergence(Loss):

@@ -94,7 +94,7 @@ class Huber(Loss):
 
     def __init__(self, delta: float = 1.0, name: str = "huber_loss") -> None:
         super().__init__(name)
-        self.delta = self._number("delta", delta, 0.0, ends=False)
+        self.delta = self._number("delta", delta, above=0.0)
 
 
 class LogCosh(Loss):
@@ -157,4 +157,4 @@ class Quantile(Loss):
 
     def __init__(self, quantile: float = 0.5, name: str = "quantile") -> None:
         super().__init__(name)
-        self.quantile = self._number("quantile", quantile, 0.0, 1.0, ends=False)
+        self.quantile = self._number("quantile", quantile, above=0.0, below=1.0)

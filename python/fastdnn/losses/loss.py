@@ -1,6 +1,5 @@
 """What all losses have in common."""
 
-import math
 from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
@@ -8,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import ops
-from fastdnn.configuration import Configurable, is_number, parameters
+from fastdnn.configuration import Configurable, parameters
 
 
 class Loss(Configurable, ABC):
@@ -74,32 +73,3 @@ class Loss(Configurable, ABC):
         """Return the loss of every row."""
         options: dict[str, Any] = dict(self.options())
         return ops.loss(self.native_name, y_true, y_pred, **options)[0]
-
-    def _number(
-        self,
-        name: str,
-        value: float,
-        least: float,
-        most: float = math.inf,
-        ends: bool = True,
-    ) -> float:
-        """Return an option as a float, or raise a ValueError unless it is finite and in range.
-
-        Args:
-            name: the option.
-            value: what was received.
-            least: the lower end of the range.
-            most: the upper end.
-            ends: whether the ends belong to it.
-        """
-        right = is_number(value) and math.isfinite(value)
-        if right and (least < value < most or (ends and value in (least, most))):
-            return float(value)
-        limited = most < math.inf
-        if ends:
-            wanted = f"from {least:g} to {most:g}" if limited else f"of at least {least:g}"
-        else:
-            wanted = f"above {least:g}" + (f" and below {most:g}" if limited else "")
-        raise ValueError(
-            f"[{type(self).__name__}] {name}: received {value!r}; expected a number {wanted}"
-        )

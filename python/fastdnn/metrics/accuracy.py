@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from fastdnn.configuration import Configurable, at_least, is_number
+from fastdnn.checks import at_least, number
+from fastdnn.configuration import Configurable
 from fastdnn.losses import Loss
 from fastdnn.metrics.metric import Metric, RowMetric
 
@@ -57,12 +58,7 @@ class BinaryAccuracy(RowMetric):
 
     def __init__(self, name: str = "binary_accuracy", threshold: float = 0.5) -> None:
         super().__init__(name)
-        if not is_number(threshold) or not 0.0 < threshold < 1.0:
-            raise ValueError(
-                f"[BinaryAccuracy] threshold: received {threshold!r}; expected a number between 0 "
-                "and 1"
-            )
-        self.threshold = float(threshold)
+        self.threshold = number("BinaryAccuracy", "threshold", threshold, above=0.0, below=1.0)
 
     def options(self) -> dict[str, Any]:
         """Return the options the native core takes."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.configuration import at_least
+from fastdnn.checks import at_least
 from fastdnn.metrics.confusion import Confusion, ConfusionMetric, confusion
 from fastdnn.metrics.metric import Sums, divided
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastdnn import ops
-from fastdnn.configuration import at_least
+from fastdnn.checks import at_least
 from fastdnn.metrics.metric import Array, Metric, Result, Sums, divided, in_form
 
 # Keras's threshold of all outputs that are among the top k.

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.configuration import is_number
+from fastdnn.checks import number
 from fastdnn.metrics.confusion import ConfusionMetric, confusion
 from fastdnn.metrics.metric import Result, Sums, in_form
 
@@ -51,14 +51,10 @@ class FBetaScore(ConfusionMetric):
                 f"[{where}] average: received {average!r}; expected None, 'micro', 'macro' or "
                 "'weighted'"
             )
-        if not is_number(beta) or not beta > 0:
-            raise ValueError(f"[{where}] beta: received {beta!r}; expected a number above 0")
-        if threshold is not None and not (is_number(threshold) and 0 < threshold <= 1):
-            raise ValueError(
-                f"[{where}] threshold: received {threshold!r}; expected None or a number above 0 "
-                "and at most 1"
-            )
-        self.average, self.beta, self.threshold = average, float(beta), threshold
+        self.average, self.beta = average, number(where, "beta", beta, above=0.0)
+        self.threshold = threshold
+        if threshold is not None:
+            self.threshold = number(where, "threshold", threshold, above=0.0, most=1.0)
 
     def options(self) -> dict[str, Any]:
         """Return the options the native core takes."""

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from fastdnn import ops
-from fastdnn.configuration import at_least
+from fastdnn.checks import at_least
 from fastdnn.metrics.metric import Array, Metric, Result, RowMetric, Sums, divided, in_form
 
 

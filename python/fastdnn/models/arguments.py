@@ -6,15 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.configuration import at_least, is_number
+from fastdnn.checks import at_least, is_number, number
 
 
 def splits_at(share: Any, rows: int) -> int:
     """Return the first row to validate on, for the share of the rows at the end."""
-    if not is_number(share) or not 0.0 < share < 1.0:
-        raise ValueError(
-            f"[fit] validation_split: received {share!r}; expected a number between 0 and 1"
-        )
+    number("fit", "validation_split", share, above=0.0, below=1.0)
     # float32's 0.2 is a little more than 0.2; its digits say what was meant.
     exact = float(str(share)) if isinstance(share, np.floating) else float(share)
     first = math.floor(rows * (1.0 - exact))

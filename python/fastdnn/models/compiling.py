@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import losses, metrics, optimizers
-from fastdnn.configuration import is_number, serialize
+from fastdnn.checks import number
+from fastdnn.configuration import serialize
 from fastdnn.layers.layer import Shape
 from fastdnn.losses import FunctionLoss, Loss
 from fastdnn.metrics import Accuracy, FunctionMetric, Metric
@@ -347,12 +348,7 @@ def _per_output(argument: str, value: Any, names: Sequence[str]) -> list[Any]:
 def _loss_weight(value: Any) -> float:
     if value is None:
         return 1.0
-    if not is_number(value) or not math.isfinite(value):
-        raise ValueError(
-            f"[compile] loss_weights: received {value!r}; expected finite numbers, in a list or a "
-            "dict by the outputs' names"
-        )
-    return float(value)
+    return number("compile", "loss_weights", value, note=" for each output")
 
 
 def _metric_lists(

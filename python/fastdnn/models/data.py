@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import ops
-from fastdnn.configuration import is_number
+from fastdnn.checks import is_number
 from fastdnn.layers.dense import Dense
 from fastdnn.layers.flatten import Flatten
 from fastdnn.layers.layer import Layer

@@ -11,7 +11,7 @@ from fastdnn.callbacks import (
     format_logs,
     progress_bar,
 )
-from fastdnn.configuration import at_least
+from fastdnn.checks import at_least
 from fastdnn.models import loops
 from fastdnn.models.compilable import Compilable
 from fastdnn.models.data import Dataset

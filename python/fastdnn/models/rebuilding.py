@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastdnn import augment, layers
-from fastdnn.configuration import is_integer, unknown_name
+from fastdnn.checks import is_integer
+from fastdnn.configuration import unknown_name
 from fastdnn.layers import Input, Layer
 from fastdnn.layers.tensor import Call, Tensor
 from fastdnn.models.model import Model

@@ -14,7 +14,7 @@ from fastdnn.callbacks import (
     checked_callbacks,
     chosen_verbosity,
 )
-from fastdnn.configuration import at_least
+from fastdnn.checks import at_least
 from fastdnn.layers.layer import Shape
 from fastdnn.models import frozen_cache, loops
 from fastdnn.models.arguments import (

@@ -46,7 +46,7 @@ class Adam(Optimizer):
         self.beta_1 = self._number("beta_1", beta_1, least=0.0, below=1.0)
         self.beta_2 = self._number("beta_2", beta_2, least=0.0, below=1.0)
         self.epsilon = self._number("epsilon", epsilon, least=0.0)
-        self.amsgrad = bool(amsgrad)
+        self.amsgrad = self._flag("amsgrad", amsgrad)
 
 
 class AdamW(Adam):

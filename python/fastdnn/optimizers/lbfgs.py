@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from fastdnn.configuration import at_least, is_number
+from fastdnn.checks import at_least, number
 from fastdnn.optimizers.optimizer import Optimizer
 from fastdnn.optimizers.sgd import SGD
 from fastdnn.optimizers.update_rules import UpdateRules
@@ -75,19 +75,11 @@ class LBFGS(UpdateRules):
         tolerance: float = 1e-6,
         name: str | None = "lbfgs",
     ) -> None:
-        if not is_number(learning_rate) or not 0.0 < learning_rate < math.inf:
-            raise ValueError(
-                f"[LBFGS] learning_rate: received {learning_rate!r}; expected a number above 0"
-            )
         # The native core has a rule for whoever asks it for a step; it is not used.
-        self._rule = SGD(float(learning_rate))
+        self._rule = SGD(number("LBFGS", "learning_rate", learning_rate, above=0.0))
         self.history_size = at_least("LBFGS", "history_size", history_size, 1)
         self.max_evaluations = at_least("LBFGS", "max_evaluations", max_evaluations, 1)
-        if not is_number(tolerance) or not 0.0 <= tolerance < math.inf:
-            raise ValueError(
-                f"[LBFGS] tolerance: received {tolerance!r}; expected a number of at least 0"
-            )
-        self.tolerance = float(tolerance)
+        self.tolerance = number("LBFGS", "tolerance", tolerance, 0.0)
         self.name = name
         self.iterations = 0
         self._pairs: list[tuple[Vector, Vector]] = []  # of steps and changes of the gradient

@@ -1,11 +1,11 @@
 """The base of the optimizers."""
 
 import inspect
-import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, TypedDict
 
-from fastdnn.configuration import at_least, is_number, nearest_name, parameters
+from fastdnn.checks import at_least, is_number
+from fastdnn.configuration import nearest_name, parameters
 from fastdnn.optimizers import schedules
 from fastdnn.optimizers.schedules import LearningRateSchedule
 from fastdnn.optimizers.update_rules import UpdateRules
@@ -101,8 +101,10 @@ class Optimizer(UpdateRules):
         self.clipvalue = self._optional("clipvalue", values["clipvalue"])
         self.global_clipnorm = self._optional("global_clipnorm", values["global_clipnorm"])
         self._check_clips()
-        self.use_ema = bool(values["use_ema"])
-        self.ema_momentum = self._number("ema_momentum", values["ema_momentum"], 0.0, most=1.0)
+        self.use_ema = self._flag("use_ema", values["use_ema"])
+        self.ema_momentum = self._number(
+            "ema_momentum", values["ema_momentum"], least=0.0, most=1.0
+        )
         self.ema_overwrite_frequency = self._steps("ema_overwrite_frequency", values, 1)
         self.gradient_accumulation_steps = self._steps("gradient_accumulation_steps", values, 2)
         self.name = type(self).__name__.lower() if values["name"] is None else values["name"]
@@ -200,26 +202,6 @@ class Optimizer(UpdateRules):
     def _steps(self, name: str, values: dict[str, Any], least: int) -> int | None:
         value = values[name]
         return None if value is None else at_least(type(self).__name__, name, value, least)
-
-    def _number(
-        self,
-        name: str,
-        value: Any,
-        least: float = -math.inf,
-        below: float = math.inf,
-        most: float = math.inf,
-    ) -> float:
-        number = float(value) if is_number(value) else math.nan
-        if math.isfinite(number) and least <= number < below and number <= most:
-            return number
-        bounds = [f"at least {least:g}"] * (least > -math.inf)
-        bounds += [f"below {below:g}"] * (below < math.inf) + [f"at most {most:g}"] * (
-            most < math.inf
-        )
-        raise ValueError(
-            f"[{type(self).__name__}] {name}: received {value!r}; "
-            f"expected a number {' and '.join(bounds)}".rstrip()
-        )
 
 
 _COMMON: dict[str, Any] = {

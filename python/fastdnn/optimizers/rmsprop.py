@@ -48,4 +48,4 @@ class RMSprop(Optimizer):
         self.rho = self._number("rho", rho, least=0.0, below=1.0)
         self.momentum = self._number("momentum", momentum, least=0.0, below=1.0)
         self.epsilon = self._number("epsilon", epsilon, least=0.0)
-        self.centered = bool(centered)
+        self.centered = self._flag("centered", centered)

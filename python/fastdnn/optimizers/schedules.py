@@ -4,7 +4,6 @@ A schedule called with a number of steps, 0 for the first, returns the rate of t
 Names, arguments, defaults and formulas are Keras's.
 """
 
-import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -15,7 +14,6 @@ import numpy.typing as npt
 from fastdnn import _core
 from fastdnn.configuration import (
     Configurable,
-    is_number,
     lookup,
     parameters,
     snake_case,
@@ -111,20 +109,10 @@ class _Formula(LearningRateSchedule):
             for name, value in values.items()
         }
 
-    def _number(self, name: str, value: Any, least: float = -math.inf) -> float:
-        if is_number(value) and math.isfinite(value) and value >= least:
-            return float(value)
-        bound = "" if least == -math.inf else f" of at least {least:g}"
-        raise ValueError(
-            f"[{type(self).__name__}] {name}: received {value!r}; expected a finite number{bound}"
-        )
-
-    def _steps(self, name: str, value: Any) -> int:
-        if is_number(value) and math.isfinite(value) and value >= 1:
-            return int(value)
-        raise ValueError(
-            f"[{type(self).__name__}] {name}: received {value!r}; expected at least 1 step"
-        )
+    def _steps(self, name: str, value: Any) -> float:
+        """Return a number of steps, which need not be whole."""
+        steps = self._number(name, value, above=0.0)
+        return int(steps) if steps == int(steps) else steps
 
 
 class PiecewiseConstantDecay(_Formula):
@@ -203,7 +191,7 @@ class ExponentialDecay(_Decay):
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
         self.decay_rate = self._number("decay_rate", decay_rate, 0.0)
-        self.staircase = bool(staircase)
+        self.staircase = self._flag("staircase", staircase)
 
 
 class InverseTimeDecay(_Decay):
@@ -233,7 +221,7 @@ class InverseTimeDecay(_Decay):
     ) -> None:
         super().__init__(initial_learning_rate, decay_steps, name)
         self.decay_rate = self._number("decay_rate", decay_rate, 0.0)
-        self.staircase = bool(staircase)
+        self.staircase = self._flag("staircase", staircase)
 
 
 class PowerDecay(_Decay):
@@ -297,7 +285,7 @@ class PolynomialDecay(_Decay):
         super().__init__(initial_learning_rate, decay_steps, name)
         self.end_learning_rate = self._number("end_learning_rate", end_learning_rate, 0.0)
         self.power = self._number("power", power, 0.0)
-        self.cycle = bool(cycle)
+        self.cycle = self._flag("cycle", cycle)
 
 
 class CosineDecay(_Decay):
@@ -334,7 +322,7 @@ class CosineDecay(_Decay):
         self.alpha = self._number("alpha", alpha, 0.0)
         target = warmup_target
         self.warmup_target = None if target is None else self._number("warmup_target", target, 0.0)
-        self.warmup_steps = int(self._number("warmup_steps", warmup_steps, 0.0))
+        self.warmup_steps = self._number("warmup_steps", warmup_steps, 0.0)
 
     def _numbers(self) -> dict[str, list[float]]:
         # Without a target there is no line, and the cosine starts from the first rate.
@@ -418,12 +406,10 @@ class OneCycle(_Formula):
     ) -> None:
         self.max_learning_rate = self._number("max_learning_rate", max_learning_rate, 0.0)
         self.total_steps = self._steps("total_steps", total_steps)
-        self.pct_start = self._number("pct_start", pct_start, 0.0)
+        self.pct_start = self._number("pct_start", pct_start, 0.0, most=1.0)
         self.div_factor = self._number("div_factor", div_factor, 1.0)
         self.final_div_factor = self._number("final_div_factor", final_div_factor, 1.0)
         self.name = name
-        if self.pct_start > 1.0:
-            raise ValueError(f"[OneCycle] pct_start: received {pct_start!r}; expected 0 to 1")
 
 
 CLASSES: Mapping[str, type[LearningRateSchedule]] = table(

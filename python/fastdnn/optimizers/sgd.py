@@ -39,4 +39,4 @@ class SGD(Optimizer):
     ) -> None:
         super().__init__(learning_rate, **common)
         self.momentum = self._number("momentum", momentum, least=0.0, below=1.0)
-        self.nesterov = bool(nesterov)
+        self.nesterov = self._flag("nesterov", nesterov)

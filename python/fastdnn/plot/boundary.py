@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import ops
-from fastdnn.configuration import at_least
+from fastdnn.checks import at_least
 from fastdnn.plot.classes import class_names, class_numbers, known_labels
 from fastdnn.plot.figure import new_figure, saved
 
