@@ -179,6 +179,21 @@ def test_training_goes_on_with_the_same_bits(assert_same_bits, data, tmp_path):
     assert_same_bits(run)
 
 
+def test_a_layer_that_images_of_other_shapes_share():
+    fd.set_seed(1)
+    turn = augment.RandomRotation((0.25, 0.25), "constant", seed=3)
+    a, b = fd.Input((4, 6), name="a"), fd.Input((6, 4), name="b")
+    both = fd.Model([a, b], [turn(a), turn(b)])
+    rows = [np.random.default_rng(2).random((3, *shape), np.float32) for shape in ((4, 6), (6, 4))]
+    outputs = both.forward(rows, training=True)
+    for row, output in zip(rows, outputs, strict=True):
+        fd.set_seed(1)
+        x = fd.Input(row.shape[1:])
+        alone = augment.RandomRotation((0.25, 0.25), "constant", seed=3)
+        expected = fd.Model(x, alone(x)).forward(row, training=True)
+        np.testing.assert_array_equal(output, expected)
+
+
 def test_what_is_refused(data):
     dense = layers.Dense(60, name="below")
     turn = augment.RandomRotation(0.1, image_shape=(6, 10))
@@ -196,6 +211,7 @@ def test_what_is_refused(data):
         (lambda: augment.RandomRotation(0.1, fill_value=np.nan), r"fill_value: received nan"),
         (lambda: augment.RandomContrast(1.5), r"factor: received 1.5; expected a number from 0"),
         (lambda: augment.RandomBrightness(0.1, (1, 0)), r"value_range: received \(1, 0\)"),
+        (lambda: augment.RandomBrightness(0.1, 1.0), r"value_range: received 1.0; expected the s"),
         (lambda: augment.RandomRotation(0.1, image_shape=(3,)), r"image_shape: received \(3,\)"),
         (lambda: augment.RandomRotation(0.1, seed=-1), r"seed: received -1"),
         (

@@ -312,6 +312,29 @@ def test_one_hot_and_sparse_targets_train_alike(rng):
     assert history.history["accuracy"] == pytest.approx(one.history.history["accuracy"], abs=0.02)
 
 
+def test_class_weights_are_for_training_alone(rng):
+    """As in Keras; sample weights count for the rows to validate on."""
+    x = rng.standard_normal((40, 3)).astype(np.float32)
+    y = np.tile([0.0, 1.0], 20).astype(np.float32)
+    weight = rng.uniform(0.5, 1.5, 40).astype(np.float32)
+    results = []
+    for options in (
+        {"validation_split": 0.25},
+        {"validation_split": 0.25, "class_weight": {0: 1.0, 1: 100.0}},
+        {"validation_split": 0.25, "class_weight": "balanced"},
+    ):
+        fd.set_seed(2)
+        model = fd.Sequential([fd.Input((3,)), fd.layers.Dense(1)])
+        model.compile(fd.optimizers.SGD(0.0), "mse", weighted_metrics=["mae"])
+        history = model.fit(x, y, sample_weight=weight, verbose=0, **options).history
+        results.append(history)
+        expected = model.evaluate(x[30:], y[30:], sample_weight=weight[30:], verbose=0)
+        assert [history["val_loss"][0], history["val_mae"][0]] == pytest.approx(expected)
+    assert results[1]["loss"][0] > 10 * results[0]["loss"][0]
+    # Thirty rows to train on, fifteen of each class: all weights are 1.
+    assert results[2]["loss"] == results[0]["loss"]
+
+
 def test_sample_and_class_weights(rng):
     x, y = _data(rng)
     weights = {0: 1.0, 1: 2.0, 2: 0.5}

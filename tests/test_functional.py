@@ -201,6 +201,67 @@ def test_layers_know_their_tensors(data):
         _ = hidden.output
 
 
+def test_sums_and_products_of_tensors(data):
+    (a, _), _ = data
+    x = fd.Input((4,))
+    model = fd.Model(x, [x + x, x * x])
+    twice, square = model.predict(a, verbose=0)
+    np.testing.assert_array_equal(twice, a + a)
+    np.testing.assert_array_equal(square, a * a)
+    assert model.output == model.outputs and model.input is x
+    with pytest.raises(TypeError, match="unsupported operand"):
+        _ = x + 1.0
+
+
+def test_patterns_of_layers_in_models():
+    base = fd.Sequential([fd.Input((4,)), Dense(3, name="h1"), Dense(3, name="h2")], name="base")
+    model = fd.Sequential([base, Dense(2, name="top")])
+    for pattern, frozen in (
+        ("h1", ["base/h1"]),
+        ("base", ["base/h1", "base/h2"]),
+        (["top", "base/h2"], ["base/h2", "top"]),
+        (".*", ["base/h1", "base/h2", "top"]),
+    ):
+        assert model.freeze(pattern) == frozen
+        assert [n for layer, n in model.named_layers().items() if not layer.trainable] == frozen
+        model.unfreeze()
+    for pattern, text in (
+        (["h1", "x"], r"\[freeze\] received 'x', which matches no layer; expected a pattern for"),
+        ("[", r"\[freeze\] received the pattern '\['.*no regular expression"),
+        ([model.layers[0]], r"\[freeze\] received the pattern <.*no regular expression"),
+    ):
+        with pytest.raises(ValueError, match=text):
+            model.freeze(pattern)
+        assert all(layer.trainable for layer in model.named_layers())
+
+
+def test_targets_of_outputs_without_a_loss(data):
+    (a, _), (y, _) = data
+    x = fd.Input((4,))
+    results = []
+    for given in (y, [y, None], [y, y], {"p": y}, {"p": y, "q": None}):
+        fd.set_seed(3)
+        model = fd.Model(x, [Dense(1, name="p")(x), Dense(1, name="q")(x)])
+        model.compile("sgd", {"p": "mse"})
+        results.append(model.fit(a, given, verbose=0).history["loss"])
+    assert all(result == results[0] for result in results)
+
+
+def test_a_model_called_with_training_says_what_to_do():
+    base = fd.Sequential([fd.Input((4,)), Dense(3)])
+    with pytest.raises(ValueError, match=r"training: received False; expected None; for numbers"):
+        base(fd.Input((4,)), training=False)
+
+
+def test_summaries_count_what_is_shared_once():
+    hidden = Dense(3, name="hidden")
+    towers = [fd.Sequential([fd.Input((4,)), hidden], name=name) for name in "ab"]
+    x = fd.Input((4,))
+    model, texts = fd.Model(x, [tower(x) for tower in towers]), []
+    model.summary(texts.append)
+    assert model.count_params() == 15 and "Total params: 15 (" in texts[0]
+
+
 def test_a_model_in_front_knows_its_rows():
     base = fd.Sequential([fd.Input((4,)), Dense(8, name="hidden")], name="base")
     model = fd.Sequential([base, Dense(2)])

@@ -223,6 +223,27 @@ def test_arguments_of_losses_and_their_defaults(keras, name):
     assert [(p.name, p.default) for p in ours.values()] == wanted
 
 
+def _shared_classes():
+    for module in ("callbacks", "constraints", "initializers", "layers", "losses", "metrics"):
+        for name, cls in vars(getattr(fd, module)).items():
+            if inspect.isclass(cls) and not inspect.isabstract(cls) and name != "CallbackList":
+                yield module, name
+
+
+@pytest.mark.parametrize(("module", "name"), list(_shared_classes()))
+def test_arguments_by_position_are_keras_s(keras, module, name):
+    theirs = getattr(getattr(keras, module), name, None)
+    if not inspect.isclass(theirs):
+        return  # not in Keras, or a function there: Input
+    parameters = inspect.signature(getattr(getattr(fd, module), name)).parameters.values()
+    ours = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
+    theirs = inspect.signature(theirs).parameters.values()
+    # What Keras takes among its **kwargs, such as name, stands behind the others here.
+    wanted = [p.name for p in theirs if p.kind is p.POSITIONAL_OR_KEYWORD]
+    common = min(len(ours), len(wanted))
+    assert ours[:common] == wanted[:common]
+
+
 def _more_layers(package):
     return [
         package.layers.Dense(16),

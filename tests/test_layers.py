@@ -228,6 +228,44 @@ def test_errors(create, message):
         create()
 
 
+def test_a_weight_is_not_replaced():
+    dense = layers.Dense(2)
+    model = fd.Sequential([fd.Input(shape=(3,)), dense])
+    with pytest.raises(
+        AttributeError, match=r"\[dense\] kernel: received ndarray; .* use kernel.as"
+    ):
+        dense.kernel = np.zeros((3, 2))
+    assert model.weights[0] is dense.kernel
+
+
+def test_a_name_that_was_set_is_kept():
+    first, second = layers.Dense(2, name="digits"), layers.Dense(2)
+    second.name = "digits"
+    with pytest.raises(ValueError, match=r"received two layers named 'digits'"):
+        fd.Sequential([fd.Input(shape=(3,)), first, second])
+    assert second.name == "digits"
+
+
+def test_adapted_statistics_can_be_read(rng):
+    norm = layers.Normalization()
+    assert norm.mean is None and norm.variance is None
+    for data, text in (
+        ([[np.nan, 1], [1, 2]], "received data whose mean is nan in column 0"),
+        (np.ma.masked_array(np.ones((3, 2))), "received a masked array"),
+        ([[1], [1, 2]], "received no array of numbers"),
+        (np.ones(3), r"expected numbers of shape \(rows, features\); for one feature use data\["),
+    ):
+        with pytest.raises(ValueError, match=text):
+            norm.adapt(data)
+        assert not norm.built
+    x = rng.normal(3.0, 2.0, (500, 3))
+    norm.adapt(x)
+    np.testing.assert_allclose(norm.mean, x.mean(axis=0), rtol=1e-6)
+    np.testing.assert_allclose(norm.variance, x.var(axis=0), rtol=1e-6)
+    config = norm.get_config()
+    assert config["mean"] is None and config["variance"] is None
+
+
 def test_numbers_may_be_numpy_s():
     dense = layers.Dense(np.int64(3), activation=layers.ELU(np.float32(0.5)))
     assert (dense.units, dense.nonlinearity.alpha) == (3, 0.5)

@@ -294,7 +294,7 @@ Y = np.zeros((3, 2), np.float32)
          "num_labels: received 3 for outputs of 2 columns; expected as many"),
         (lambda: metrics.AUC(label_weights=[1.0])(Y, Y), "received 1 for outputs of 2 columns"),
         (lambda: metrics.Precision(thresholds=[0.5, 1.5]), r"\[Precision\] thresholds: received"),
-        (lambda: metrics.Recall(thresholds=[]), "expected a number from 0 to 1, or a list of them"),
+        (lambda: metrics.Recall(thresholds=[]), "thresholds: received .*; expected at least one"),
         (lambda: metrics.Recall(top_k=0), r"\[Recall\] top_k: received 0; expected an integer of"),
         (lambda: metrics.Recall(class_id=2)(Y, Y), "received class_id=2; expected 0 to 1"),
         (lambda: metrics.F1Score("samples"), r"\[F1Score\] average: received 'samples'; "),
@@ -361,5 +361,14 @@ def test_losses_alone():
     assert sparse([1], [[0.5, 0.5]]) == pytest.approx(np.log(2), rel=1e-6)
     with pytest.raises(ValueError, match=r"\[MeanSquaredError\] sample_weight: received shape"):
         mse([[0.0], [1.0]], [[1.0], [1.0]], sample_weight=[1, 2, 3])
-    with pytest.raises(ValueError, match=r"\[loss\] y_true"):
+    assert mse([[0.0], [2.0]], [[1.0], [1.0]], sample_weight=[[1], [2]]) == 1.5
+    with pytest.raises(ValueError, match=r"\[MeanSquaredError\] y_true: received shape \(1, 2\)"):
         mse([[0.0, 1.0]], [[1.0], [1.0]])
+    two = np.full((2, 2), 0.5)
+    for labels, words in (
+        ([0, 1.9], "float64 numbers; expected whole"),
+        ([0, np.nan], "expected whole"),
+        ([[0, 1], [1, 0]], r"shape \(2, 2\); expected \(2,\), one label"),
+    ):
+        with pytest.raises(ValueError, match=rf"Crossentropy\] y_true: received {words}|{words}"):
+            sparse(labels, two)

@@ -148,3 +148,21 @@ def test_what_is_refused(data):
         model.fit(*data, verbose=0)
     with pytest.raises(ValueError, match=r"learning_rate: received 1.0; expected one for each"):
         model.optimizer.learning_rate = 1.0
+
+
+def test_a_pattern_has_to_match_some_weight(rng):
+    x = rng.standard_normal((8, 3)).astype(np.float32)
+    model = fd.Sequential([fd.Input((3,)), fd.layers.Dense(2, name="low")])
+    rules = [fd.optimizers.SGD(0.0), fd.optimizers.SGD(0.1)]
+    before = model.get_weights()
+    pairs = list(zip(rules, ("hidden", ".*"), strict=True))
+    model.compile(fd.optimizers.MultiOptimizer(pairs), "mse")
+    with pytest.raises(
+        ValueError, match=r"the pattern 'hidden', which matches no weight; expected"
+    ):
+        model.fit(x, x[:, :2], verbose=0)
+    pairs = list(zip(rules, ("kernel", "low"), strict=True))
+    model.compile(fd.optimizers.MultiOptimizer(pairs), "mse")
+    model.fit(x, x[:, :2], verbose=0)
+    np.testing.assert_array_equal(model.layers[0].kernel.value, before[0])
+    assert (model.layers[0].bias.value != before[1]).all()

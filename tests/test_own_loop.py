@@ -35,6 +35,37 @@ def _step(model, x, y):
     return outputs
 
 
+def test_gradients_may_be_assigned(rng):
+    model = fd.Sequential([fd.Input((3,)), layers.Dense(2)])
+    model.compile(fd.optimizers.SGD(1.0))
+    outputs = model.forward(rng.standard_normal((5, 3)).astype(np.float32), training=True)
+    model.backward(np.ones_like(outputs))
+    before = model.get_weights()
+    gradients = model.gradients
+    assert list(gradients) == ["dense/kernel", "dense/bias"] and len(gradients) == 2
+    for name in gradients:
+        gradients[name] = np.zeros(gradients[name].shape)
+    model.gradients["dense/bias"] = [1, 2]
+    model.apply_gradients()
+    np.testing.assert_array_equal(model.layers[0].kernel.value, before[0])
+    np.testing.assert_array_equal(model.layers[0].bias.value, before[1] - np.float32([1, 2]))
+    with pytest.raises(ValueError, match=r"gradients: dense/bias"):
+        model.gradients["dense/bias"] = np.zeros(3)
+    with pytest.raises(KeyError):
+        model.gradients["bias"] = np.zeros(2)
+
+
+def test_health_leaves_gradients_alone(rng):
+    x, y = (rng.standard_normal((20, width)).astype(np.float32) for width in (3, 2))
+    model = fd.Sequential([fd.Input((3,)), layers.Dense(2)])
+    model.compile("sgd", "mse")
+    model.backward(np.ones_like(model.forward(x, training=True)))
+    before = {name: gradient.copy() for name, gradient in model.gradients.items()}
+    model.health(x, y)
+    for name, gradient in model.gradients.items():
+        np.testing.assert_array_equal(gradient, before[name])
+
+
 @pytest.mark.parametrize(
     "optimizer",
     [

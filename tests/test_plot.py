@@ -2,8 +2,10 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
+import fastdnn as fd
 from fastdnn import plot
 
 pytest.importorskip("matplotlib")
@@ -63,6 +65,20 @@ def test_validation_every_second_epoch(tmp_path):
         (2, 3.5),
         (4, 1.5),
     ]
+
+
+def test_validation_stands_at_its_epochs(tmp_path):
+    model = fd.Sequential([fd.Input((1,)), fd.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    x = np.ones((8, 1), np.float32)
+    for freq, epochs in ((3, [3, 6]), ([1, 2, 8], [1, 2, 8])):
+        given = model.fit(x, x, epochs=8, validation_data=(x, x), validation_freq=freq, verbose=0)
+        drawn = lines(plot.history(given, tmp_path / "c.png"))["loss"]["validation"]
+        assert [epoch for epoch, _ in drawn] == epochs
+    with pytest.raises(
+        ValueError, match=r"received 3 numbers of 'val_loss' for 8 epochs; expected"
+    ):
+        plot.history(given.history, tmp_path / "c.png")
 
 
 @pytest.mark.parametrize(

@@ -20,6 +20,7 @@ class Script:
     def __init__(self, losses, rate=1.0):
         self.losses, self.stop_training, self.epoch = losses, False, 0
         self.optimizer = type("Optimizer", (), {"learning_rate": rate})()
+        self.optimizer.rules = [self.optimizer]
         self.restored = None
 
     def get_weights(self):
@@ -29,7 +30,7 @@ class Script:
         self.restored = weights
 
     def run(self, callback, name="val_loss"):
-        """Return the epochs run, the rates of each, and the epoch whose weights came back."""
+        """Return the epochs run, the rates of each, whose weights came back, and the best epoch."""
         callback.set_model(self)
         callback.on_train_begin()
         rates = []
@@ -41,7 +42,7 @@ class Script:
             if self.stop_training:
                 break
         callback.on_train_end({})
-        return [self.epoch + 1, rates, self.restored]
+        return [self.epoch + 1, rates, self.restored, getattr(callback, "best_epoch", None)]
 
 
 def _cases(rng):
@@ -100,8 +101,51 @@ def test_decisions_are_keras_s(rng):
     for case, expected in zip(cases, json.loads(done.stdout.splitlines()[-1]), strict=True):
         name, arguments, losses = case
         mine = Script(losses).run(getattr(callbacks, name)(**arguments))
-        assert mine[0] == expected[0] and mine[2] == expected[2], case
+        assert mine[0] == expected[0] and mine[2:] == expected[2:], case
         assert mine[1] == pytest.approx(expected[1]), case
+
+
+def test_nan_is_never_the_best(tmp_path, data):
+    losses = [float("nan"), 5.0, 4.0, 3.0, 2.0, 1.0]
+    _, rates, _, _ = Script(losses).run(callbacks.ReduceLROnPlateau(patience=2))
+    assert rates == [1.0] * 6
+    stopping = callbacks.EarlyStopping(patience=2)
+    assert Script(losses).run(stopping)[0] == 6 and stopping.best == 1.0
+    best = callbacks.ModelCheckpoint(tmp_path / "{epoch}.safetensors", save_best_only=True)
+    best.set_model(_model())
+    for epoch, loss in enumerate(losses[:3]):
+        best.on_epoch_begin(epoch)
+        best.on_epoch_end(epoch, {"val_loss": loss})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["2.safetensors", "3.safetensors"]
+
+
+def test_the_best_is_what_there_is_a_file_of(tmp_path):
+    best = callbacks.ModelCheckpoint(tmp_path / "no folder" / "m.safetensors", save_best_only=True)
+    best.set_model(_model())
+    with pytest.raises(OSError, match="there is no folder"):
+        best.on_epoch_end(0, {"val_loss": 1.0})
+    assert best.best is None
+
+
+def test_all_rates_of_several_optimizers_are_lowered(data):
+    model = _model()
+    rules = [fd.optimizers.SGD(0.1), fd.optimizers.Adam(0.01)]
+    pairs = list(zip(rules, ("dense", ".*"), strict=True))
+    model.compile(fd.optimizers.MultiOptimizer(pairs), "mse")
+    plateau = callbacks.ReduceLROnPlateau("loss", patience=1, min_delta=100.0, min_lr=0.02)
+    history = model.fit(*data, epochs=3, callbacks=plateau, verbose=0).history
+    assert [rule.learning_rate for rule in rules] == [0.02, 0.01]
+    assert history["learning_rate"] == pytest.approx([0.1, 0.1, 0.02])
+
+
+def test_a_scheduled_rate_is_refused_before_the_first_step(data):
+    model = _model()
+    before = model.get_weights()
+    model.compile(fd.optimizers.SGD(fd.optimizers.schedules.PowerDecay(0.1, 10)), "mse")
+    with pytest.raises(ValueError, match=r"the rate is given by PowerDecay"):
+        model.fit(*data, epochs=3, callbacks=callbacks.ReduceLROnPlateau("loss"), verbose=0)
+    for one, two in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def _model(seed=1):
@@ -270,6 +314,27 @@ def test_what_is_watched_and_missing_is_said_once(data):
         (lambda: callbacks.EarlyStopping(patience=-1), r"patience: received -1; expected an integ"),
         (lambda: callbacks.ReduceLROnPlateau(factor=1.5), r"factor: received 1.5; expected a numb"),
         (lambda: callbacks.ModelCheckpoint("m", save_freq=0), r"save_freq: received 0; expected"),
+        (lambda: callbacks.EarlyStopping(3), r"monitor: received 3; expected the name of a number"),
+        (
+            lambda: callbacks.EarlyStopping(baseline="0.5"),
+            r"baseline: received '0.5'; expected a fi",
+        ),
+        (lambda: callbacks.EarlyStopping(min_delta=np.nan), r"min_delta: received nan; expected a"),
+        (lambda: callbacks.ReduceLROnPlateau(min_lr=-1), r"min_lr: received -1; expected a number"),
+        (lambda: callbacks.LearningRateScheduler(5), r"schedule: received 5; expected a function"),
+        (
+            lambda: callbacks.CSVLogger("x.csv", ";;"),
+            r"separator: received ';;'; expected one char",
+        ),
+        (
+            lambda: callbacks.ModelCheckpoint("m", mode="up"),
+            r"mode: received 'up'; expected 'auto'",
+        ),
+        (lambda: callbacks.ModelCheckpoint("m", 3), r"monitor: received 3; expected the name"),
+        (
+            lambda: callbacks.ModelCheckpoint("m", initial_value_threshold="x"),
+            r"initial_value_threshold: received 'x'; expected a finite number",
+        ),
         (lambda: callbacks.LambdaCallback(on_end=print), r"received 'on_end'; expected some of on"),
         (lambda: callbacks.LambdaCallback(on_epoch_end=3), r"on_epoch_end: received 3; expected a"),
         (

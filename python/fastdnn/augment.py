@@ -27,6 +27,7 @@ __all__ = [
 ]
 
 _FILL_MODES = ("constant", "nearest", "reflect", "wrap")
+_LARGEST_PIXEL = 1e30
 Range = tuple[float, float]
 Factor = float | Sequence[float]
 
@@ -40,10 +41,14 @@ class _ImageLayer(Layer):
         super().__init__(name)
         self.image_shape = None if image_shape is None else self._image(image_shape)
         self.seed = checked_layer_seed(type(self).__name__, seed)
-        self._size: tuple[int, int, int] | None = None
 
     def output_row(self, row: Shape) -> Shape:
         """Return the same shape, which must be that of an image."""
+        self._size(row)
+        return row
+
+    def _size(self, row: Shape) -> tuple[int, int, int]:
+        """Return height, width and channels of rows."""
         image = self.image_shape or (row if len(row) in (2, 3) else None)
         if image is None or math.prod(image) != math.prod(row):
             raise ValueError(
@@ -51,8 +56,7 @@ class _ImageLayer(Layer):
                 "(height, width, channels), or image_shape for flat rows"
             )
         height, width, *channels = image
-        self._size = height, width, channels[0] if channels else 1
-        return row
+        return height, width, channels[0] if channels else 1
 
     def _image(self, value: Any) -> tuple[int, ...]:
         sizes = tuple(value) if isinstance(value, Sequence) else ()
@@ -66,13 +70,20 @@ class _ImageLayer(Layer):
     def _range(self, name: str, value: Any, least: float, most: float) -> Range:
         """Return (-f, f) for a number f, else the two numbers, if both are in range."""
         ends = (-value, value) if is_number(value) else value
-        right = isinstance(ends, Sequence) and len(ends) == 2 and all(map(is_number, ends))
-        if not right or not least <= ends[0] <= ends[1] <= most:
+        if not _are_ends(ends, least, most):
             raise ValueError(
                 f"[{type(self).__name__}] {name}: received {value!r}; expected a number, or two "
                 f"that grow, from {least:g} to {most:g}"
             )
         return float(ends[0]), float(ends[1])
+
+    def _pixels(self, value: Any) -> Range:
+        if not _are_ends(value, -_LARGEST_PIXEL, _LARGEST_PIXEL):
+            raise ValueError(
+                f"[{type(self).__name__}] value_range: received {value!r}; expected the smallest "
+                "and the largest pixel, such as (0, 1)"
+            )
+        return float(value[0]), float(value[1])
 
 
 class _AffineLayer(_ImageLayer):
@@ -107,9 +118,10 @@ class _AffineLayer(_ImageLayer):
 
     def lower(self, lowering: "Lowering", x: int) -> int:
         """Add the change."""
-        assert self._size is not None, "found by output_row"
         fill = self.fill_mode, self.fill_value
-        return lowering.random_affine(x, self._size, *fill, self.ranges(), self.seed)
+        return lowering.random_affine(
+            x, self._size(lowering.rows[0]), *fill, self.ranges(), self.seed
+        )
 
 
 class RandomTranslation(_AffineLayer):
@@ -277,15 +289,16 @@ class RandomBrightness(_ImageLayer):
         super().__init__(image_shape, seed, name)
         self.factor = _kept(factor)
         self._share = self._range("factor", factor, -1.0, 1.0)
-        self.value_range = self._range("value_range", value_range, -1e30, 1e30)
+        self.value_range = self._pixels(value_range)
 
     def lower(self, lowering: "Lowering", x: int) -> int:
         """Add the change."""
-        assert self._size is not None, "found by output_row"
         length = self.value_range[1] - self.value_range[0]
         offset = self._share[0] * length, self._share[1] * length
         gain = 1.0, 1.0
-        return lowering.random_light(x, self._size, gain, offset, self.value_range, self.seed)
+        return lowering.random_light(
+            x, self._size(lowering.rows[0]), gain, offset, self.value_range, self.seed
+        )
 
 
 class RandomContrast(_ImageLayer):
@@ -326,13 +339,19 @@ class RandomContrast(_ImageLayer):
                 "two: how much less and how much more"
             )
         self._gain = 1.0 - float(ends[0]), 1.0 + float(ends[1])
-        self.value_range = self._range("value_range", value_range, -1e30, 1e30)
+        self.value_range = self._pixels(value_range)
 
     def lower(self, lowering: "Lowering", x: int) -> int:
         """Add the change."""
-        assert self._size is not None, "found by output_row"
         offset = 0.0, 0.0
-        return lowering.random_light(x, self._size, self._gain, offset, self.value_range, self.seed)
+        return lowering.random_light(
+            x, self._size(lowering.rows[0]), self._gain, offset, self.value_range, self.seed
+        )
+
+
+def _are_ends(ends: Any, least: float, most: float) -> bool:
+    two = isinstance(ends, Sequence) and len(ends) == 2 and all(map(is_number, ends))
+    return two and least <= ends[0] <= ends[1] <= most
 
 
 def _kept(factor: Any) -> Any:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from fastdnn.callbacks.callback import Callback, Logs
+from fastdnn.checks import flag
 
 
 class CSVLogger(Callback):
@@ -18,6 +19,7 @@ class CSVLogger(Callback):
         append: whether to go on in an existing file, which keeps its columns.
 
     Raises:
+        ValueError: if the separator is not one character.
         OSError: in `fit`, if the file cannot be written.
 
     >>> logger = CSVLogger("training.csv")
@@ -27,9 +29,13 @@ class CSVLogger(Callback):
         self, filename: str | os.PathLike[str], separator: str = ",", append: bool = False
     ) -> None:
         super().__init__()
+        if not isinstance(separator, str) or len(separator) != 1:
+            raise ValueError(
+                f"[CSVLogger] separator: received {separator!r}; expected one character"
+            )
         self.filename = Path(filename)
         self.separator = separator
-        self.append = append
+        self.append = flag("CSVLogger", "append", append)
         self._file: TextIO | None = None
         self._columns: list[str] | None = None
 

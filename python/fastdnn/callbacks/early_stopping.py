@@ -5,7 +5,7 @@ from typing import Any
 
 from fastdnn.callbacks.callback import Callback, Logs
 from fastdnn.callbacks.monitor import Monitor
-from fastdnn.checks import at_least
+from fastdnn.checks import at_least, flag, number
 
 
 class EarlyStopping(Callback):
@@ -24,7 +24,7 @@ class EarlyStopping(Callback):
 
     Attributes:
         best: the best value.
-        best_epoch: its epoch.
+        best_epoch: its epoch; 0 before there is one.
         stopped_epoch: the epoch after which training was stopped; 0 if it was not.
 
     Raises:
@@ -56,8 +56,10 @@ class EarlyStopping(Callback):
         self._monitor = Monitor("EarlyStopping", monitor, mode, min_delta)
         self.patience = at_least("EarlyStopping", "patience", patience, 0)
         self.verbose = verbose
-        self.baseline = baseline
-        self.restore_best_weights = restore_best_weights
+        self.baseline = None if baseline is None else number("EarlyStopping", "baseline", baseline)
+        self.restore_best_weights = flag(
+            "EarlyStopping", "restore_best_weights", restore_best_weights
+        )
         self.start_from_epoch = at_least("EarlyStopping", "start_from_epoch", start_from_epoch, 0)
         self.on_train_begin()
 
@@ -72,10 +74,10 @@ class EarlyStopping(Callback):
         value = self._monitor.value(logs)
         if value is None or epoch < self.start_from_epoch:
             return
-        if self._best_weights is None:
+        if self.restore_best_weights and self._best_weights is None:
             self._keep_weights(epoch)  # should no epoch be better than another
         self._waited += 1
-        if self._monitor.improves(value, self.best) and not math.isnan(value):
+        if self._monitor.improves(value, self.best):
             self.best = value
             self._keep_weights(epoch)
             if self._monitor.improves(value, self.baseline):

@@ -9,6 +9,7 @@ class History(Callback):
     Attributes:
         epoch: the epochs.
         history: name -> one number an epoch.
+        epochs_of: name -> the epochs that have a number of this name.
 
     >>> import numpy as np, fastdnn as fd
     >>> model = fd.Sequential([fd.Input(shape=(1,)), fd.layers.Dense(1)])
@@ -22,9 +23,11 @@ class History(Callback):
         super().__init__()
         self.epoch: list[int] = []
         self.history: dict[str, list[float]] = {}
+        self.epochs_of: dict[str, list[int]] = {}
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Append the numbers of the epoch."""
         self.epoch.append(epoch)
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
+            self.epochs_of.setdefault(name, []).append(epoch)

@@ -19,7 +19,8 @@ class LearningRateScheduler(Callback):
         verbose: 1 to print the rate.
 
     Raises:
-        ValueError: in `fit`, if the function returns no number.
+        ValueError: if it is no function; in `fit`, if that returns no number, or the rate cannot
+            be set because there is a schedule or a `MultiOptimizer`.
 
     >>> halve = LearningRateScheduler(lambda epoch, rate: rate / 2 if epoch else rate)
     """
@@ -28,6 +29,11 @@ class LearningRateScheduler(Callback):
         self, schedule: Callable[[int, float], float] | Callable[[int], float], verbose: int = 0
     ) -> None:
         super().__init__()
+        if not callable(schedule):
+            raise ValueError(
+                f"[LearningRateScheduler] schedule: received {schedule!r}; expected a function of "
+                "the epoch and the rate so far"
+            )
         self.schedule = schedule
         self.verbose = verbose
         self._takes_rate = _takes_two(schedule)
@@ -54,7 +60,8 @@ class LearningRateScheduler(Callback):
 class ReduceLROnPlateau(Callback):
     """Lowers the learning rate when a number has stopped getting better.
 
-    The rate is in the logs, and so in the `History`, as "learning_rate".
+    The rate is in the logs, and so in the `History`, as "learning_rate". Those of a
+    `MultiOptimizer` are all lowered; the logs have the first.
 
     Args:
         monitor: the number's name in the logs.
@@ -67,7 +74,8 @@ class ReduceLROnPlateau(Callback):
         min_lr: the rate is not made smaller than that.
 
     Raises:
-        ValueError: if an argument is wrong.
+        ValueError: if an argument is wrong; in `fit`, before the first step, if a schedule gives
+            the rate.
 
     >>> plateau = ReduceLROnPlateau(monitor="val_loss", factor=0.5, patience=5)
     """
@@ -90,10 +98,15 @@ class ReduceLROnPlateau(Callback):
         self.cooldown = at_least("ReduceLROnPlateau", "cooldown", cooldown, 0)
         self.min_lr = number("ReduceLROnPlateau", "min_lr", min_lr, 0.0)
         self.verbose = verbose
-        self.on_train_begin()
+        self._start()
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Start anew."""
+        for rule in self.model.optimizer.rules:
+            rule.learning_rate = rule.learning_rate  # raises where it cannot be set
+        self._start()
+
+    def _start(self) -> None:
         self._best: float | None = None
         self._waited = self._cooling = 0
 
@@ -115,12 +128,14 @@ class ReduceLROnPlateau(Callback):
                 self._lower(epoch)
 
     def _lower(self, epoch: int) -> None:
-        optimizer = self.model.optimizer
-        if optimizer.learning_rate > self.min_lr:
-            optimizer.learning_rate = max(optimizer.learning_rate * self.factor, self.min_lr)
+        above = [rule for rule in self.model.optimizer.rules if rule.learning_rate > self.min_lr]
+        for rule in above:
+            rule.learning_rate = max(rule.learning_rate * self.factor, self.min_lr)
+        if above:
             self._cooling, self._waited = self.cooldown, 0
             if self.verbose:
-                print(f"Epoch {epoch + 1}: learning rate {optimizer.learning_rate:g}")
+                rates = ", ".join(f"{rate:g}" for rate in self.model.optimizer.learning_rates)
+                print(f"Epoch {epoch + 1}: learning rate {rates}")
 
 
 def _takes_two(function: Callable[..., float]) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 from fastdnn.callbacks.callback import Callback, Logs
 from fastdnn.callbacks.monitor import Monitor
-from fastdnn.checks import at_least
+from fastdnn.checks import at_least, flag, number
 
 
 class ModelCheckpoint(Callback):
@@ -47,14 +47,20 @@ class ModelCheckpoint(Callback):
 
         self.filepath = os.fspath(filepath)
         refuse_other_formats("ModelCheckpoint", Path(self.filepath))
-        self._monitor = Monitor("ModelCheckpoint", monitor, mode) if save_best_only else None
+        where = "ModelCheckpoint"
+        best_only = flag(where, "save_best_only", save_best_only)
+        # Without, nobody needs to know which numbers are better.
+        known = Monitor(where, monitor, mode if best_only or mode != "auto" else "min")
+        self._monitor = known if best_only else None
         self.verbose = verbose
-        self.save_weights_only = save_weights_only
+        self.save_weights_only = flag(where, "save_weights_only", save_weights_only)
         self.save_freq = save_freq
         self.best = initial_value_threshold
+        if initial_value_threshold is not None:
+            self.best = number(where, "initial_value_threshold", initial_value_threshold)
         self._epoch = self._batches = 0
         if save_freq != "epoch":
-            self.save_freq = at_least("ModelCheckpoint", "save_freq", save_freq, 1)
+            self.save_freq = at_least(where, "save_freq", save_freq, 1)
             # Only now: a callback with this method makes fit come back after every batch.
             self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
 
@@ -81,11 +87,12 @@ class ModelCheckpoint(Callback):
                 f"[ModelCheckpoint] filepath: received {self.filepath!r}, which asks for {error}; "
                 f"expected names among epoch, {', '.join(numbers)}"
             ) from None
-        if self._monitor is not None:
-            value = self._monitor.value(logs)
-            if value is None or not self._monitor.improves(value, self.best):
-                return
-            self.best = value
+        value = None if self._monitor is None else self._monitor.value(logs)
+        if self._monitor is not None and (
+            value is None or not self._monitor.improves(value, self.best)
+        ):
+            return
         (self.model.save_weights if self.save_weights_only else self.model.save)(path)
+        self.best = self.best if value is None else value  # only once there is the file
         if self.verbose:
             print(f"Epoch {self._epoch + 1}: the model is saved to {path}")

@@ -1,8 +1,10 @@
 """A number of every epoch that callbacks watch."""
 
+import math
 import warnings
 
 from fastdnn.callbacks.callback import Logs
+from fastdnn.checks import number
 
 # Parts of names of metrics that are better when they are larger, and of those that are not.
 _RISING = ("acc", "auc", "precision", "recall", "f1", "fbeta", "r2")
@@ -34,10 +36,15 @@ class Monitor:
     """
 
     def __init__(self, where: str, name: str, mode: str, min_delta: float = 0.0) -> None:
+        if not isinstance(name, str):
+            raise ValueError(
+                f"[{where}] monitor: received {name!r}; expected the name of a number in the logs, "
+                "such as 'val_loss'"
+            )
         self.name = name
         self._where = where
         self._sign = _sign(where, name, mode)
-        self._min_delta = abs(float(min_delta))
+        self._min_delta = abs(number(where, "min_delta", min_delta))
         self._warned = False
 
     def value(self, logs: Logs | None) -> float | None:
@@ -56,9 +63,9 @@ class Monitor:
 
     def improves(self, value: float, best: float | None) -> bool:
         """Whether `value` is better than `best`; NaN never is."""
-        if best is None:
-            return True
-        return self._sign * (best - value) > self._min_delta
+        if math.isnan(value):
+            return False
+        return best is None or self._sign * (best - value) > self._min_delta
 
 
 def _sign(where: str, name: str, mode: str) -> float:

@@ -62,7 +62,7 @@ class TensorBoard(Callback):
     ) -> None:
         super().__init__()
         absent = {
-            "write_images": write_images,
+            "write_images": flag("TensorBoard", "write_images", write_images),
             "profile_batch": profile_batch,
             "embeddings_freq": embeddings_freq,
             "embeddings_metadata": embeddings_metadata,

@@ -60,6 +60,7 @@ class ReLU(_ActivationLayer):
         self,
         max_value: float | None = None,
         negative_slope: float = 0.0,
+        *,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -120,7 +121,11 @@ class Softmax(_ActivationLayer):
     """`exp(x) / sum(exp(x))` over a row: scores become probabilities.
 
     Args:
+        axis: -1 or 1: rows are vectors.
         name: unique in the model.
+
+    Raises:
+        ValueError: if the axis is another one.
 
     >>> import numpy as np, fastdnn as fd
     >>> model = fd.Sequential([fd.Input(shape=(2,)), fd.layers.Softmax()])
@@ -129,6 +134,12 @@ class Softmax(_ActivationLayer):
     """
 
     nonlinearity = Nonlinearity("softmax")
+
+    def __init__(self, axis: int = -1, name: str | None = None) -> None:
+        super().__init__(name)
+        if axis not in (-1, 1):
+            raise ValueError(f"[Softmax] axis: received {axis!r}; expected -1, the last axis")
+        self.axis = axis
 
     def output_row(self, row: Shape) -> Shape:
         """Return the input's shape, which must be that of a vector."""

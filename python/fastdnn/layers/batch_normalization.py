@@ -65,6 +65,7 @@ class BatchNormalization(Layer):
         gamma_regularizer: Any = None,
         beta_constraint: Any = None,
         gamma_constraint: Any = None,
+        *,
         name: str | None = None,
     ) -> None:
         super().__init__(name)

@@ -53,6 +53,7 @@ class Dense(Layer):
         activity_regularizer: Any = None,
         kernel_constraint: Any = None,
         bias_constraint: Any = None,
+        *,
         name: str | None = None,
     ) -> None:
         super().__init__(name)

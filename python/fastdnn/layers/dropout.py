@@ -29,7 +29,7 @@ class Dropout(Layer):
     Dropout(rate=0.5, name='dropout')
     """
 
-    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
+    def __init__(self, rate: float, *, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
         self.rate = checked_rate("Dropout", rate)
         self.seed = checked_layer_seed("Dropout", seed)

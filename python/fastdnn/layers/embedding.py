@@ -60,6 +60,7 @@ class Embedding(Layer):
         embeddings_constraint: Any = None,
         mask_zero: bool = False,
         weights: Any = None,
+        *,
         name: str | None = None,
     ) -> None:
         super().__init__(name)
@@ -68,7 +69,7 @@ class Embedding(Layer):
         self.embeddings_initializer = initializers.get(embeddings_initializer, "Embedding")
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer, "Embedding")
         self.embeddings_constraint = constraints.get(embeddings_constraint, "Embedding")
-        if mask_zero:
+        if self._flag("mask_zero", mask_zero):
             raise ValueError(
                 f"[Embedding] mask_zero: received {mask_zero!r}; expected False, as no layer here "
                 "takes sequences; give missing values a code, which learns a vector, too"

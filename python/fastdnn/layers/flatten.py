@@ -21,7 +21,7 @@ class Flatten(Layer):
     array([[1., 2., 3., 4., 5., 6.]], dtype=float32)
     """
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, *, name: str | None = None) -> None:
         super().__init__(name)
 
     def output_row(self, row: Shape) -> Shape:

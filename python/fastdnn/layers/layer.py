@@ -12,7 +12,7 @@ import numpy.typing as npt
 from fastdnn import initializers
 from fastdnn.configuration import Configurable, snake_case
 from fastdnn.constraints import Constraint
-from fastdnn.layers.tensor import Call, Tensor, as_tensors
+from fastdnn.layers.tensor import Call, as_tensors
 from fastdnn.layers.weight import Weight, checked_value
 from fastdnn.regularizers import Regularizer
 
@@ -41,8 +41,8 @@ class Layer(Configurable, ABC):
 
     def __init__(self, name: str | None = None) -> None:
         self._models: weakref.WeakSet[Any] = weakref.WeakSet()
+        self.rename(snake_case(type(self).__name__) if name is None else name)
         self.has_own_name = name is not None
-        self.name = name if name is not None else snake_case(type(self).__name__)
         self.trainable = True
         self._weights: list[Weight] = []
         self._row_shape: Shape | None = None
@@ -120,6 +120,11 @@ class Layer(Configurable, ABC):
 
     @name.setter
     def name(self, name: str) -> None:
+        self.rename(name)
+        self.has_own_name = True
+
+    def rename(self, name: str) -> None:
+        """Give the layer a name that a model may replace where another layer has it."""
         if not isinstance(name, str) or not name or "/" in name:
             raise ValueError(
                 f"[{type(self).__name__}] name: received {name!r}; expected a string without '/'"
@@ -133,16 +138,17 @@ class Layer(Configurable, ABC):
         self._name = name
 
     @property
-    def input(self) -> Tensor:
-        """The symbolic input of the layer in its model, the first of several.
+    def input(self) -> Any:
+        """The symbolic input of the layer in its model; of several, a list.
 
         Raises:
             ValueError: if it is part of no model that is built, or has several places in models.
         """
-        return self._only_call().inputs[0]
+        inputs = list(self._only_call().inputs)
+        return inputs[0] if len(inputs) == 1 else inputs
 
     @property
-    def output(self) -> Tensor:
+    def output(self) -> Any:
         """The symbolic output of the layer in its model, such as `Model(inputs, outputs)` takes.
 
         Raises:
@@ -169,6 +175,14 @@ class Layer(Configurable, ABC):
     def models(self) -> "weakref.WeakSet[Any]":
         """The models that the layer belongs to."""
         return self._models
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(self.__dict__.get(name), Weight) and not isinstance(value, Weight | None):
+            raise AttributeError(
+                f"[{self.name}] {name}: received {type(value).__name__}; the weight itself stays; "
+                f"use {name}.assign(...), or {name}.value[...] = ..."
+            )
+        super().__setattr__(name, value)
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy belongs to no model; that of a whole model takes its layers in again.

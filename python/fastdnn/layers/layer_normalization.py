@@ -45,6 +45,7 @@ class LayerNormalization(Layer):
         scale: bool = True,
         beta_initializer: Any = "zeros",
         gamma_initializer: Any = "ones",
+        *,
         name: str | None = None,
     ) -> None:
         super().__init__(name)

@@ -106,7 +106,7 @@ class Concatenate(_Merge):
 
     native_name = "concatenation"
 
-    def __init__(self, name: str | None = None) -> None:
+    def __init__(self, *, name: str | None = None) -> None:
         super().__init__(name)
 
     def output_row(self, row: Shape, *more: Shape) -> Shape:

@@ -57,7 +57,7 @@ class AlphaDropout(Layer):
     AlphaDropout(rate=0.1, name='alpha_dropout')
     """
 
-    def __init__(self, rate: float, seed: int | None = None, name: str | None = None) -> None:
+    def __init__(self, rate: float, *, seed: int | None = None, name: str | None = None) -> None:
         super().__init__(name)
         self.rate = checked_rate("AlphaDropout", rate)
         self.seed = checked_layer_seed("AlphaDropout", seed)

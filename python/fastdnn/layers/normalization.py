@@ -63,20 +63,37 @@ class Normalization(Layer):
                 "or neither"
             )
         self.axis = axis
-        self.mean = _statistic("mean", mean, -math.inf)
-        self.variance = _statistic("variance", variance, 0.0)
-        if np.shape(self.mean) != np.shape(self.variance):
+        self.input_mean = _statistic("mean", mean, -math.inf)
+        self.input_variance = _statistic("variance", variance, 0.0)
+        shapes = np.shape(self.input_mean), np.shape(self.input_variance)
+        if shapes[0] != shapes[1]:
             raise ValueError(
-                f"[Normalization] received a mean of shape {np.shape(self.mean)} and a variance of "
-                f"shape {np.shape(self.variance)}; expected equal shapes"
+                f"[Normalization] received a mean of shape {shapes[0]} and a variance of shape "
+                f"{shapes[1]}; expected equal shapes"
             )
         self.invert = self._flag("invert", invert)
+
+    def argument(self, name: str) -> Any:
+        """Return what the constructor takes for one of its arguments."""
+        return super().argument(
+            {"mean": "input_mean", "variance": "input_variance"}.get(name, name)
+        )
+
+    @property
+    def mean(self) -> npt.NDArray[np.float32] | None:
+        """The mean of every feature; None before the layer knows how many there are."""
+        return self.adapt_mean.numpy() if self.built and self.adapt_mean.bound else None
+
+    @property
+    def variance(self) -> npt.NDArray[np.float32] | None:
+        """The variance of every feature, likewise."""
+        return self.adapt_variance.numpy() if self.built and self.adapt_variance.bound else None
 
     def build(self, row: Shape) -> None:
         """Declare mean and variance."""
         shape = (self.flat_width(row),)
-        self.adapt_mean = self._add_statistic("mean", shape, self.mean, 0.0)
-        self.adapt_variance = self._add_statistic("variance", shape, self.variance, 1.0)
+        self.adapt_mean = self._add_statistic("mean", shape, self.input_mean, 0.0)
+        self.adapt_variance = self._add_statistic("variance", shape, self.input_variance, 1.0)
 
     def _add_statistic(self, name: str, shape: Shape, given: Any, otherwise: float) -> Weight:
         value: Any = otherwise if given is None else given
@@ -98,22 +115,22 @@ class Normalization(Layer):
         Raises:
             ValueError: if they were given, or the data are no finite rows of that many features.
         """
-        if self.mean is not None:
+        if self.input_mean is not None:
             raise ValueError(
                 f"[{self.name}.adapt] the layer was given mean and variance; expected a layer "
                 "without; create Normalization()"
             )
         where = f"{self.name}.adapt"
         rows = _as_rows(where, data)
-        self.declare(rows.shape[1:])
         mean, variance = _statistics(rows)
-        for weight, value in ((self.adapt_mean, mean), (self.adapt_variance, variance)):
+        for name, value in (("mean", mean), ("variance", variance)):
             if not np.isfinite(value).all():
                 column = int(np.argmin(np.isfinite(value)))
                 raise ValueError(
-                    f"[{where}] received data whose {weight.name} is {value[column]} in column "
-                    f"{column}; expected finite numbers"
+                    f"[{where}] received data whose {name} is {value[column]} in column {column}; "
+                    "expected finite numbers"
                 )
+        self.declare(rows.shape[1:])
         for weight, value in ((self.adapt_mean, mean), (self.adapt_variance, variance)):
             if weight.bound:
                 weight.assign(value)
@@ -155,13 +172,22 @@ def _as_rows(where: str, data: Any) -> npt.NDArray[Any]:
             f"[{where}] received a sparse matrix of shape {data.shape}; expected a dense array: "
             "what is subtracted from a 0 leaves none; use data.toarray()"
         )
-    rows = data.to_numpy() if hasattr(data, "to_numpy") else np.asarray(data)
+    if isinstance(data, np.ma.MaskedArray):
+        raise ValueError(
+            f"[{where}] received a masked array; expected numbers; use data.filled(...) or leave "
+            "rows out"
+        )
+    try:
+        rows = np.asarray(data.to_numpy() if hasattr(data, "to_numpy") else data)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"[{where}] received no array of numbers ({error})") from error
     if rows.ndim != 2 or rows.size == 0 or (rows.dtype.kind not in "fiub"):
+        column = "; for one feature use data[:, None]" if rows.ndim == 1 else ""
         raise ValueError(
             f"[{where}] received an array of {rows.dtype} and shape {rows.shape}; expected numbers "
-            "of shape (rows, features)"
+            f"of shape (rows, features){column}"
         )
-    return np.asarray(rows)
+    return rows
 
 
 def _statistics(rows: npt.NDArray[Any]) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:

@@ -27,7 +27,7 @@ class PReLU(Layer):
     PReLU(name='p_re_lu')
     """
 
-    def __init__(self, alpha_initializer: Any = "zeros", name: str | None = None) -> None:
+    def __init__(self, alpha_initializer: Any = "zeros", *, name: str | None = None) -> None:
         super().__init__(name)
         self.alpha_initializer = initializers.get(alpha_initializer, "PReLU")
 

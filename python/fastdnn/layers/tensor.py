@@ -47,6 +47,21 @@ class Tensor:
         """The shape, with None for the batch."""
         return (None, *self.row)
 
+    def __add__(self, other: "Tensor") -> Any:
+        """Return `Add()([self, other])`."""
+        from fastdnn.layers.merge import Add  # layers are made of tensors
+
+        return self._merged(Add, other)
+
+    def __mul__(self, other: "Tensor") -> Any:
+        """Return `Multiply()([self, other])`."""
+        from fastdnn.layers.merge import Multiply
+
+        return self._merged(Multiply, other)
+
+    def _merged(self, layer: "type[Layer]", other: Any) -> Any:
+        return layer()([self, other]) if isinstance(other, Tensor) else NotImplemented
+
     def __repr__(self) -> str:
         return f"<Tensor {self.name!r}, shape={self.shape}>"
 

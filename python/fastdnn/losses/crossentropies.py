@@ -22,7 +22,7 @@ class SparseCategoricalCrossentropy(Loss):
     native_name = "sparse_categorical_crossentropy"
 
     def __init__(
-        self, from_logits: bool = False, name: str = "sparse_categorical_crossentropy"
+        self, from_logits: bool = False, *, name: str = "sparse_categorical_crossentropy"
     ) -> None:
         super().__init__(name)
         self.from_logits = self._flag("from_logits", from_logits)
@@ -54,6 +54,7 @@ class CategoricalCrossentropy(Loss):
         self,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        *,
         name: str = "categorical_crossentropy",
     ) -> None:
         super().__init__(name)
@@ -87,6 +88,7 @@ class BinaryCrossentropy(Loss):
         self,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        *,
         name: str = "binary_crossentropy",
     ) -> None:
         super().__init__(name)
@@ -129,6 +131,7 @@ class CategoricalFocalCrossentropy(Loss):
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        *,
         name: str = "categorical_focal_crossentropy",
     ) -> None:
         super().__init__(name)
@@ -176,6 +179,7 @@ class BinaryFocalCrossentropy(Loss):
         gamma: float = 2.0,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
+        *,
         name: str = "binary_focal_crossentropy",
     ) -> None:
         super().__init__(name)
@@ -208,5 +212,5 @@ class KLDivergence(Loss):
     targets = "distribution"
     native_name = "kl_divergence"
 
-    def __init__(self, name: str = "kl_divergence") -> None:
+    def __init__(self, *, name: str = "kl_divergence") -> None:
         super().__init__(name)

@@ -15,7 +15,7 @@ class MeanSquaredError(Loss):
 
     native_name = "mean_squared_error"
 
-    def __init__(self, name: str = "mean_squared_error") -> None:
+    def __init__(self, *, name: str = "mean_squared_error") -> None:
         super().__init__(name)
 
 
@@ -31,7 +31,7 @@ class MeanAbsoluteError(Loss):
 
     native_name = "mean_absolute_error"
 
-    def __init__(self, name: str = "mean_absolute_error") -> None:
+    def __init__(self, *, name: str = "mean_absolute_error") -> None:
         super().__init__(name)
 
 
@@ -49,7 +49,7 @@ class MeanAbsolutePercentageError(Loss):
 
     native_name = "mean_absolute_percentage_error"
 
-    def __init__(self, name: str = "mean_absolute_percentage_error") -> None:
+    def __init__(self, *, name: str = "mean_absolute_percentage_error") -> None:
         super().__init__(name)
 
 
@@ -68,7 +68,7 @@ class MeanSquaredLogarithmicError(Loss):
 
     native_name = "mean_squared_logarithmic_error"
 
-    def __init__(self, name: str = "mean_squared_logarithmic_error") -> None:
+    def __init__(self, *, name: str = "mean_squared_logarithmic_error") -> None:
         super().__init__(name)
 
 
@@ -92,7 +92,7 @@ class Huber(Loss):
 
     native_name = "huber"
 
-    def __init__(self, delta: float = 1.0, name: str = "huber_loss") -> None:
+    def __init__(self, delta: float = 1.0, *, name: str = "huber_loss") -> None:
         super().__init__(name)
         self.delta = self._number("delta", delta, above=0.0)
 
@@ -111,7 +111,7 @@ class LogCosh(Loss):
 
     native_name = "log_cosh"
 
-    def __init__(self, name: str = "log_cosh") -> None:
+    def __init__(self, *, name: str = "log_cosh") -> None:
         super().__init__(name)
 
 
@@ -130,7 +130,7 @@ class Poisson(Loss):
 
     native_name = "poisson"
 
-    def __init__(self, name: str = "poisson") -> None:
+    def __init__(self, *, name: str = "poisson") -> None:
         super().__init__(name)
 
 
@@ -155,6 +155,6 @@ class Quantile(Loss):
 
     native_name = "quantile"
 
-    def __init__(self, quantile: float = 0.5, name: str = "quantile") -> None:
+    def __init__(self, quantile: float = 0.5, *, name: str = "quantile") -> None:
         super().__init__(name)
         self.quantile = self._number("quantile", quantile, above=0.0, below=1.0)

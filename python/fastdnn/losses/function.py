@@ -81,13 +81,19 @@ class FunctionLoss(Loss):
                 "expected a pair: the loss of every row, and its derivatives by the outputs, as "
                 "fastdnn does not differentiate functions; see help(fastdnn.losses.FunctionLoss)"
             )
-        losses = checked(f"loss {self.name}", "losses", answer[0], (len(y_pred),))
+        losses = checked_rows(f"loss {self.name}", "losses", answer[0], len(y_pred))
         return losses, checked(f"loss {self.name}", "derivatives", answer[1], y_pred.shape)
 
 
 def name_of(function: Any) -> str:
     """Return a function's name, or its class's."""
     return str(getattr(function, "__name__", type(function).__name__))
+
+
+def checked_rows(where: str, what: str, value: Any, rows: int) -> Array:
+    """Return one number a row, also of one column, or raise a ValueError."""
+    array = np.asarray(value)
+    return checked(where, what, array[:, 0] if array.shape == (rows, 1) else array, (rows,))
 
 
 def checked(where: str, what: str, value: Any, shape: tuple[int, ...]) -> Array:

@@ -18,7 +18,7 @@ class Hinge(Loss):
     targets = "signs"
     native_name = "hinge"
 
-    def __init__(self, name: str = "hinge") -> None:
+    def __init__(self, *, name: str = "hinge") -> None:
         super().__init__(name)
 
 
@@ -37,7 +37,7 @@ class SquaredHinge(Loss):
     targets = "signs"
     native_name = "squared_hinge"
 
-    def __init__(self, name: str = "squared_hinge") -> None:
+    def __init__(self, *, name: str = "squared_hinge") -> None:
         super().__init__(name)
 
 
@@ -64,5 +64,5 @@ class CategoricalHinge(Loss):
     targets = "distribution"
     native_name = "categorical_hinge"
 
-    def __init__(self, name: str = "categorical_hinge") -> None:
+    def __init__(self, *, name: str = "categorical_hinge") -> None:
         super().__init__(name)

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from fastdnn import ops
 from fastdnn.configuration import Configurable, parameters
+from fastdnn.rows import as_outputs, as_targets, as_weights
 
 
 class Loss(Configurable, ABC):
@@ -49,22 +50,12 @@ class Loss(Configurable, ABC):
         Raises:
             ValueError: if shapes do not fit each other, or labels do not fit the columns.
         """
-        outputs = np.ascontiguousarray(y_pred, np.float32)
-        if outputs.ndim == 1:
-            outputs = outputs[:, None]
-        targets = np.asarray(y_true)
-        if self.targets == "classes":
-            targets = np.ascontiguousarray(targets.reshape(-1), np.int32)
-        else:
-            one = targets.ndim == 1 and outputs.shape[1:] == (1,)
-            targets = np.ascontiguousarray(targets[:, None] if one else targets, np.float32)
+        where = type(self).__name__
+        outputs = as_outputs(where, y_pred)
+        targets = as_targets(where, y_true, outputs.shape, self.targets)
         losses = self.row_losses(targets, outputs).astype(np.float64)
-        weights = 1.0 if sample_weight is None else np.asarray(sample_weight, np.float64)
-        if np.ndim(weights) and np.shape(weights) != losses.shape:
-            raise ValueError(
-                f"[{type(self).__name__}] sample_weight: received shape {np.shape(weights)}; "
-                f"expected {losses.shape}, one weight a row"
-            )
+        given = 1.0 if sample_weight is None else sample_weight
+        weights = as_weights(where, given, len(outputs)).astype(np.float64)
         return float((weights * losses).sum() / len(losses)) if len(losses) else 0.0
 
     def row_losses(

@@ -56,7 +56,7 @@ class BinaryAccuracy(RowMetric):
 
     native_name = "binary_accuracy"
 
-    def __init__(self, name: str = "binary_accuracy", threshold: float = 0.5) -> None:
+    def __init__(self, name: str = "binary_accuracy", *, threshold: float = 0.5) -> None:
         super().__init__(name)
         self.threshold = number("BinaryAccuracy", "threshold", threshold, above=0.0, below=1.0)
 

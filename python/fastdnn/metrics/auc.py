@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.checks import at_least
+from fastdnn.checks import at_least, number
 from fastdnn.metrics.confusion import Confusion, ConfusionMetric, confusion
 from fastdnn.metrics.metric import Sums, divided
 
@@ -49,6 +49,7 @@ class AUC(ConfusionMetric):
         curve: str = "ROC",
         summation_method: str = "interpolation",
         name: str = "auc",
+        *,
         thresholds: Sequence[float] | None = None,
         multi_label: bool = False,
         num_labels: int | None = None,
@@ -57,19 +58,26 @@ class AUC(ConfusionMetric):
     ) -> None:
         super().__init__(name)
         self.curve = _chosen("curve", str(curve).upper(), _CURVES)
-        self.summation_method = _chosen("summation_method", summation_method.lower(), _METHODS)
-        self.thresholds = None if thresholds is None else sorted(map(float, thresholds))
-        if self.thresholds is None:
+        self.summation_method = _chosen("summation_method", str(summation_method).lower(), _METHODS)
+        self.thresholds = None
+        if thresholds is None:
             self.num_thresholds = at_least("AUC", "num_thresholds", num_thresholds, 2)
         else:
-            self.num_thresholds = len(self.thresholds) + 2
-        self.multi_label, self.from_logits = bool(multi_label), bool(from_logits)
+            inner = [number("AUC", "thresholds", each, 0.0, 1.0) for each in np.ravel(thresholds)]
+            self.thresholds, self.num_thresholds = sorted(inner), len(inner) + 2
+        self.multi_label = self._flag("multi_label", multi_label)
+        self.from_logits = self._flag("from_logits", from_logits)
         if num_labels is not None and not multi_label:
             raise ValueError(
                 f"[AUC] num_labels: received {num_labels!r} without multi_label=True; expected None"
             )
-        self.num_labels = num_labels
-        self.label_weights = None if label_weights is None else list(map(float, label_weights))
+        self.num_labels = (
+            None if num_labels is None else at_least("AUC", "num_labels", num_labels, 1)
+        )
+        self.label_weights = None
+        if label_weights is not None:
+            given = np.ravel(label_weights)
+            self.label_weights = [number("AUC", "label_weights", each, 0.0) for each in given]
         self._levels, self._evenly = self._all_thresholds()
 
     def _all_thresholds(self) -> tuple[list[float], bool]:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from fastdnn import ops
-from fastdnn.checks import at_least
+from fastdnn.checks import at_least, number
 from fastdnn.metrics.metric import Array, Metric, Result, Sums, divided, in_form
 
 # Keras's threshold of all outputs that are among the top k.
@@ -67,13 +67,16 @@ class _Share(ConfusionMetric):
         self.top_k = None if top_k is None else at_least(where, "top_k", top_k, 1)
         self.class_id = None if class_id is None else at_least(where, "class_id", class_id, 0)
         default = 0.5 if top_k is None else _BELOW_ALL
-        given = [default] if thresholds is None else _listed(thresholds)
-        if thresholds is not None and not (given and all(0.0 <= t <= 1.0 for t in given)):
-            raise ValueError(
-                f"[{where}] thresholds: received {thresholds!r}; expected a number from 0 to 1, or "
-                "a list of them"
-            )
-        self.thresholds = given if isinstance(thresholds, Sequence) else thresholds
+        given = [default]
+        if thresholds is not None:
+            note = ", or a list of them"
+            given = [
+                number(where, "thresholds", each, 0.0, 1.0, note=note)
+                for each in np.ravel(thresholds)
+            ]
+            if not given:
+                raise ValueError(f"[{where}] thresholds: received []; expected at least one number")
+        self.thresholds = given if thresholds is not None and np.ndim(thresholds) else thresholds
         self._order = np.argsort(given, kind="stable")
         self._ascending = [given[i] for i in self._order]
 
@@ -173,7 +176,3 @@ class Recall(_Share):
         """Return the metric at every threshold."""
         shares: Sums = divided(at.true_positives, at.true_positives + at.false_negatives)
         return shares
-
-
-def _listed(thresholds: float | Sequence[float]) -> list[float]:
-    return [float(t) for t in (thresholds if isinstance(thresholds, Sequence) else [thresholds])]

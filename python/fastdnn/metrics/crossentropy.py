@@ -45,6 +45,7 @@ class BinaryCrossentropy(_Crossentropy):
     def __init__(
         self,
         name: str = "binary_crossentropy",
+        *,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
     ) -> None:
@@ -74,6 +75,7 @@ class CategoricalCrossentropy(_Crossentropy):
     def __init__(
         self,
         name: str = "categorical_crossentropy",
+        *,
         from_logits: bool = False,
         label_smoothing: float = 0.0,
     ) -> None:
@@ -97,7 +99,7 @@ class SparseCategoricalCrossentropy(_Crossentropy):
     targets = "classes"
 
     def __init__(
-        self, name: str = "sparse_categorical_crossentropy", from_logits: bool = False
+        self, name: str = "sparse_categorical_crossentropy", *, from_logits: bool = False
     ) -> None:
         loss = losses.SparseCategoricalCrossentropy(from_logits)
         super().__init__(name, loss)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn.losses.function import checked, name_of
+from fastdnn.losses.function import checked_rows, name_of
 from fastdnn.metrics.metric import Array, RowMetric
 
 
@@ -55,4 +55,4 @@ class FunctionMetric(RowMetric):
         values = np.asarray(self.function(y_true, y_pred))
         if values.ndim == 0:
             values = np.broadcast_to(values, len(y_pred))
-        return checked(f"metric {self.name}", "values", values, (len(y_pred),))
+        return checked_rows(f"metric {self.name}", "values", values, len(y_pred))

@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from fastdnn import ops
 from fastdnn.configuration import Configurable
+from fastdnn.rows import as_outputs, as_targets, as_weights
 
 Array = npt.NDArray[np.float32]
 Sums = npt.NDArray[np.float64]
@@ -66,15 +67,9 @@ class Metric(Configurable, ABC):
             ValueError: if shapes do not fit each other, or labels do not fit the columns.
         """
         where = f"{type(self).__name__}.update_state"
-        outputs = np.ascontiguousarray(y_pred, np.float32)
-        if outputs.ndim == 1:
-            outputs = outputs[:, None]
-        if outputs.ndim != 2:
-            raise ValueError(
-                f"[{where}] y_pred: received shape {outputs.shape}; expected (rows, columns)"
-            )
-        targets = self._targets(where, y_true, outputs.shape)
-        weight = None if sample_weight is None else _weights(where, sample_weight, len(outputs))
+        outputs = as_outputs(where, y_pred)
+        targets = as_targets(where, y_true, outputs.shape, self.targets)
+        weight = None if sample_weight is None else as_weights(where, sample_weight, len(outputs))
         sums = self.add(targets, outputs, weight)
         if self._sums is not None and sums.shape != self._sums.shape:
             raise ValueError(
@@ -96,29 +91,6 @@ class Metric(Configurable, ABC):
         """Add rows, and return the metric of all so far."""
         self.update_state(y_true, y_pred, sample_weight)
         return self.result()
-
-    def _targets(self, where: str, y_true: Any, shape: tuple[int, ...]) -> Any:
-        rows, columns = shape
-        given = np.asarray(y_true)
-        if self.targets == "any":
-            return given
-        if self.targets == "classes":
-            if given.shape not in ((rows,), (rows, 1)):
-                raise ValueError(
-                    f"[{where}] y_true: received shape {given.shape}; expected ({rows},), one "
-                    "label a row"
-                )
-            labels = given.reshape(rows).astype(np.int32)
-            if not np.array_equal(labels, given.reshape(rows)):
-                raise ValueError(
-                    f"[{where}] y_true: received {given.dtype} numbers; expected whole numbers"
-                )
-            return labels
-        if given.shape != shape and not (columns == 1 and given.shape == (rows,)):
-            raise ValueError(
-                f"[{where}] y_true: received shape {given.shape}; expected {shape}, that of y_pred"
-            )
-        return np.ascontiguousarray(given.reshape(shape), np.float32)
 
 
 class RowMetric(Metric):
@@ -151,13 +123,3 @@ def divided(a: Any, b: Any) -> Any:
 def in_form(values: Any) -> Result:
     """Return one number as a float, several as an array."""
     return float(values.item()) if np.size(values) == 1 else np.asarray(values, np.float64)
-
-
-def _weights(where: str, value: Any, rows: int) -> Array:
-    given = np.asarray(value, np.float32)
-    if given.shape not in ((), (rows,), (rows, 1)):
-        raise ValueError(
-            f"[{where}] sample_weight: received shape {given.shape}; expected ({rows},), one "
-            "weight a row"
-        )
-    return np.ascontiguousarray(np.broadcast_to(given.reshape(-1), rows))

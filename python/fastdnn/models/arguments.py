@@ -36,7 +36,7 @@ def time_limit(seconds: Any) -> float:
 def validates(frequency: int | Sequence[int], epoch: int) -> bool:
     """Return whether to validate after this epoch; the first is 0."""
     if isinstance(frequency, Sequence) and not isinstance(frequency, str):
-        return epoch + 1 in frequency
+        return epoch + 1 in [at_least("fit", "validation_freq", item, 1) for item in frequency]
     return (epoch + 1) % at_least("fit", "validation_freq", frequency, 1) == 0
 
 

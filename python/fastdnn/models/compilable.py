@@ -143,7 +143,7 @@ class Compilable(OwnLoop):
             x: the inputs.
             y: the targets.
             sample_weight: one weight a row, or None; for several outputs, a list or a dict too.
-            class_weight: see `datasets.to_sample_weight`; for one output alone.
+            class_weight: see `Compiled.weighed_by_class`.
             rows: the shapes of the inputs' rows; None for the model's, or else those of `x`.
 
         Returns:
@@ -155,11 +155,13 @@ class Compilable(OwnLoop):
             )
         inputs, found = self._inputs(where, x, rows or self._input_rows())
         widths = self._compiled.widths(where, self._output_rows(found))
-        targets, weights = self._compiled.targets(where, y, sample_weight, class_weight, widths)
+        targets, weights = self._compiled.targets(where, y, sample_weight, widths)
         for array in targets:
             if array is not None:
                 datasets.check_rows(where, inputs[0], array)
-        return Dataset(inputs, targets, weights), self._compiled.plan(widths), found
+        data = Dataset(inputs, targets, weights)
+        data = self._compiled.weighed_by_class(where, data, class_weight, widths)
+        return data, self._compiled.plan(widths), found
 
     def _inputs(
         self, where: str, x: Any, rows: Sequence[Shape] | None, predicts: bool = False
@@ -201,6 +203,7 @@ class Compilable(OwnLoop):
         optimizer = self._compiled.optimizer
         rules = [(rule.native_name, rule.hyperparameters()) for rule in optimizer.rules]
         names = self.named_weights()
+        optimizer.check_names(names.values())
         places = {
             index: optimizer.rule_of(names[weight]) if binding.trainable[weight] else 0
             for weight, index in binding.ids.items()

@@ -168,32 +168,26 @@ class Compiled:
         return {"optimizer": serialize(self.optimizer), **config}
 
     def targets(
-        self, where: str, y: Any, sample_weight: Any, class_weight: Any, widths: Sequence[int]
+        self, where: str, y: Any, sample_weight: Any, widths: Sequence[int]
     ) -> tuple[list[Any], list[npt.NDArray[np.float32] | None]]:
         """Return the targets and the sample weights of every output, as the native core takes them.
 
         Args:
             where: what the caller was doing, for messages.
-            y: the targets of the outputs that have a loss.
+            y: the targets of the outputs that have a loss, or of all.
             sample_weight: one weight a row, for all outputs, in a list or in a dict, or None.
-            class_weight: see `datasets.to_sample_weight`; for one output alone.
             widths: the outputs' columns.
         """
-        if class_weight is not None and len(self.outputs) > 1:
-            raise ValueError(
-                f"[{where}] class_weight: received weights for a model of {len(self.outputs)} "
-                "outputs; expected one output; use sample_weight"
-            )
         scored = [output.name for output in self.outputs if output.loss is not None]
         if not scored:
             raise ValueError(
                 f"[{where}] the model is compiled without a loss; expected compile(loss=...), or "
                 "forward, backward and apply_gradients"
             )
-        values = dict(zip(scored, arranged(where, "y", y, scored), strict=True))
-        given = sample_weight
+        values = dict(zip(scored, arranged(where, "y", self._scored(y), scored), strict=True))
+        given = self._scored(sample_weight)
         if not isinstance(given, Mapping) and not (isinstance(given, list) and len(scored) > 1):
-            given = dict.fromkeys(scored, sample_weight)
+            given = dict.fromkeys(scored, given)
         weights = dict(zip(scored, arranged(where, "sample_weight", given, scored), strict=True))
         arrays, factors = [], []
         for output, width in zip(self.outputs, widths, strict=True):
@@ -202,12 +196,46 @@ class Compiled:
                 array = datasets.to_array(where, "y", values[output.name])
                 kind = output.targets(width)
                 array = datasets.to_targets(where, array, kind, output.loss.native_name, width)
-                factor = datasets.to_sample_weight(
-                    where, weights[output.name], class_weight, array, kind, width
-                )
+                factor = datasets.to_sample_weight(where, weights[output.name], len(array))
             arrays.append(array)
             factors.append(factor)
         return arrays, factors
+
+    def _scored(self, values: Any) -> Any:
+        """Return what there is for outputs that have a loss, if it is there for all of them."""
+        without = [output.name for output in self.outputs if output.loss is None]
+        if isinstance(values, Mapping):
+            return {name: value for name, value in values.items() if name not in without}
+        every = isinstance(values, list | tuple) and len(values) == len(self.outputs)
+        if not without or not every or any(np.ndim(v) == 0 for v in values if v is not None):
+            return values
+        pairs = zip(self.outputs, values, strict=True)
+        found = [value for output, value in pairs if output.loss is not None]
+        return found if len(found) > 1 else found[0]
+
+    def weighed_by_class(
+        self, where: str, data: datasets.Dataset, class_weight: Any, widths: Sequence[int]
+    ) -> datasets.Dataset:
+        """Return the rows with their sample weights times those of their classes.
+
+        Args:
+            where: what the caller was doing, for messages.
+            data: the rows.
+            class_weight: a dict from class to weight, "balanced", or None; for one output alone.
+            widths: the outputs' columns.
+        """
+        if class_weight is None:
+            return data
+        if len(self.outputs) > 1:
+            raise ValueError(
+                f"[{where}] class_weight: received weights for a model of {len(self.outputs)} "
+                "outputs; expected one output; use sample_weight"
+            )
+        (weight,), (targets,) = data.weights, data.targets
+        assert targets is not None, "the only output has a loss"
+        kind = self.outputs[0].targets(widths[0])
+        weights = datasets.times_class_weight(where, weight, class_weight, targets, kind, widths[0])
+        return datasets.Dataset(data.inputs, data.targets, [weights])
 
     def widths(self, where: str, rows: Sequence[Shape]) -> list[int]:
         """Return the outputs' columns; rows that have a loss must be vectors."""

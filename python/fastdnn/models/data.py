@@ -256,40 +256,53 @@ def to_targets(where: str, y: AnyArray, kind: str, loss: str, width: int) -> Any
     return y
 
 
-def to_sample_weight(
-    where: str, weight: Any, class_weight: Any, targets: AnyArray, kind: str, width: int
-) -> npt.NDArray[np.float32] | None:
-    """Return one weight a row: the sample's times its class's; None if all are one.
+def to_sample_weight(where: str, weight: Any, rows: int) -> npt.NDArray[np.float32] | None:
+    """Return one weight a row, or None for ones.
 
     Args:
         where: what the caller was doing, for messages.
         weight: numbers of shape (rows,) or (rows, 1), or None.
-        class_weight: a dict from class to weight (1 for those not named), "balanced" for
-            `rows / (classes * rows of the class)`, or None.
+        rows: how many there are.
+    """
+    if weight is None:
+        return None
+    array = to_array(where, "sample_weight", weight)
+    if array.shape not in ((rows,), (rows, 1)):
+        raise ValueError(
+            f"[{where}] sample_weight: received shape {array.shape}; expected ({rows},), one "
+            "weight a row"
+        )
+    return _to_float32(where, "sample_weight", array.reshape(rows), True)
+
+
+def times_class_weight(
+    where: str,
+    weight: npt.NDArray[np.float32] | None,
+    class_weight: Any,
+    targets: AnyArray,
+    kind: str,
+    width: int,
+) -> npt.NDArray[np.float32]:
+    """Return one weight a row: the sample's times its class's.
+
+    Args:
+        where: what the caller was doing, for messages.
+        weight: the samples' weights, or None for ones.
+        class_weight: a dict from class to weight (1 for those not named), or "balanced" for
+            `rows / (classes * rows of the class)`.
         targets: the targets, as `to_targets` returns them.
         kind: what the targets are, see `fastdnn.losses.Loss`.
         width: the number of outputs of the model.
     """
-    rows = len(targets)
-    result: npt.NDArray[np.float32] | None = None
-    if weight is not None:
-        array = to_array(where, "sample_weight", weight)
-        if array.shape not in ((rows,), (rows, 1)):
-            raise ValueError(
-                f"[{where}] sample_weight: received shape {array.shape}; expected ({rows},), one "
-                "weight a row"
-            )
-        result = _to_float32(where, "sample_weight", array.reshape(rows), True)
-    if class_weight is not None:
-        by_class = _class_weights(where, class_weight, targets, _class_count(kind, width))
-        with np.errstate(over="ignore"):
-            result = by_class if result is None else result * by_class
-        row = ops.first_nonfinite(result)
-        if row >= 0:
-            raise ValueError(
-                f"[{where}] class_weight: received {by_class[row]:g} for row {row}, which float32 "
-                "cannot hold times its sample_weight; use smaller weights"
-            )
+    by_class = _class_weights(where, class_weight, targets, _class_count(kind, width))
+    with np.errstate(over="ignore"):
+        result = by_class if weight is None else weight * by_class
+    row = ops.first_nonfinite(result)
+    if row >= 0:
+        raise ValueError(
+            f"[{where}] class_weight: received {by_class[row]:g} for row {row}, which float32 "
+            "cannot hold times its sample_weight; use smaller weights"
+        )
     return result
 
 

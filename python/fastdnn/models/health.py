@@ -98,7 +98,12 @@ def examine(model: "Model", x: Any, y: Any) -> HealthReport:
         _look_at_outputs(layer, outputs) for layer, outputs in _outputs_of_layers(model, x).items()
     ]
     if y is not None:
-        _look_at_gradients(found, _kernel_gradients(model, x, y))
+        before = {name: gradient.copy() for name, gradient in model.gradients.items()}
+        try:
+            _look_at_gradients(found, _kernel_gradients(model, x, y))
+        finally:  # they may be those of a step that somebody is in the middle of
+            for name, gradient in model.gradients.items():
+                gradient[...] = before[name]
     return HealthReport(found)
 
 

@@ -33,6 +33,8 @@ class Lowering:
         self.ids: dict[Weight, int] = {}
         self._names = names
         self._dropouts = 0
+        # The shapes of the rows that the layer being lowered is called on.
+        self.rows: list[Shape] = []
         # How many codes there are for a tensor of them.
         self.codes: dict[int, int] = {}
 

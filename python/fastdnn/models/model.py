@@ -3,7 +3,6 @@
 import copy
 import copyreg
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
@@ -25,6 +24,7 @@ from fastdnn.models.lowering import Binding, Lowering
 from fastdnn.models.summary import format_summary
 from fastdnn.models.topology import Topology
 from fastdnn.models.training import Trainer
+from fastdnn.patterns import compiled_pattern, matches
 from fastdnn.random import next_seed
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ class Model(Trainer, Layer):
         base, count = snake_case(type(layer).__name__), 0
         while layer.name in taken:
             count += 1
-            layer.name = f"{base}_{count}"
+            layer.rename(f"{base}_{count}")
 
     def _input_rows(self) -> list[Shape] | None:
         return None if self._topology is None else self._topology.input_rows
@@ -139,8 +139,8 @@ class Model(Trainer, Layer):
             for layer in self._layers:
                 if layer not in layers:
                     layer.models.discard(self)
-                    if layer is adding:
-                        layer.name = name
+                    if layer is adding and name is not None:
+                        layer.rename(name)
             for layer in layers:
                 layer.models.add(self)
             for layer in fresh:
@@ -159,11 +159,13 @@ class Model(Trainer, Layer):
         assert self._binding is not None, "made by _bind"
         return self._binding
 
-    def __call__(self, inputs: Any) -> Any:
+    def __call__(self, inputs: Any, training: bool | None = None) -> Any:
         """Make the model part of another one: connect it with symbolic tensors.
 
         Args:
             inputs: a tensor for each of the model's inputs, in their order.
+            training: only None: `fit` trains, `predict` does not. To keep the statistics of
+                `BatchNormalization`, freeze the model.
 
         Returns:
             The output, or the outputs in a list or a dict as they were given to `Model`.
@@ -171,6 +173,12 @@ class Model(Trainer, Layer):
         Raises:
             ValueError: if the tensors' rows are not those of the inputs.
         """
+        if training is not None:
+            raise ValueError(
+                f"[{self.name}] training: received {training!r}; expected None; for numbers use "
+                "forward(x, training=True) or predict(x), and freeze() keeps a model's weights and "
+                "statistics"
+            )
         tensors = as_tensors(self.name, inputs)
         call = Call(self, tensors, self.connect([tensor.row for tensor in tensors]))
         return self._in_structure(list(call.outputs))
@@ -241,36 +249,41 @@ class Model(Trainer, Layer):
         for layer in self._layers:
             layer.trainable = value
 
-    def freeze(self, pattern: str = ".*") -> list[str]:
-        """Freeze the layers whose whole names a regular expression matches.
+    def freeze(self, pattern: str | Sequence[str] = ".*") -> list[str]:
+        """Freeze the layers that a regular expression matches.
 
         Args:
-            pattern: such as "hidden[12]"; layers of a model inside have names like
-                "tower/hidden1".
+            pattern: such as "hidden[12]", or a list. It has to match the whole of a layer's name,
+                "tower/hidden1" in a model inside, of its own part, "hidden1", or of a model that
+                it is in, "tower".
 
         Returns:
             Their names.
 
         Raises:
-            ValueError: if there is none.
+            ValueError: if a pattern matches none; nothing is changed then.
         """
         return self._set_trainable("freeze", pattern, False)
 
-    def unfreeze(self, pattern: str = ".*") -> list[str]:
+    def unfreeze(self, pattern: str | Sequence[str] = ".*") -> list[str]:
         """Let training change layers again, chosen as by `freeze`."""
         return self._set_trainable("unfreeze", pattern, True)
 
-    def _set_trainable(self, where: str, pattern: str, value: bool) -> list[str]:
+    def _set_trainable(self, where: str, pattern: str | Sequence[str], value: bool) -> list[str]:
         names = self.named_layers()
-        found = {layer: name for layer, name in names.items() if re.fullmatch(pattern, name)}
-        if not found:
-            raise ValueError(
-                f"[{where}] received {pattern!r}, which matches no layer; expected a pattern for "
-                f"some of {', '.join(names.values())}"
-            )
+        found: set[Layer] = set()
+        for each in [pattern] if isinstance(pattern, str) else pattern:
+            wanted = compiled_pattern(where, each)
+            matching = [layer for layer, name in names.items() if matches(wanted, name)]
+            if not matching:
+                raise ValueError(
+                    f"[{where}] received {each!r}, which matches no layer; expected a pattern for "
+                    f"some of {', '.join(names.values())}"
+                )
+            found.update(matching)
         for layer in found:
             layer.trainable = value
-        return list(found.values())
+        return [name for layer, name in names.items() if layer in found]
 
     def extract(self, upto: str, name: str | None = None) -> "Model":
         """Return a model of the lower layers, which are shared.
@@ -360,14 +373,14 @@ class Model(Trainer, Layer):
         return list(self._known_topology().outputs)
 
     @property
-    def input(self) -> Tensor:
-        """The first symbolic input."""
-        return self.inputs[0]
+    def input(self) -> Any:
+        """The symbolic input; of several, a list."""
+        return _one_or_all(self.inputs)
 
     @property
-    def output(self) -> Tensor:
-        """The first symbolic output."""
-        return self.outputs[0]
+    def output(self) -> Any:
+        """The symbolic output; of several, a list."""
+        return _one_or_all(self.outputs)
 
     def named_layers(self) -> dict[Layer, str]:
         """Return the layers with weights and operations of their own, and their names.
@@ -545,5 +558,5 @@ class Model(Trainer, Layer):
             layer.models.add(self)
 
 
-def _one_or_all(shapes: list[tuple[int | None, ...]]) -> Any:
-    return shapes[0] if len(shapes) == 1 else shapes
+def _one_or_all(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else values

@@ -2,14 +2,14 @@
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastdnn.layers.layer import Shape
-from fastdnn.layers.weight import Weight
+from fastdnn.layers.weight import Weight, checked_value
 from fastdnn.models.arguments import arranged
 from fastdnn.models.compiling import Compiled
 from fastdnn.models.data import Rows
@@ -125,17 +125,19 @@ class OwnLoop(ABC):
         binding.network.backward(inputs, arrays)
 
     @property
-    def gradients(self) -> dict[str, Array]:
+    def gradients(self) -> "Gradients":
         """The gradients of the trainable weights by name: views, to be read or changed.
 
         `fit` uses the memory for itself.
         """
         binding = self._current_binding()
-        return {
-            name: binding.network.gradient(binding.ids[weight])
-            for weight, name in self.named_weights().items()
-            if weight.trainable
-        }
+        return Gradients(
+            {
+                name: binding.network.gradient(binding.ids[weight])
+                for weight, name in self.named_weights().items()
+                if weight.trainable
+            }
+        )
 
     def zero_gradients(self) -> None:
         """Set all gradients to zero, so that the next `backward` starts anew."""
@@ -168,3 +170,33 @@ class OwnLoop(ABC):
         binding.network.learning_rates = optimizer.learning_rates
         binding.network.apply_gradients()
         optimizer.note_steps(int(binding.network.iterations))
+
+
+class Gradients(Mapping[str, Array]):
+    """Views of gradients by name; what is assigned to a name is copied into its view.
+
+    >>> view = np.zeros(2, np.float32)
+    >>> gradients = Gradients({"dense/bias": view})
+    >>> gradients["dense/bias"] = [1, 2]
+    >>> view.tolist()
+    [1.0, 2.0]
+    """
+
+    def __init__(self, views: dict[str, Array]) -> None:
+        self._views = views
+
+    def __getitem__(self, name: str) -> Array:
+        return self._views[name]
+
+    def __setitem__(self, name: str, value: npt.ArrayLike) -> None:
+        view = self._views[name]
+        view[...] = checked_value(f"gradients: {name}", value, view.shape)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __repr__(self) -> str:
+        return repr(self._views)

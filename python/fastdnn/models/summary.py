@@ -29,7 +29,8 @@ def format_summary(
     ]
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(3)]
     line = "-" * (sum(widths) + 4)
-    weights = [weight for layer in layers for weight in layer.weights]
+    # Layers that models inside have in common count once.
+    weights = list(dict.fromkeys(weight for layer in layers for weight in layer.weights))
     trainable = sum(weight.size for weight in weights if weight.trainable)
     total = sum(weight.size for weight in weights)
     return "\n".join(

@@ -83,6 +83,7 @@ class Topology:
         """Add all operations on the inputs with these ids; return the outputs' ids."""
         ids = dict(zip(self.inputs, inputs, strict=True))
         for call in self.calls:
+            lowering.rows = [tensor.row for tensor in call.inputs]
             results = call.layer.lower_call(lowering, [ids[tensor] for tensor in call.inputs])
             ids.update(zip(call.outputs, results, strict=True))
         return [ids[tensor] for tensor in self.outputs]

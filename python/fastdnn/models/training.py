@@ -14,7 +14,7 @@ from fastdnn.callbacks import (
     checked_callbacks,
     chosen_verbosity,
 )
-from fastdnn.checks import at_least
+from fastdnn.checks import at_least, flag
 from fastdnn.layers.layer import Shape
 from fastdnn.models import frozen_cache, loops
 from fastdnn.models.arguments import (
@@ -86,7 +86,8 @@ class Trainer(Evaluator):
             validation_split: the share of the rows, from the end, to validate on.
             validation_data: `(x, y)` or `(x, y, sample_weight)` to validate on.
             shuffle: whether to draw a new order of the rows for every epoch.
-            class_weight: a dict from class to weight, or "balanced".
+            class_weight: a dict from class to weight, or "balanced"; rows to validate on keep
+                their sample weights alone.
             sample_weight: one weight a row; it multiplies the row's loss. For several outputs a
                 list or a dict, too.
             initial_epoch: the number of the first epoch.
@@ -144,9 +145,12 @@ class Trainer(Evaluator):
             source, plan, rows = self._batch_source(x, class_weight, steps_per_epoch)
             validation, parts = None, []
         else:
-            data, plan, rows = self._prepare("fit", x, y, sample_weight, class_weight)
+            data, plan, rows = self._prepare("fit", x, y, sample_weight, None)
             data, validation = split(data, 0.0 if validation_data is not None else validation_split)
-            seed = self.seed if shuffle else None
+            assert self._compiled is not None, "checked by _prepare"
+            widths = self._compiled.widths("fit", self._output_rows(rows))
+            data = self._compiled.weighed_by_class("fit", data, class_weight, widths)
+            seed = self.seed if flag("fit", "shuffle", shuffle) else None
             passes = loops.Passes(data.rows, batch_size, seed, self._passes)
             full = isinstance(self.optimizer, LBFGS)
             source = FullBatchSource(data, batch_size) if full else loops.ArraySource(data, passes)

@@ -1,22 +1,23 @@
 """Several optimizers for one model."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from fastdnn.configuration import serialize
 from fastdnn.optimizers.optimizer import Optimizer
 from fastdnn.optimizers.update_rules import UpdateRules
+from fastdnn.patterns import compiled_pattern, matches
 
 
 class MultiOptimizer(UpdateRules):
     """Optimizers of their own for some of the weights.
 
-    Each weight follows the first optimizer whose pattern matches its whole name, such as
-    "tower/hidden1/kernel", that of its layer, "tower/hidden1" or "hidden1", or that of a model that
-    the layer is in, "tower". Norms of gradients are those of the weights of
-    one optimizer together. Rates and schedules are those of each; all make their steps at the same
-    time, so that `gradient_accumulation_steps` must be the same.
+    Each weight follows the first optimizer whose pattern matches the whole of its name, such as
+    "tower/hidden1/kernel", of its own part, "kernel", of its layer's name, "tower/hidden1" or
+    "hidden1", or of that of a model that the layer is in, "tower". Norms of gradients are those of
+    the weights of one optimizer together. Rates and schedules are those of each; all make their
+    steps at the same time, so that `gradient_accumulation_steps` must be the same.
 
     Args:
         optimizers: pairs `(optimizer, pattern)`, at most eight, where an optimizer is a name or an
@@ -27,8 +28,8 @@ class MultiOptimizer(UpdateRules):
         iterations: how often the model that uses this optimizer has changed its weights.
 
     Raises:
-        ValueError: if there are no pairs, or one of them is wrong; in `fit` if a weight matches
-            no pattern.
+        ValueError: if there are no pairs, or one of them is wrong; in `fit`, if a weight matches
+            no pattern or a pattern no weight.
 
     >>> import fastdnn as fd
     >>> model = fd.Sequential(
@@ -74,17 +75,24 @@ class MultiOptimizer(UpdateRules):
 
     def rule_of(self, weight: str) -> int:
         """Return the place of the optimizer that a weight of this name follows."""
-        parts = weight.split("/")[:-1]
-        paths = ["/".join(parts[: i + 1]) for i in range(len(parts))]
-        names = (weight, *paths, *parts)
         for place, (_, pattern) in enumerate(self._pairs):
-            if any(map(pattern.fullmatch, names)):
+            if matches(pattern, weight):
                 return place
         patterns = ", ".join(repr(pattern.pattern) for _, pattern in self._pairs)
         raise ValueError(
             f"[MultiOptimizer] received the weight {weight!r}, which matches none of {patterns}; "
             "expected an optimizer for every weight; add (optimizer, '.*') at the end"
         )
+
+    def check_names(self, weights: Iterable[str]) -> None:
+        """Raise a ValueError where a pattern matches none of the weights of a model."""
+        names = list(weights)
+        for _, pattern in self._pairs:
+            if not any(matches(pattern, name) for name in names):
+                raise ValueError(
+                    f"[MultiOptimizer] received the pattern {pattern.pattern!r}, which matches no "
+                    f"weight; expected one for some of {', '.join(names)}"
+                )
 
     @property
     def learning_rate(self) -> float:
@@ -122,10 +130,4 @@ def _pair(item: Any) -> tuple[Optimizer, re.Pattern[str]]:
             f"[MultiOptimizer] optimizers: received a {type(rule).__name__} in a pair; expected an "
             "optimizer that is none"
         )
-    try:
-        return rule, re.compile(item[1])
-    except re.error as error:
-        raise ValueError(
-            f"[MultiOptimizer] optimizers: received the pattern {item[1]!r}, which is no regular "
-            f"expression ({error})"
-        ) from error
+    return rule, compiled_pattern("MultiOptimizer", item[1])

@@ -49,7 +49,13 @@ class LearningRateSchedule(Configurable, ABC):
 
     def rates(self, first: int, count: int) -> Rates:
         """Return the rates of so many steps from the first one on."""
-        return np.array([float(self(step)) for step in range(first, first + count)])
+        rates = [self(step) for step in range(first, first + count)]
+        try:
+            return np.array([float(rate) for rate in rates])
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"[{type(self).__name__}] returned {rates[0]!r} for step {first}; expected a number"
+            ) from error
 
     def argument(self, name: str) -> Any:
         """Return what the constructor takes for one of its arguments."""

@@ -1,6 +1,7 @@
 """What training asks an optimizer for: one rule for all weights, or several."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,6 +27,9 @@ class UpdateRules(Configurable, ABC):
     @abstractmethod
     def rule_of(self, weight: str) -> int:
         """Return the place among the rules of the one that a weight of this name follows."""
+
+    def check_names(self, weights: Iterable[str]) -> None:
+        """Raise a ValueError where the rules do not fit a model with weights of these names."""
 
     @abstractmethod
     def note_steps(self, steps: int) -> None:

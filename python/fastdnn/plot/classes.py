@@ -28,7 +28,8 @@ def class_numbers(
     """
     if _are_names(values) and labels is not None:
         for name in sorted({*_names(values)} - {*labels}):
-            shown = [*labels[:10], "..."] if len(labels) > 10 else labels
+            known = list(dict.fromkeys(map(str, labels)))
+            shown = [*known[:10], "..."] if len(known) > 10 else known
             raise ValueError(
                 f"[{where}] {what}: received the class {name!r}; expected one of the labels, "
                 f"{', '.join(shown)}"

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+_COLUMNS = 4  # of panels
+
 
 def history(
     history: Any, path: str | os.PathLike[str] | None = None, *, unit: str = ""
@@ -43,24 +45,27 @@ def history(
     names = list(dict.fromkeys(name.removeprefix("val_") for name in curves))
     if not names:
         raise ValueError("[plot.history] the history is empty; train for at least one epoch")
-    first_epoch = min(getattr(history, "epoch", None) or [0]) + 1
-    figure = new_figure("plot.history", (4.8 * len(names), 3.6), needs_display=path is None)
-    for panel, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
-        _draw_panel(panel, name, curves, first_epoch)
+    epochs_of = getattr(history, "epochs_of", None) or _likely_epochs(history, curves)
+    columns = min(len(names), _COLUMNS)
+    rows = -(-len(names) // columns)
+    figure = new_figure("plot.history", (4.8 * columns, 3.6 * rows), needs_display=path is None)
+    for place, name in enumerate(names, start=1):
+        panel = figure.add_subplot(rows, columns, place)
+        _draw_panel(panel, name, curves, epochs_of)
         panel.set_ylabel(unit)
     return saved("plot.history", figure, path)
 
 
 def _draw_panel(
-    panel: "Axes", name: str, curves: Mapping[str, Sequence[float]], first_epoch: int
+    panel: "Axes",
+    name: str,
+    curves: Mapping[str, Sequence[float]],
+    epochs_of: Mapping[str, Sequence[int]],
 ) -> None:
-    epochs = max(len(values) for values in curves.values())
     for key, label, style in ((name, "training", "-"), (f"val_{name}", "validation", "--")):
         values = curves.get(key)
         if values:
-            # Validation every n-th epoch only gives fewer numbers.
-            every = epochs // len(values)
-            where = [first_epoch - 1 + every * (i + 1) for i in range(len(values))]
+            where = [epoch + 1 for epoch in epochs_of[key]]
             marker = "o" if len(values) == 1 else None
             panel.plot(where, values, style, label=label, marker=marker)
     panel.set_title(name.replace("_", " "))
@@ -68,3 +73,18 @@ def _draw_panel(
     panel.locator_params(axis="x", integer=True)
     panel.grid(alpha=0.3)
     panel.legend()
+
+
+def _likely_epochs(history: Any, curves: Mapping[str, Sequence[float]]) -> dict[str, list[int]]:
+    """Return the epochs of the numbers in a dict: all of them, or every n-th one."""
+    first, most = min(getattr(history, "epoch", None) or [0]), max(map(len, curves.values()))
+    for name, values in curves.items():
+        if most % len(values):
+            raise ValueError(
+                f"[plot.history] received {len(values)} numbers of {name!r} for {most} epochs; "
+                "expected one for every n-th epoch, or what fit returned, which knows the epochs"
+            )
+    return {
+        name: [first + (i + 1) * (most // len(values)) - 1 for i in range(len(values))]
+        for name, values in curves.items()
+    }
