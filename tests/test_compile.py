@@ -285,3 +285,15 @@ def test_other_metrics_for_the_same_optimizer_keep_its_state():
     for before, view in zip(slots, model._binding.slots().values(), strict=True):
         np.testing.assert_array_equal(before, view)
     assert model._binding.network.iterations == 1
+
+
+def test_an_optimizer_has_one_model():
+    models = [fd.Sequential([fd.Input((2,)), fd.layers.Dense(1)]) for _ in range(2)]
+    sgd = optimizers.SGD(0.1)
+    models[0].compile(sgd, "mse")
+    models[0].compile(sgd, "mae")
+    with pytest.raises(ValueError, match=r"optimizer: received the SGD of another model, whose st"):
+        models[1].compile(sgd, "mse")
+    assert models[1].optimizer is None
+    models[0].compile("adam", "mse")
+    models[1].compile(sgd, "mse")

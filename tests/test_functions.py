@@ -293,7 +293,39 @@ def test_health_and_gradients_of_a_function_s_loss(data):
     assert str(ours.health(*data)) == str(natives.health(*data))
 
 
+def test_one_column_is_one_number_a_row(data):
+    def column(y_true, y_pred):
+        losses, derivatives = squared(y_true, y_pred)
+        return losses[:, None], derivatives
+
+    def largest(y_true, y_pred):
+        return largest_error(y_true, y_pred)[:, None]
+
+    values = [
+        _model(loss, [metric]).evaluate(*data, verbose=0)
+        for loss, metric in ((squared, largest_error), (column, largest))
+    ]
+    assert values[0] == values[1]
+
+
 def test_what_is_no_function():
     for what in (fd.losses.FunctionLoss, fd.metrics.FunctionMetric):
         with pytest.raises(ValueError, match=r"function: received 'mse'; expected a function of"):
             what("mse")
+
+
+def test_derivatives_are_held_against_differences(rng):
+    y_true, y_pred = rng.standard_normal((2, 7, 3))
+
+    def sines(factor):
+        def loss(t, p):
+            return np.sin(p - t).sum(axis=1), factor * np.cos(p - t)
+
+        return loss
+
+    fd.losses.check_derivatives(sines(1.0), y_true, y_pred)
+    for factor in (-1.0, 1.0 / 7, 1.01):
+        with pytest.raises(ValueError, match=r"\[loss loss\] received the derivative .* for row"):
+            fd.losses.check_derivatives(sines(factor), y_true, y_pred)
+    with pytest.raises(ValueError, match=r"received the derivative nan for row \d, output \d"):
+        fd.losses.check_derivatives(sines(np.nan), y_true, y_pred)

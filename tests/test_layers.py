@@ -161,6 +161,7 @@ def test_names_of_activations():
         (lambda: layers.GaussianNoise(1.5), r"\[GaussianNoise\] stddev: received 1.5; expect"),
         (lambda: layers.GaussianNoise(0.1, 0.5), r"\[GaussianNoise\] seed: received 0.5"),
         (lambda: layers.LayerNormalization(axis=0), r"axis: received 0; expected -1, the last"),
+        (lambda: layers.Softmax(0), r"\[Softmax\] axis: received 0; expected -1, the last axis"),
         (lambda: layers.LayerNormalization(epsilon=0), r"epsilon: received 0; expected a number"),
         (lambda: layers.PReLU("x"), r"\[PReLU\] initializer: received 'x'"),
         (lambda: layers.PReLU()(fd.Input(shape=(2, 3))), r"put a Flatten\(\) layer in front"),

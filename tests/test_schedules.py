@@ -25,6 +25,7 @@ CASES = [
         "InverseTimeDecay",
         {"initial_learning_rate": 0.3, "decay_steps": 7, "decay_rate": 0.9, "staircase": True},
     ),
+    ("ExponentialDecay", {"initial_learning_rate": 0.3, "decay_steps": 1.9, "decay_rate": 0.5}),
     ("PolynomialDecay", {"initial_learning_rate": 0.3, "decay_steps": 20, "power": 2.0}),
     (
         "PolynomialDecay",

@@ -26,7 +26,7 @@ from fastdnn.losses.errors import (
     Poisson,
     Quantile,
 )
-from fastdnn.losses.function import FunctionLoss
+from fastdnn.losses.function import FunctionLoss, check_derivatives
 from fastdnn.losses.hinges import CategoricalHinge, Hinge, SquaredHinge
 from fastdnn.losses.loss import Loss
 
@@ -50,6 +50,7 @@ __all__ = [
     "Quantile",
     "SparseCategoricalCrossentropy",
     "SquaredHinge",
+    "check_derivatives",
     "get",
 ]
 

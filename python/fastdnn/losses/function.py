@@ -85,6 +85,49 @@ class FunctionLoss(Loss):
         return losses, checked(f"loss {self.name}", "derivatives", answer[1], y_pred.shape)
 
 
+def check_derivatives(
+    function: Callable[[Any, Any], tuple[Any, Any]], y_true: Any, y_pred: Any
+) -> None:
+    """Hold the derivatives that a loss returns against central differences of its losses.
+
+    Args:
+        function: as for `FunctionLoss`.
+        y_true: targets of some rows, as the function takes them.
+        y_pred: outputs for them, (rows, outputs), away from where the loss has kinks. They reach
+            the function as float64.
+
+    Raises:
+        ValueError: if a derivative is off by more than a thousandth of the largest, with its place.
+
+    >>> def squared(y_true, y_pred):
+    ...     return ((y_pred - y_true) ** 2)[:, 0], y_true - y_pred
+    >>> check_derivatives(squared, np.zeros((3, 1)), np.ones((3, 1)))
+    Traceback (most recent call last):
+    ValueError: [loss squared] received the derivative -1 for row 0, output 0; expected 2, ...
+    """
+    loss = FunctionLoss(function)
+    outputs = np.asarray(y_pred, np.float64)
+    _, derivatives = loss.with_derivatives(y_true, outputs)
+    expected = np.empty(outputs.shape)
+    for column in range(outputs.shape[1]):
+        # A step of 1e-4 of the numbers' size is off by its square, and rounds by 1e-12.
+        step = 1e-4 * np.maximum(1.0, abs(outputs[:, column]))
+        sides = []
+        for sign in (1.0, -1.0):
+            moved = outputs.copy()
+            moved[:, column] += sign * step
+            sides.append(np.asarray(function(y_true, moved)[0], np.float64).reshape(len(outputs)))
+        expected[:, column] = (sides[0] - sides[1]) / (2.0 * step)
+    off = abs(derivatives - expected)
+    row, column = map(int, np.unravel_index(off.argmax(), off.shape))
+    if not off[row, column] <= 1e-3 * abs(expected).max() + 1e-6:
+        raise ValueError(
+            f"[loss {loss.name}] received the derivative {derivatives[row, column]:.6g} for row "
+            f"{row}, output {column}; expected {expected[row, column]:.6g}, by which the loss of "
+            "this row grows with this output; weights and means over rows are applied afterwards"
+        )
+
+
 def name_of(function: Any) -> str:
     """Return a function's name, or its class's."""
     return str(getattr(function, "__name__", type(function).__name__))

@@ -1,5 +1,6 @@
 """compile, and what fit, evaluate and one's own loop have to have ready."""
 
+import weakref
 from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Any
@@ -17,6 +18,22 @@ from fastdnn.models.own_loop import OwnLoop
 from fastdnn.models.sparse_rows import SparseRows
 from fastdnn.models.topology import Topology
 from fastdnn.optimizers.update_rules import UpdateRules
+
+
+# The models that optimizers count the steps of.
+_users: "weakref.WeakKeyDictionary[UpdateRules, weakref.ref[Compilable]]" = (
+    weakref.WeakKeyDictionary()
+)
+
+
+def _refuse_others(optimizer: UpdateRules, model: "Compilable") -> None:
+    user = _users.get(optimizer, lambda: None)()
+    if user is not None and user is not model and user.optimizer is optimizer:
+        name = type(optimizer).__name__
+        raise ValueError(
+            f"[compile] optimizer: received the {name} of another model, whose steps it counts; "
+            f"expected one for each model; use {name}.from_config(optimizer.get_config())"
+        )
 
 
 class Compilable(OwnLoop):
@@ -97,10 +114,12 @@ class Compilable(OwnLoop):
         binding, anew = self._binding, compiled.optimizer is not self.optimizer
         if binding is not None and not anew:
             binding = self._current_binding()  # if layers were frozen, the state moves along now
+        _refuse_others(compiled.optimizer, self)
         # No calls from here on: Ctrl-C comes before or after all of it.
         if binding is not None and anew:
             binding.compiled = False  # what it holds is not the new optimizer's
         self._compiled, self._plan = compiled, None
+        _users[compiled.optimizer] = weakref.ref(self)
 
     @property
     def optimizer(self) -> UpdateRules | None:
