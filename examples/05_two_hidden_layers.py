@@ -39,7 +39,7 @@ def main(lesson: Lesson) -> None:
         callbacks=fd.callbacks.TensorBoard(lesson.folder("logs")),
     )
     fd.plot.history(history, lesson.figure())
-    lesson.report("test accuracy", model.evaluate(*test, verbose=0)[1], published=0.975)
+    lesson.report("test accuracy", model.evaluate(*test, verbose=0)[1], to_reach=0.975)
 
 
 if __name__ == "__main__":

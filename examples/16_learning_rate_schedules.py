@@ -4,6 +4,10 @@
 Large steps first, small ones at the end: the same net with a constant rate and with five ways to
 lower it. Four are functions of the number of steps; performance scheduling is a callback, which
 halves the rate when the validation loss has stopped falling.
+
+The first rate, or the largest, is 0.3 in all of them, with which the net learns fast and does not
+settle. Lowering a rate early that was small enough, such as 0.1 here, only slows learning down: in
+as many epochs exponential and power scheduling from there end at larger losses than a constant 0.1.
 """
 
 from lesson import Lesson
@@ -13,21 +17,21 @@ from fastdnn.callbacks import ReduceLROnPlateau
 from fastdnn.layers import Dense
 from fastdnn.optimizers import schedules
 
-BATCH = 50
+BATCH, RATE = 50, 0.3
 
 
 def main(lesson: Lesson) -> None:
     """Train with each."""
     train, validation, test = lesson.mnist()
-    epochs = lesson.epochs(5)
+    epochs = lesson.epochs(10)
     steps = epochs * -(-len(train[0]) // BATCH)
     rates = {
-        "constant": 0.1,
-        "piecewise": schedules.PiecewiseConstantDecay([steps // 2], [0.1, 0.02]),
-        "performance": 0.1,
-        "exponential": schedules.ExponentialDecay(0.1, 10_000, 0.1),
-        "power": schedules.PowerDecay(0.1, 2000),
-        "one-cycle": schedules.OneCycle(0.3, steps),
+        "constant": RATE,
+        "piecewise": schedules.PiecewiseConstantDecay([steps // 2], [RATE, RATE / 5]),
+        "performance": RATE,
+        "exponential": schedules.ExponentialDecay(RATE, 10_000, 0.1),
+        "power": schedules.PowerDecay(RATE, 2000),
+        "one-cycle": schedules.OneCycle(RATE, steps),
     }
     losses = {}
     plateau = ReduceLROnPlateau("val_loss", factor=0.5, patience=1)
@@ -51,7 +55,11 @@ def main(lesson: Lesson) -> None:
             verbose=0,
         )
         losses[name] = history.history["val_loss"]
+        lesson.report(f"validation loss, {name}", losses[name][-1])
         lesson.report(f"test accuracy, {name}", model.evaluate(*test, verbose=0)[1])
+        if name != "constant":
+            less = losses[name][-1] < losses["constant"][-1]
+            lesson.claim(f"smaller validation loss than at a constant rate, {name}", less)
     lesson.draw({"validation loss": losses})
 
 

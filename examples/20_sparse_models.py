@@ -144,8 +144,8 @@ def look(lesson: Lesson, name: str, model: fd.Sequential, images: Split) -> dict
     lesson.report(f"{name}: share of zeros", zeros)
     lesson.report(f"{name}: test accuracy", found["accuracy"])
     lesson.report(f"{name}: hidden units left", found["units"])
-    lesson.report(f"{name}: times as fast without the other units", found["smaller"])
-    lesson.report(f"{name}: times as fast as sparse rows", found["sparse"])
+    lesson.report(f"{name}: speed-up without the other units", found["smaller"])
+    lesson.report(f"{name}: speed-up by sparse rows", found["sparse"])
     return found
 
 
@@ -154,8 +154,8 @@ def draw(found: dict[str, list[dict[str, float]]]) -> Figure:
     figure = Figure(figsize=(12, 4), layout="constrained")
     titles = {
         "accuracy": "test accuracy",
-        "smaller": "times as fast without units",
-        "sparse": "times as fast as sparse rows",
+        "smaller": "speed-up without unused units",
+        "sparse": "speed-up by sparse rows",
     }
     for panel, (what, title) in zip(figure.subplots(1, 3), titles.items(), strict=True):
         for label, nets in found.items():

@@ -64,7 +64,7 @@ def main(lesson: Lesson) -> None:
     few, few_val = few_images(train), few_images(validation)
     test = x_test[y_test >= 5], y_test[y_test >= 5] - 5
 
-    def reuse(frozen: str, cache: bool, rate: float) -> tuple[fd.Sequential, float]:
+    def reuse(frozen: str, cache: bool) -> tuple[fd.Sequential, float]:
         fd.set_seed(42)
         model = fd.Sequential(
             [
@@ -74,7 +74,7 @@ def main(lesson: Lesson) -> None:
             ]
         )
         model.freeze(frozen)
-        compiled(model, fd.optimizers.SGD(rate, momentum=0.9))
+        compiled(model, fd.optimizers.SGD(0.01, momentum=0.9))
         start = time.perf_counter()
         model.fit(
             *few,
@@ -87,19 +87,22 @@ def main(lesson: Lesson) -> None:
         )
         return model, time.perf_counter() - start
 
-    nets = {}
-    for what, frozen, cache, published in (
+    nets: dict[str, fd.Sequential] = {}
+    seconds: dict[str, float] = {}
+    for what, frozen, cache, to_reach in (
         ("5 frozen", "hidden.", False, 0.624),
         ("5 frozen and cached", "hidden.", True, 0.688),
         ("4 frozen", "hidden[1-4]", True, 0.723),
         ("3 frozen", "hidden[1-3]", True, 0.851),
     ):
-        nets[what], seconds = reuse(frozen, cache, rate=0.01)
+        nets[what], seconds[what] = reuse(frozen, cache)
         accuracy = nets[what].evaluate(*test, verbose=0)[1]
-        lesson.report(f"test accuracy, {what}", accuracy, published)
-        lesson.report(f"seconds, {what}", seconds)
+        lesson.report(f"test accuracy, {what}", accuracy, to_reach)
+        lesson.report(f"seconds, {what}", seconds[what])
     weights = (nets[what].get_weights() for what in ("5 frozen", "5 frozen and cached"))
     assert all(map(np.array_equal, *weights))
+    faster = seconds["5 frozen and cached"] < seconds["5 frozen"]
+    lesson.claim("with cached outputs the same weights take less time", faster)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What all lessons have: the option --quick, figures beside the script, numbers for a table.
 
-A lesson is a script with a function `main(lesson)`. It reports what came out, with the figure that
-was published for the same lesson where there is one, and claims what numbers are to show. It fails
-where a figure is not reached or a claim does not hold.
+A lesson is a script with a function `main(lesson)`. It reports what came out, with the figure to
+reach where there is one (mostly that published for the same lesson), and claims what numbers are to
+show. It fails where a figure is not reached or a claim does not hold.
 """
 
 import argparse
@@ -48,7 +48,7 @@ class Lesson:
         self._missed: list[str] = []
 
     def run(self, main: Callable[["Lesson"], None]) -> None:
-        """Run the lesson from its seed, and exit with 1 where a published figure is not reached."""
+        """Run the lesson from its seed, and exit with 1 where a figure is not reached."""
         print(self.title)
         fd.set_seed(42)
         start = time.perf_counter()
@@ -64,26 +64,26 @@ class Lesson:
         self,
         what: str,
         measured: float,
-        published: float | None = None,
+        to_reach: float | None = None,
         *,
         smaller_is_better: bool = False,
     ) -> None:
-        """Print a number that came out, and hold it against the one published.
+        """Print a number that came out, and hold it against the one to reach.
 
         Args:
             what: such as "test accuracy".
             measured: what came out.
-            published: what is to be reached; None where nothing was published.
+            to_reach: such as the figure that was published; None where there is none.
             smaller_is_better: whether to stay at or below it, as losses do, instead of above.
         """
-        beside = "" if published is None else f" (published: {published:g})"
+        beside = "" if to_reach is None else f" (to reach: {to_reach:g})"
         print(f"{what}: {measured:.4g}{beside}")
-        result = {"what": what, "measured": float(measured), "published": published}
+        result = {"what": what, "measured": float(measured), "to_reach": to_reach}
         self._results.append(result)
-        if published is None or self.quick:
+        if to_reach is None or self.quick:
             return
-        if not (measured <= published if smaller_is_better else measured >= published):
-            self._missed.append(f"{what}: {measured:.4g} does not reach {published:g}")
+        if not (measured <= to_reach if smaller_is_better else measured >= to_reach):
+            self._missed.append(f"{what}: {measured:.4g} does not reach {to_reach:g}")
 
     def claim(self, text: str, holds: bool) -> None:
         """Print what the numbers show, and whether they do: a few rows and epochs need not."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Run the lessons one after the other and print a table of published and measured figures.
+"""Run the lessons one after the other and print a table of what to reach and what came out.
 
 Usage: FASTDNN_DATA=folder python examples/run_all.py [--quick] [--markdown PAGE] [number ...]
 """
@@ -23,16 +23,16 @@ def scripts(numbers: list[int]) -> list[Path]:
 
 
 def cells(result: dict[str, Any]) -> tuple[str, str, str]:
-    """Return what a number or a claim is of, what was published and what came out."""
+    """Return what a number or a claim is of, what is to be reached and what came out."""
     if "holds" in result:
         return result["what"], "", "holds" if result["holds"] else "does not hold"
-    published = "" if result["published"] is None else f"{result['published']:g}"
-    return result["what"], published, f"{result['measured']:.4g}"
+    to_reach = "" if result["to_reach"] is None else f"{result['to_reach']:g}"
+    return result["what"], to_reach, f"{result['measured']:.4g}"
 
 
 def write_table(page: Path, lessons: list[tuple[Path, str, list[tuple[str, str, str]]]]) -> None:
     """Write a table of the lessons between the page's marks."""
-    lines = ["| Lesson | What | Published | Measured |", "|---|---|---|---|"]
+    lines = ["| Lesson | What | To reach | Measured |", "|---|---|---|---|"]
     for path, title, results in lessons:
         link = f"[{title}](../examples/{path.name})"
         for i, result in enumerate(results):
@@ -64,7 +64,7 @@ def main() -> int:
                     left, right = (lesson["title"], seconds) if i == 0 else ("", "")
                     rows.append((left, *cells(result), right))
                 shown.append((path, lesson["title"], [cells(r) for r in lesson["results"]]))
-    header = ("Lesson", "What", "Published", "Measured", "Time")
+    header = ("Lesson", "What", "To reach", "Measured", "Time")
     widths = [max(len(row[i]) for row in [header, *rows]) for i in range(len(header))]
     print()
     for row in [header, *rows]:

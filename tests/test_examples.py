@@ -50,7 +50,7 @@ def test_the_table_of_lessons(examples):
     done = _run(examples, "run_all.py", "--quick", "2", "7")
     assert done.returncode == 0, done.stdout + done.stderr
     header, first, *_, last = done.stdout[done.stdout.index("Lesson  ") :].splitlines()
-    assert header.split() == ["Lesson", "What", "Published", "Measured", "Time"]
+    assert header.split() == ["Lesson", "What", "To", "reach", "Measured", "Time"]
     assert first.startswith("Lesson 2: ") and "0.9778" in last
 
 
@@ -59,10 +59,10 @@ def test_what_is_not_reached_or_does_not_hold_is_an_error(tmp_path):
     script = tmp_path / "99_bad.py"
     script.write_text(
         '"""Bad."""\nfrom lesson import Lesson\n\n\ndef main(lesson):\n'
-        '    lesson.report("accuracy", 0.5, published=0.9)\n'
-        '    lesson.report("a loss to be large", 0.95, published=0.9)\n'
-        '    lesson.report("cost", 0.5, published=0.9, smaller_is_better=True)\n'
-        '    lesson.report("price", 0.95, published=0.9, smaller_is_better=True)\n'
+        '    lesson.report("accuracy", 0.5, to_reach=0.9)\n'
+        '    lesson.report("a loss to be large", 0.95, to_reach=0.9)\n'
+        '    lesson.report("cost", 0.5, to_reach=0.9, smaller_is_better=True)\n'
+        '    lesson.report("price", 0.95, to_reach=0.9, smaller_is_better=True)\n'
         '    lesson.claim("one is one", 1 == 1)\n'
         '    lesson.claim("one is two", 1 == 2)\n\n\nLesson(__file__, __doc__).run(main)\n'
     )
