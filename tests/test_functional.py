@@ -247,6 +247,23 @@ def test_targets_of_outputs_without_a_loss(data):
     assert all(result == results[0] for result in results)
 
 
+def test_a_cloned_model_has_copies_of_the_weights(data):
+    (a, _), _ = data
+    x = fd.Input((4,))
+    for model in (
+        fd.Model(x, Dense(3)(x)),
+        fd.Sequential([x, Dense(3)]),
+        fd.Sequential([Dense(3)]),
+    ):
+        copied = model.clone()
+        assert type(copied) is type(model) and copied.built == model.built
+        for mine, its in zip(model.weights, copied.weights, strict=True):
+            np.testing.assert_array_equal(mine.value, its.value)
+        if model.built:
+            model.weights[0].value[...] = 0.0
+            assert copied.predict(a, verbose=0).any()
+
+
 def test_a_model_called_with_training_says_what_to_do():
     base = fd.Sequential([fd.Input((4,)), Dense(3)])
     with pytest.raises(ValueError, match=r"training: received False; expected None; for numbers"):

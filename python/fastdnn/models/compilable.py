@@ -19,7 +19,6 @@ from fastdnn.models.sparse_rows import SparseRows
 from fastdnn.models.topology import Topology
 from fastdnn.optimizers.update_rules import UpdateRules
 
-
 # The models that optimizers count the steps of.
 _users: "weakref.WeakKeyDictionary[UpdateRules, weakref.ref[Compilable]]" = (
     weakref.WeakKeyDictionary()

@@ -227,6 +227,13 @@ class Model(Trainer, Layer):
         inner = (layer for layer in self._layers if isinstance(layer, Model))
         return self is model or any(layer.contains(model) for layer in inner)
 
+    def clone(self) -> "Self":
+        """Return a new model with the same configuration and copies of the weights."""
+        copied = self.from_config(self.get_config())
+        if self.built:
+            copied.set_weights(self.get_weights())
+        return copied
+
     def forget(self) -> None:
         """Undo what `connect` declared."""
         for layer in self._layers:
