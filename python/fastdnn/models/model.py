@@ -7,31 +7,27 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import numpy.typing as npt
-
 from fastdnn import checkpoint
-from fastdnn.configuration import serialize, snake_case
+from fastdnn.configuration import serialize
 from fastdnn.layers.flatten import Flatten
 from fastdnn.layers.input import Input
-from fastdnn.layers.layer import Layer, Shape, assign_all
+from fastdnn.layers.layer import Layer, Shape
 from fastdnn.layers.reshape import Reshape
 from fastdnn.layers.tensor import Call, Tensor, as_tensors
-from fastdnn.layers.weight import Weight
 from fastdnn.models.data import Rows
 from fastdnn.models.health import HealthReport, examine, first_nonfinite
 from fastdnn.models.lowering import Binding, Lowering
+from fastdnn.models.members import Members
 from fastdnn.models.summary import format_summary
 from fastdnn.models.topology import Topology
 from fastdnn.models.training import Trainer
-from fastdnn.patterns import compiled_pattern, matches
 from fastdnn.random import next_seed
 
 if TYPE_CHECKING:
     from typing_extensions import Self
 
 
-class Model(Trainer, Layer):
+class Model(Members, Trainer):
     """All that lies between some symbolic tensors and others.
 
     A model is a layer, too: called on tensors it becomes part of another model, which shares
@@ -67,10 +63,9 @@ class Model(Trainer, Layer):
         self._bind()
 
     def _start(self, name: str | None, seed: int | None = None) -> None:
-        self._layers: list[Layer] = []
         self._topology: Topology | None = None
         Trainer.__init__(self)
-        Layer.__init__(self, name)
+        Members.__init__(self, name)
         self.seed = next_seed() if seed is None else seed
 
     def _connect(self, inputs: Any, outputs: Any) -> None:
@@ -83,19 +78,6 @@ class Model(Trainer, Layer):
         for layer in topology.layers:
             layer.models.add(self)
         self._topology = topology
-
-    def _name_layer(self, layer: Layer) -> None:
-        """Give a layer without a name of its own one that no other layer of the model has."""
-        taken = {other.name for other in self._layers}
-        if layer.name in taken and (layer.has_own_name or layer.models):
-            raise ValueError(
-                f"[{type(self).__name__}] received two layers named {layer.name!r}; expected "
-                "different names; give them some, as in Dense(10, name='digits')"
-            )
-        base, count = snake_case(type(layer).__name__), 0
-        while layer.name in taken:
-            count += 1
-            layer.rename(f"{base}_{count}")
 
     def _input_rows(self) -> list[Shape] | None:
         return None if self._topology is None else self._topology.input_rows
@@ -246,52 +228,6 @@ class Model(Trainer, Layer):
             return dict(zip(keys, values, strict=True))
         return values[0] if len(values) == 1 else values
 
-    @property
-    def trainable(self) -> bool:
-        """Whether some layer is; setting it sets that of all layers."""
-        return not self._layers or any(layer.trainable for layer in self._layers)
-
-    @trainable.setter
-    def trainable(self, value: bool) -> None:
-        for layer in self._layers:
-            layer.trainable = value
-
-    def freeze(self, pattern: str | Sequence[str] = ".*") -> list[str]:
-        """Freeze the layers that a regular expression matches.
-
-        Args:
-            pattern: such as "hidden[12]", or a list. It has to match the whole of a layer's name,
-                "tower/hidden1" in a model inside, of its own part, "hidden1", or of a model that
-                it is in, "tower".
-
-        Returns:
-            Their names.
-
-        Raises:
-            ValueError: if a pattern matches none; nothing is changed then.
-        """
-        return self._set_trainable("freeze", pattern, False)
-
-    def unfreeze(self, pattern: str | Sequence[str] = ".*") -> list[str]:
-        """Let training change layers again, chosen as by `freeze`."""
-        return self._set_trainable("unfreeze", pattern, True)
-
-    def _set_trainable(self, where: str, pattern: str | Sequence[str], value: bool) -> list[str]:
-        names = self.named_layers()
-        found: set[Layer] = set()
-        for each in [pattern] if isinstance(pattern, str) else pattern:
-            wanted = compiled_pattern(where, each)
-            matching = [layer for layer, name in names.items() if matches(wanted, name)]
-            if not matching:
-                raise ValueError(
-                    f"[{where}] received {each!r}, which matches no layer; expected a pattern for "
-                    f"some of {', '.join(names.values())}"
-                )
-            found.update(matching)
-        for layer in found:
-            layer.trainable = value
-        return [name for layer, name in names.items() if layer in found]
-
     def extract(self, upto: str, name: str | None = None) -> "Model":
         """Return a model of the lower layers, which are shared.
 
@@ -355,11 +291,6 @@ class Model(Trainer, Layer):
         return self._topology is not None and all(weight.bound for weight in self.weights)
 
     @property
-    def layers(self) -> list[Layer]:
-        """The layers, from the input to the output, in a new list."""
-        return list(self._layers)
-
-    @property
     def input_shape(self) -> Any:
         """The shape of the input, with None for the batch; of several, a list."""
         return _one_or_all([tensor.shape for tensor in self._known_topology().inputs])
@@ -388,77 +319,6 @@ class Model(Trainer, Layer):
     def output(self) -> Any:
         """The symbolic output; of several, a list."""
         return _one_or_all(self.outputs)
-
-    def named_layers(self) -> dict[Layer, str]:
-        """Return the layers with weights and operations of their own, and their names.
-
-        Those of a model inside are called by both names: "tower/hidden1".
-        """
-        names: dict[Layer, str] = {}
-        for layer in self._layers:
-            inner = layer.named_layers() if isinstance(layer, Model) else {layer: ""}
-            for each, name in inner.items():
-                names.setdefault(each, f"{layer.name}/{name}".rstrip("/"))
-        return names
-
-    def named_weights(self) -> dict[Weight, str]:
-        """Return all weights, layer by layer, and their names in files: "hidden1/kernel"."""
-        return {
-            weight: f"{name}/{weight.name}"
-            for layer, name in self.named_layers().items()
-            for weight in layer.weights
-        }
-
-    @property
-    def weights(self) -> list[Weight]:
-        """All weights, layer by layer."""
-        return list(self.named_weights())
-
-    @property
-    def trainable_weights(self) -> list[Weight]:
-        """The weights that training changes by their gradients."""
-        return [weight for weight in self.weights if weight.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Weight]:
-        """The weights of frozen layers, and moving statistics."""
-        return [weight for weight in self.weights if not weight.trainable]
-
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
-        """Return a layer by its name or its place.
-
-        Raises:
-            ValueError: if there is no such layer.
-        """
-        if index is not None and -len(self._layers) <= index < len(self._layers):
-            return self._layers[index]
-        for layer in self._layers:
-            if index is None and layer.name == name:
-                return layer
-        received = repr(name) if index is None else f"index {index}"
-        names = ", ".join(layer.name for layer in self._layers)
-        raise ValueError(f"[get_layer] received {received}; expected one of {names}")
-
-    def get_weights(self) -> list[npt.NDArray[np.float32]]:
-        """Return copies of all weights, layer by layer."""
-        self._current_binding()
-        return [weight.numpy() for weight in self.weights]
-
-    def set_weights(self, weights: Sequence[npt.ArrayLike]) -> None:
-        """Copy arrays into the weights, in the order of `get_weights`.
-
-        A prediction or a step of another thread meanwhile may see some of them new and some old.
-
-        Raises:
-            ValueError: if the number or a shape is wrong; nothing is changed then.
-        """
-        self._current_binding()
-        assign_all("set_weights", self.weights, weights)
-
-    def count_params(self) -> int:
-        """Return the number of elements of all weights."""
-        self._current_binding()
-        return sum(weight.size for weight in self.weights)
 
     def summary(self, print_fn: Callable[[str], object] = print) -> None:
         """Print a table of the layers, their output shapes and their parameters.
