@@ -10,6 +10,7 @@ import pytest
 
 import fastdnn as fd
 from fastdnn import _core, layers
+from fastdnn.models import loops
 
 
 def _classifier(seed=1, outputs=3):
@@ -310,6 +311,27 @@ def test_one_hot_and_sparse_targets_train_alike(rng):
     for a, b in zip(one.get_weights(), two.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
     assert history.history["accuracy"] == pytest.approx(one.history.history["accuracy"], abs=0.02)
+
+
+def test_logs_do_not_depend_on_how_often_fit_comes_back(rng, monkeypatch):
+    """Neither on callbacks that look at batches, nor on slices of time."""
+    x, y = (rng.standard_normal((200, width)).astype(np.float32) for width in (5, 3))
+    results = []
+    for seconds, callbacks in ((loops.SLICE_SECONDS, []), (0.0, []), (10.0, [EveryBatch()])):
+        monkeypatch.setattr(loops, "SLICE_SECONDS", seconds)
+        fd.set_seed(4)
+        model = fd.Sequential([fd.Input((5,)), fd.layers.Dense(3, kernel_regularizer="l2")])
+        model.compile("sgd", "mse", metrics=["mae"])
+        history = model.fit(
+            x, y, batch_size=16, epochs=3, validation_split=0.2, callbacks=callbacks, verbose=0
+        )
+        results.append([*history.history.values(), model.evaluate(x, y, batch_size=7, verbose=0)])
+    assert results[0] == results[1] == results[2]
+
+
+class EveryBatch(fd.callbacks.Callback):
+    def on_train_batch_end(self, batch, logs=None):
+        assert logs["loss"] > 0
 
 
 def test_class_weights_are_for_training_alone(rng):

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <pybind11/stl.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -50,12 +51,13 @@ std::unique_lock<std::mutex> lock(Network& network) {
   return network.lock();
 }
 
-using Result = std::pair<index_t, py::array_t<double>>;
+using Sums = py::array_t<double, py::array::c_style>;
+using Result = std::pair<index_t, Sums>;
 
 Result run_scored(Network& network, Mode mode, const std::vector<Input>& inputs,
                   const PerOutput& targets, const PerOutput& sample_weights,
                   const std::optional<py::array>& order, const Slice& slice,
-                  const py::object& functions) {
+                  const py::object& functions, const std::optional<Sums>& before) {
   const auto locked = lock(network);
   const auto& chosen = network.spec().outputs;
   check(network.compiled() && std::any_of(chosen.begin(), chosen.end(),
@@ -73,13 +75,20 @@ Result run_scored(Network& network, Mode mode, const std::vector<Input>& inputs,
   feed.functions = [&](const std::vector<Asked>& asked, index_t begin, index_t rows) {
     ask(functions, feed, asked, begin, rows);
   };
+  // Rows are added one after the other, into however many calls they are divided.
   Totals totals(totals_size(network.graph(), network.spec()), 0.0);
+  if (before) {
+    check(before->ndim() == 1 && before->shape(0) == static_cast<py::ssize_t>(totals.size()),
+          "network", "totals: received a ", describe(*before), "; expected shape ",
+          shape_text({static_cast<index_t>(totals.size())}));
+    std::copy_n(before->data(), totals.size(), totals.begin());
+  }
   index_t done = 0;
   {
     const GilRelease release;
     done = network.run(mode, feed, slice, &totals);
   }
-  return {done, py::array_t<double>(static_cast<py::ssize_t>(totals.size()), totals.data())};
+  return {done, Sums(static_cast<py::ssize_t>(totals.size()), totals.data())};
 }
 
 void forward(Network& network, const std::vector<Input>& inputs, std::vector<py::array> outputs) {
@@ -265,7 +274,8 @@ void register_network(py::module_& m) {
           [](Network& n, const std::vector<Input>& inputs, const PerOutput& targets,
              const PerOutput& sample_weights, const std::optional<py::array>& order, index_t first,
              index_t batches, index_t batch_size, double max_seconds, bool update,
-             const std::optional<py::array>& learning_rates, const py::object& functions) {
+             const std::optional<py::array>& learning_rates, const py::object& functions,
+             const std::optional<Sums>& totals) {
             Slice slice = make_slice(first, batches, batch_size, max_seconds);
             std::vector<double> rates;
             if (learning_rates) {
@@ -273,21 +283,24 @@ void register_network(py::module_& m) {
               slice.learning_rates = rates.data();
             }
             return run_scored(n, update ? Mode::kTrain : Mode::kGradients, inputs, targets,
-                              sample_weights, order, slice, functions);
+                              sample_weights, order, slice, functions, totals);
           },
           arg("inputs"), arg("targets"), arg("sample_weights"), arg("order"), arg("first"),
           arg("batches"), arg("batch_size"), arg("max_seconds"), arg("update") = true,
-          arg("learning_rates") = std::nullopt, arg("functions") = py::none())
+          arg("learning_rates") = std::nullopt, arg("functions") = py::none(),
+          arg("totals") = std::nullopt)
       .def(
           "evaluate",
           [](Network& n, const std::vector<Input>& inputs, const PerOutput& targets,
              const PerOutput& sample_weights, index_t first, index_t batches, index_t batch_size,
-             double max_seconds, const py::object& functions) {
+             double max_seconds, const py::object& functions, const std::optional<Sums>& totals) {
             return run_scored(n, Mode::kEvaluate, inputs, targets, sample_weights, std::nullopt,
-                              make_slice(first, batches, batch_size, max_seconds), functions);
+                              make_slice(first, batches, batch_size, max_seconds), functions,
+                              totals);
           },
           arg("inputs"), arg("targets"), arg("sample_weights"), arg("first"), arg("batches"),
-          arg("batch_size"), arg("max_seconds"), arg("functions") = py::none())
+          arg("batch_size"), arg("max_seconds"), arg("functions") = py::none(),
+          arg("totals") = std::nullopt)
       .def("forward", &forward, arg("inputs"), arg("outputs"))
       .def("backward", &backward, arg("inputs"), arg("gradients"))
       .def("apply_gradients", &apply_gradients)

@@ -35,8 +35,8 @@ class FullBatchSource:
         """Whether there is another step."""
         return True
 
-    def train(self, model: "Trainer", wanted: int) -> tuple[int, Totals]:
-        """Make a step, and return 1 and what the rows give after it."""
+    def train(self, model: "Trainer", wanted: int, totals: Totals) -> tuple[int, Totals]:
+        """Make a step, and return 1 and the totals with what the rows give after it."""
         optimizer, network = model.optimizer, model._current_binding().network
         assert isinstance(optimizer, LBFGS), "chosen by the caller"
         weights = _Weights(model)
@@ -46,7 +46,7 @@ class FullBatchSource:
             start = self._evaluate(model, weights, weights.get())
         if not math.isfinite(start.loss):
             model._stop = Stop(1, self._data.inputs)
-            return 1, start.totals
+            return 1, totals + start.totals
         found = None
         try:
             found = optimizer.step(functools.partial(self._evaluate, model, weights), start)
@@ -58,7 +58,7 @@ class FullBatchSource:
         else:
             network.iterations += 1
             optimizer.note_steps(int(network.iterations))
-        return 1, self._here.totals
+        return 1, totals + self._here.totals
 
     def _evaluate(self, model: "Trainer", weights: "_Weights", x: npt.NDArray[np.float64]) -> Point:
         data, plan, network = self._data, model._plan, model._current_binding().network
@@ -67,7 +67,7 @@ class FullBatchSource:
         totals, gradient = np.zeros(plan.size), np.zeros(len(x))
         answers = plan.answers(data.targets)
         for first in range(0, data.rows, self._batch_size):
-            _, part = network.train(
+            _, totals = network.train(
                 data.inputs,
                 data.targets,
                 data.weights,
@@ -78,8 +78,8 @@ class FullBatchSource:
                 np.inf,
                 update=False,
                 functions=answers,
+                totals=totals,
             )
-            totals += part
             share = min(self._batch_size, data.rows - first) / data.rows
             gradient += share * weights.gradient()
         return Point(x, plan.logs(totals)["loss"], gradient, totals)

@@ -84,8 +84,8 @@ class ArraySource:
         """Whether there is another batch."""
         return True
 
-    def train(self, model: "Trainer", wanted: int) -> tuple[int, Totals]:
-        """Make up to so many steps, and return how many and what they give."""
+    def train(self, model: "Trainer", wanted: int, totals: Totals) -> tuple[int, Totals]:
+        """Make up to so many steps, and return how many and the totals with them."""
         passes, cache = self._passes, model._cache_in_use()
         passes.begin()
         model._passes = passes.count
@@ -95,7 +95,7 @@ class ArraySource:
             cache.arrange(passes.order)
             binding, data = cache.take(0)
         wanted = min(wanted, passes.batches - passes.done)
-        done, totals = _train(model, binding, data, self._data, passes, wanted)
+        done, totals = _train(model, binding, data, self._data, passes, wanted, totals)
         passes.done += done
         return done, totals
 
@@ -136,11 +136,11 @@ class BatchSource:
                 break
         return self._next is not None
 
-    def train(self, model: "Trainer", wanted: int) -> tuple[int, Totals]:
-        """Make a step, and return 1 and what it gives."""
+    def train(self, model: "Trainer", wanted: int, totals: Totals) -> tuple[int, Totals]:
+        """Make a step, and return 1 and the totals with it."""
         data, self._next = self._next, None
         assert data is not None, "asked for by has_more"
-        return 1, train_step(model, data)
+        return 1, train_step(model, data, totals)
 
 
 Source = ArraySource | BatchSource | FullBatchSource
@@ -173,9 +173,8 @@ def train_epoch(
         if callbacks.wants_batches:
             wanted = 1
             callbacks.call("on_train_batch_begin", done, {})
-        batches, part = source.train(model, wanted)
+        batches, totals = source.train(model, wanted, totals)
         done += batches
-        totals += part
         logs = plan.logs(totals)
         if callbacks.wants_batches:
             callbacks.call("on_train_batch_end", done - 1, logs)
@@ -187,13 +186,13 @@ def train_epoch(
     return logs
 
 
-def train_step(model: "Trainer", data: Dataset) -> Totals:
-    """Make one step on all rows, in their order."""
+def train_step(model: "Trainer", data: Dataset, totals: Totals) -> Totals:
+    """Make one step on all rows, in their order, and return the totals with it."""
     if isinstance(model.optimizer, LBFGS):
-        return FullBatchSource(data, data.rows).train(model, 1)[1]
+        return FullBatchSource(data, data.rows).train(model, 1, totals)[1]
     passes = Passes(data.rows, data.rows, None, 0)
     passes.begin()
-    return _train(model, model._current_binding(), data, data, passes, 1)[1]
+    return _train(model, model._current_binding(), data, data, passes, 1, totals)[1]
 
 
 def evaluate(
@@ -205,7 +204,7 @@ def evaluate(
     batches, done = math.ceil(data.rows / batch_size), 0
     try:
         while done < batches:
-            count, part = network.evaluate(
+            count, totals = network.evaluate(
                 data.inputs,
                 data.targets,
                 data.weights,
@@ -214,8 +213,8 @@ def evaluate(
                 batch_size,
                 SLICE_SECONDS,
                 functions=answers,
+                totals=totals,
             )
-            totals += part
             done += count
             if bar is not None:
                 bar.update(count)
@@ -260,6 +259,7 @@ def _train(
     whole: Dataset,
     passes: Passes,
     batches: int,
+    totals: Totals,
 ) -> tuple[int, Totals]:
     """Make up to so many steps on `data`, which the network takes for the rows of `whole`."""
     network, optimizer, plan = binding.network, model.optimizer, model._plan
@@ -282,6 +282,7 @@ def _train(
         SLICE_SECONDS,
         learning_rates=rates,
         functions=plan.answers(data.targets),
+        totals=totals,
     )
     optimizer.note_steps(int(network.iterations))
     if not network.stopped:

@@ -113,16 +113,6 @@ class Members(Layer):
         """All weights, layer by layer."""
         return list(self.named_weights())
 
-    @property
-    def trainable_weights(self) -> list[Weight]:
-        """The weights that training changes by their gradients."""
-        return [weight for weight in self.weights if weight.trainable]
-
-    @property
-    def non_trainable_weights(self) -> list[Weight]:
-        """The weights of frozen layers, and moving statistics."""
-        return [weight for weight in self.weights if not weight.trainable]
-
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """Return a layer by its name or its place.
 

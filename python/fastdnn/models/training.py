@@ -6,6 +6,8 @@ import warnings
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
 from fastdnn.callbacks import (
     Callback,
     CallbackList,
@@ -236,7 +238,7 @@ class Trainer(Evaluator):
         """
         data, plan, rows = self._prepare("train_on_batch", x, y, sample_weight, class_weight)
         self._compile_network(plan, rows)
-        totals = loops.train_step(self, data)
+        totals = loops.train_step(self, data, np.zeros(plan.size))
         return in_form(plan.logs(totals), return_dict)
 
     def _batch_source(
