@@ -7,6 +7,7 @@ from typing import Any
 from fastdnn.callbacks.callback import Callback, Logs
 from fastdnn.callbacks.monitor import Monitor
 from fastdnn.checks import at_least, flag, number
+from fastdnn.files import refuse_other_formats
 
 
 class ModelCheckpoint(Callback):
@@ -43,8 +44,6 @@ class ModelCheckpoint(Callback):
         initial_value_threshold: float | None = None,
     ) -> None:
         super().__init__()
-        from fastdnn.checkpoint import refuse_other_formats  # it knows models, and they callbacks
-
         self.filepath = os.fspath(filepath)
         refuse_other_formats("ModelCheckpoint", Path(self.filepath))
         where = "ModelCheckpoint"

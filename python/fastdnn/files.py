@@ -1,0 +1,89 @@
+"""Files that are written in one piece or not at all."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+FilePath = str | os.PathLike[str]
+
+_FOREIGN_SUFFIXES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".onnx", ".pkl")
+
+
+def _refuse_folder(where: str, path: Path) -> None:
+    if path.is_dir():
+        raise IsADirectoryError(f"[{where}] received {str(path)!r}, a folder; expected a file name")
+
+
+def read(where: str, filepath: FilePath) -> bytes:
+    """Return the content of a file."""
+    path = Path(filepath)
+    _refuse_folder(where, path)
+    if not path.exists():
+        raise FileNotFoundError(
+            f"[{where}] there is no file {str(path)!r}; expected one that a model was saved to"
+        )
+    return path.read_bytes()
+
+
+def refuse_other_formats(where: str, path: Path) -> None:
+    """Raise a ValueError for a name that says that a file is of another format."""
+    if path.suffix in _FOREIGN_SUFFIXES:
+        raise ValueError(
+            f"[{where}] received {str(path)!r}; fastdnn writes safetensors; "
+            f"use {str(path.with_suffix('.safetensors'))!r}"
+        )
+
+
+def write(where: str, filepath: FilePath, overwrite: bool, content: Callable[[], bytes]) -> None:
+    """Write a file so that a crash leaves the old one or the new one, never a part."""
+    path = Path(filepath)
+    refuse_other_formats(where, path)
+    path = Path(os.path.realpath(path))  # a link stays, and the file it leads to is replaced
+    _refuse_folder(where, path)
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise OSError(
+            f"[{where}] received {str(path)!r}, a pipe, a device or a link to itself; expected "
+            "the name of an ordinary file"
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"[{where}] cannot write {str(path)!r}: there is no folder {str(path.parent)!r}"
+        )
+    if path.exists() and not overwrite:
+        raise FileExistsError(
+            f"[{where}] {str(path)!r} exists already; use overwrite=True to replace it"
+        )
+    blob = content()
+    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    # Never wider than the mode of the file to replace, not even while it is written.
+    mode = path.stat().st_mode & 0o777 if path.exists() else None
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    try:
+        handle = os.open(temporary, flags, 0o666 if mode is None else mode)
+    except PermissionError as error:
+        raise PermissionError(
+            f"[{where}] cannot write {str(path)!r}: no permission to write to the folder"
+        ) from error
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(blob)
+            file.flush()
+            os.fsync(file.fileno())
+        if mode is not None:
+            temporary.chmod(mode)  # what the umask took away
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the new name last, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
