@@ -239,6 +239,17 @@ def test_a_weight_is_not_replaced():
     assert model.weights[0] is dense.kernel
 
 
+def test_trainable_is_a_truth_value():
+    dense = layers.Dense(2)
+    model = fd.Sequential([fd.Input(shape=(3,)), dense])
+    for each in (dense, model):
+        with pytest.raises(
+            ValueError, match=r"trainable: received 'False'; expected True or False"
+        ):
+            each.trainable = "False"
+    assert dense.trainable is True
+
+
 def test_a_name_that_was_set_is_kept():
     first, second = layers.Dense(2, name="digits"), layers.Dense(2)
     second.name = "digits"

@@ -182,7 +182,7 @@ class Layer(Configurable, ABC):
                 f"[{self.name}] {name}: received {type(value).__name__}; the weight itself stays; "
                 f"use {name}.assign(...), or {name}.value[...] = ..."
             )
-        super().__setattr__(name, value)
+        super().__setattr__(name, self._flag(name, value) if name == "trainable" else value)
 
     def __getstate__(self) -> dict[str, Any]:
         # A copy belongs to no model; that of a whole model takes its layers in again.
