@@ -228,6 +228,7 @@ def test_patterns_of_layers_in_models():
     for pattern, text in (
         (["h1", "x"], r"\[freeze\] received 'x', which matches no layer; expected a pattern for"),
         ("[", r"\[freeze\] received the pattern '\['.*no regular expression"),
+        (3, r"\[freeze\] received the pattern 3, which is no regular expression"),
         ([model.layers[0]], r"\[freeze\] received the pattern <.*no regular expression"),
     ):
         with pytest.raises(ValueError, match=text):

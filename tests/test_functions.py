@@ -264,6 +264,8 @@ def test_files_ask_for_functions(data, tmp_path):
     model.save(tmp_path / "m.safetensors")
     with pytest.raises(ValueError, match=r"with the function 'squared', which no file holds; use"):
         fd.load_model(tmp_path / "m.safetensors")
+    with pytest.raises(ValueError, match=r"custom_objects: received a list; expected a dict"):
+        fd.load_model(tmp_path / "m.safetensors", custom_objects=[squared])
     functions = {"squared": squared, "largest_error": largest_error}
     same = fd.load_model(tmp_path / "m.safetensors", custom_objects=functions)
     copied = pickle.loads(pickle.dumps(model))
@@ -327,5 +329,9 @@ def test_derivatives_are_held_against_differences(rng):
     for factor in (-1.0, 1.0 / 7, 1.01):
         with pytest.raises(ValueError, match=r"\[loss loss\] received the derivative .* for row"):
             fd.losses.check_derivatives(sines(factor), y_true, y_pred)
+    with pytest.raises(
+        ValueError, match=r"y_pred: received shape \(7,\); expected \(rows, outputs"
+    ):
+        fd.losses.check_derivatives(sines(1.0), y_true[:, 0], y_pred[:, 0])
     with pytest.raises(ValueError, match=r"received the derivative nan for row \d, output \d"):
         fd.losses.check_derivatives(sines(np.nan), y_true, y_pred)

@@ -128,13 +128,18 @@ def from_bytes(
     compile: bool = True,
 ) -> "Model":
     """Return the model in the content of a file, after checking all of it."""
+    if not isinstance(custom_objects, Mapping | None):
+        raise ValueError(
+            f"[{where}] custom_objects: received a {type(custom_objects).__name__}; expected a "
+            "dict from names to functions and classes of schedules"
+        )
     tensors, texts = _unpack(where, content)
     if "architecture" not in texts:
         raise ValueError(
             f"[{where}] the file has no architecture; build the model and use load_weights"
         )
     try:
-        custom = custom_objects or {}
+        custom = {} if custom_objects is None else custom_objects
         config = _with_custom_objects(where, texts["compile"], custom) if compile else None
         return _restore(where, tensors, texts | {"compile": config}, compile)
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:

@@ -279,9 +279,10 @@ class Layer(Configurable, ABC):
 
 def assign_all(where: str, weights: Sequence[Weight], values: Sequence[npt.ArrayLike]) -> None:
     """Copy `values` into `weights`, or raise a ValueError and change nothing."""
-    if len(values) != len(weights):
+    given = len(values) if isinstance(values, Sequence | np.ndarray) else "no list of"
+    if given != len(weights):
         raise ValueError(
-            f"[{where}] received {len(values)} arrays; expected {len(weights)}: "
+            f"[{where}] received {given} arrays; expected {len(weights)}: "
             + ", ".join(f"{weight.path} {weight.shape}" for weight in weights)
         )
     arrays = [

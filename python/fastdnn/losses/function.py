@@ -97,7 +97,8 @@ def check_derivatives(
             the function as float64.
 
     Raises:
-        ValueError: if a derivative is off by more than a thousandth of the largest, with its place.
+        ValueError: if a derivative is off by more than a thousandth of the largest, with its place;
+            if `y_pred` has another shape.
 
     >>> def squared(y_true, y_pred):
     ...     return ((y_pred - y_true) ** 2)[:, 0], y_true - y_pred
@@ -107,6 +108,10 @@ def check_derivatives(
     """
     loss = FunctionLoss(function)
     outputs = np.asarray(y_pred, np.float64)
+    if outputs.ndim != 2 or not outputs.size:
+        raise ValueError(
+            f"[check_derivatives] y_pred: received shape {outputs.shape}; expected (rows, outputs)"
+        )
     _, derivatives = loss.with_derivatives(y_true, outputs)
     expected = np.empty(outputs.shape)
     for column in range(outputs.shape[1]):

@@ -70,7 +70,7 @@ class Members(Layer):
     def _set_trainable(self, where: str, pattern: str | Sequence[str], value: bool) -> list[str]:
         names = self.named_layers()
         found: set[Layer] = set()
-        for each in [pattern] if isinstance(pattern, str) else pattern:
+        for each in pattern if isinstance(pattern, list | tuple) else [pattern]:
             wanted = compiled_pattern(where, each)
             matching = [layer for layer, name in names.items() if matches(wanted, name)]
             if not matching:
