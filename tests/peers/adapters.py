@@ -1,8 +1,9 @@
 """Objects that Keras's tests take for Keras's, and that fastdnn computes.
 
 Each adapter is as thin as it can be: it translates arrays and arguments, and asks fastdnn for
-numbers; of losses for those of rows, which it weighs and adds up as Keras does. What fastdnn does
-not have is no attribute of a facade, so that a test that uses it fails.
+numbers. Where Keras reduces or weighs losses in ways that fastdnn does not have, it asks for those
+of rows, and does as Keras does. What fastdnn does not have is no attribute of a facade, so that a
+test that uses it fails.
 """
 
 import numpy as np
@@ -145,6 +146,8 @@ class Loss:
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         y_true, y_pred = numbers(y_true), numbers(y_pred).astype(np.float32)
+        if self._is_fastdnn_s(y_pred, sample_weight):
+            return np.float32(self._loss(y_true, y_pred, sample_weight))
         shape = y_pred.shape[:-1]
         rows = self._rows(y_true, y_pred.reshape(-1, y_pred.shape[-1])).astype(np.float64)
         rows = rows.reshape(shape)
@@ -167,14 +170,18 @@ class Loss:
             assert self.reduction == "sum"
         return np.float32(total)
 
+    def _is_fastdnn_s(self, y_pred, weight):
+        """Whether fastdnn takes such arrays, and has this mean."""
+        one_a_row = weight is None or np.shape(weight) in ((), y_pred.shape[:1], (len(y_pred), 1))
+        return y_pred.ndim == 2 and self.reduction == "sum_over_batch_size" and one_a_row
+
     def _rows(self, y_true, y_pred):
-        """The losses of the rows, by the native core."""
+        """The losses of the rows."""
         if self._loss.targets == "classes":
             y_true = np.ascontiguousarray(y_true.reshape(len(y_pred)), np.int32)
         else:
             y_true = np.ascontiguousarray(y_true.reshape(y_pred.shape), np.float32)
-        y_pred, options = np.ascontiguousarray(y_pred), self._loss.options()
-        return fd.ops.loss(self._loss.native_name, y_true, y_pred, **options)[0]
+        return self._loss.row_losses(y_true, np.ascontiguousarray(y_pred))
 
 
 def loss(cls):
@@ -286,3 +293,41 @@ def all_of(module, make):
     """Adapters for the classes that a module of fastdnn's has."""
     classes = {name: cls for name, cls in vars(module).items() if isinstance(cls, type)}
     return {name: make(cls) for name, cls in classes.items() if not name.startswith("_")}
+
+
+# --- Layers ---
+
+
+class BatchNormalization:
+    """fastdnn's layer on the last axis of arrays of any shape."""
+
+    def __init__(self, made):
+        self._layer = made
+
+    def __getattr__(self, name):
+        if name == "_layer":  # while a copy is made
+            raise AttributeError(name)
+        value = getattr(self._layer, name)
+        return value.numpy() if isinstance(value, fd.layers.weight.Weight) else value
+
+    def __setattr__(self, name, value):
+        if name == "trainable":
+            self._layer.trainable = value
+        else:
+            super().__setattr__(name, value)
+
+    def build(self, shape):
+        self._model = fd.Sequential([fd.Input((shape[-1],)), self._layer])
+
+    def __call__(self, x, training=False):
+        rows = numbers(x).astype(np.float32).reshape(-1, x.shape[-1])
+        return self._model.forward(rows, training=training).reshape(x.shape)
+
+
+def batch_normalization(cls):
+    """Return what makes such layers."""
+
+    def make(**options):
+        return BatchNormalization(cls(**options))
+
+    return make

@@ -81,10 +81,13 @@ EXCLUSIONS = {
     r"metrics_test\..*(reshape_matches|extra_dims|unweighted_top_k)": _DIMENSIONS,
     r"R2ScoreTest\.test_errors": "refuses one-dimensional outputs, which are one column here",
     r"optimizer_test\..*empty_gradients": "leaves out gradients, which every variable has here",
-    r"batch_normalization_test": (
-        "masks rows, or normalizes images; fastdnn's layer is trained beside Keras's by "
-        "tests/test_keras_training.py"
+    r"BatchNormalizationTest\.test_(correctness|input_fully|bachnorm_ignore|masked)": (
+        "masks rows; fastdnn's layer is trained beside Keras's by tests/test_keras_training.py"
     ),
+    r"BatchNormalizationTest\.test_renorm": _ABSENT.format("`renorm`"),
+    r"BatchNormalizationTest\.test_bn_basics": "runs Keras's checks of Keras's layers",
+    r"BatchNormalizationTest\.test_large_value_within_autocast": _DTYPE,
+    r"BatchNormalizationTest\.test_serialization": _CONFIG,
     # What runs without anything of fastdnn's.
     r"ValidateFloatArgTest|different_axis|mha_query_projection": "tests functions of Keras's alone",
 }

@@ -20,6 +20,7 @@ import fastdnn as fd
 
 LOSSES = adapters.all_of(fd.losses, adapters.loss)
 METRICS = adapters.all_of(fd.metrics, adapters.metric)
+LAYERS = adapters.all_of(fd.layers, adapters.batch_normalization)
 OPTIMIZERS = adapters.all_of(fd.optimizers, adapters.optimizer)
 SCHEDULES = adapters.all_of(fd.optimizers.schedules, adapters.schedule)
 
@@ -64,7 +65,9 @@ MODULES = {
             ("regression_metrics", "metrics"),
         )
     },
-    "layers.normalization.batch_normalization_test": {},
+    "layers.normalization.batch_normalization_test": {
+        "layers": facade("layers", {"BatchNormalization": LAYERS["BatchNormalization"]})
+    },
     "constraints.constraints_test": {
         "constraints": facade("constraints", adapters.all_of(fd.constraints, adapters.of_array))
     },
