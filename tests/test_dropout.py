@@ -45,6 +45,15 @@ def test_in_place(isa, rng, op):
     assert_same_bits(x, expected)
 
 
+@pytest.mark.parametrize(
+    "op", [ops.dropout, ops.dropout_backward, ops.alpha_dropout, ops.alpha_dropout_backward]
+)
+def test_results_that_share_memory_with_inputs_are_refused(op):
+    memory = np.ones(65, np.float32)
+    with pytest.raises(ValueError, match="shares memory with an input"):
+        op(memory[:-1].reshape(8, 8), 0.3, **KEY, out=memory[1:].reshape(8, 8))
+
+
 def test_threads_agree_bit_for_bit(threads, rng):
     x = rng.standard_normal((301, 517)).astype(np.float32)
     y = ops.dropout(x, 0.4, **KEY)

@@ -64,6 +64,19 @@ def test_bad_numbers(isa, rng, name, bad):
     assert_close(ops.metric_rows(name, y_true, y_pred), oracle(name, y_true, y_pred))
 
 
+def test_sums_that_share_memory_with_inputs_are_refused():
+    memory = np.ones(16, np.float64)
+    rows = memory.view(np.float32)[:8].reshape(4, 2)
+    other = np.ones((4, 2), np.float32)
+    with pytest.raises(ValueError, match="shares memory with an input"):
+        ops.confusion_counts(rows, other, thresholds=[0.5], out=memory[:4].reshape(1, 2, 2))
+    with pytest.raises(ValueError, match="shares memory with an input"):
+        ops.regression_sums(other, rows, out=memory[:9])
+    with pytest.raises(ValueError, match="shares memory with an input"):
+        ops.regression_sums(other, other, sample_weight=rows.reshape(-1)[:4], out=memory[:9])
+    assert (memory == 1).all()
+
+
 def test_first_of_equal_outputs_counts(isa):
     y_pred = np.zeros((40, 40), np.float32)
     hits = ops.metric_rows("sparse_categorical_accuracy", np.arange(40, dtype=np.int32), y_pred)

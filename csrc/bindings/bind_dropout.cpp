@@ -20,6 +20,7 @@ py::array dropout_with(const char* op, const char* name, const Array& x, float r
         "; expected the share to drop, at least 0 and below 1");
   const ConstMatrixView view = rows_of(op, name, x);
   py::array y = output(op, out, shape_of(x));
+  check_same_or_apart(op, y, {&x});
   const Args args{view, writable_rows(op, "out", y), rate, key, 0};
   {
     const GilRelease release;

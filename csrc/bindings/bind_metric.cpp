@@ -76,9 +76,13 @@ void read_batch(const char* op, const Array& y_true, const Array& y_pred,
   }
 }
 
-// `out` or a new array, filled with zeros.
-py::array zeros(const char* op, const py::object& out, const std::vector<py::ssize_t>& shape) {
+// `out`, if it is apart from what is read, or a new array, filled with zeros.
+py::array zeros(const char* op, const py::object& out, const std::vector<py::ssize_t>& shape,
+                const Array& y_true, const Array& y_pred,
+                const std::optional<Array>& sample_weight) {
   py::array sums = output<double>(op, out, shape);
+  check_no_overlap(op, sums, {&y_true, &y_pred});
+  if (sample_weight) check_no_overlap(op, sums, {&*sample_weight});
   auto* data = writable_data<double>(op, "out", sums);
   std::fill(data, data + sums.size(), 0.0);
   return sums;
@@ -94,7 +98,8 @@ py::array confusion_counts_array(const Array& y_true, const Array& y_pred, const
   const index_t cols = args.outputs.cols;
   check_rule(op, parsed, cols);
   const auto places = static_cast<py::ssize_t>(parsed.thresholds.size() + 1);
-  py::array counts = zeros(op, out, {confusion_groups(parsed, cols), 2, places});
+  py::array counts =
+      zeros(op, out, {confusion_groups(parsed, cols), 2, places}, y_true, y_pred, sample_weight);
   args.counts = writable_data<double>(op, "out", counts);
   {
     const GilRelease release;
@@ -108,7 +113,8 @@ py::array regression_sums_array(const Array& y_true, const Array& y_pred,
   const char* op = "regression_sums";
   RegressionArgs args;
   read_batch(op, y_true, y_pred, sample_weight, args);
-  py::array sums = zeros(op, out, {regression_size(args.outputs.cols)});
+  py::array sums =
+      zeros(op, out, {regression_size(args.outputs.cols)}, y_true, y_pred, sample_weight);
   args.sums = writable_data<double>(op, "out", sums);
   {
     const GilRelease release;

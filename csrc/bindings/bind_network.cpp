@@ -51,14 +51,33 @@ std::unique_lock<std::mutex> lock(Network& network) {
   return network.lock();
 }
 
+// A copy that is checked here: a step that threw would end the process.
+std::vector<double> rates_of_steps(const Network& network, const py::array& rates, index_t steps) {
+  const std::vector<OptimizerConfig>& rules = network.spec().rules;
+  const auto count = steps * static_cast<index_t>(rules.size());
+  const double* given = vector<double>("network", "learning_rates", rates, count).data;
+  std::vector<double> values(given, given + count);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    const double rate = values[i];
+    if (!(rate > 0.0 && std::isfinite(rate))) prepare_step(rules[i % rules.size()], rate, 1);
+  }
+  return values;
+}
+
 using Sums = py::array_t<double, py::array::c_style>;
 using Result = std::pair<index_t, Sums>;
 
 Result run_scored(Network& network, Mode mode, const std::vector<Input>& inputs,
                   const PerOutput& targets, const PerOutput& sample_weights,
-                  const std::optional<py::array>& order, const Slice& slice,
-                  const py::object& functions, const std::optional<Sums>& before) {
+                  const std::optional<py::array>& order, Slice slice,
+                  const std::optional<py::array>& learning_rates, const py::object& functions,
+                  const std::optional<Sums>& before) {
   const auto locked = lock(network);
+  std::vector<double> rates;  // of the rules there are now that nobody can change them
+  if (learning_rates) {
+    rates = rates_of_steps(network, *learning_rates, slice.batches);
+    slice.learning_rates = rates.data();
+  }
   const auto& chosen = network.spec().outputs;
   check(network.compiled() && std::any_of(chosen.begin(), chosen.end(),
                                           [](const auto& output) { return output.scored(); }),
@@ -181,19 +200,6 @@ void compile(Network& network, const std::vector<std::optional<OutputChoice>>& o
   network.compile(spec, rates);
 }
 
-// A copy that is checked here: a step that threw would end the process.
-std::vector<double> rates_of_steps(const Network& network, const py::array& rates, index_t steps) {
-  const std::vector<OptimizerConfig>& rules = network.spec().rules;
-  const auto count = steps * static_cast<index_t>(rules.size());
-  const double* given = vector<double>("network", "learning_rates", rates, count).data;
-  std::vector<double> values(given, given + count);
-  for (std::size_t i = 0; i < values.size(); ++i) {
-    const double rate = values[i];
-    if (!(rate > 0.0 && std::isfinite(rate))) prepare_step(rules[i % rules.size()], rate, 1);
-  }
-  return values;
-}
-
 }  // namespace
 
 void register_network(py::module_& m) {
@@ -276,14 +282,10 @@ void register_network(py::module_& m) {
              index_t batches, index_t batch_size, double max_seconds, bool update,
              const std::optional<py::array>& learning_rates, const py::object& functions,
              const std::optional<Sums>& totals) {
-            Slice slice = make_slice(first, batches, batch_size, max_seconds);
-            std::vector<double> rates;
-            if (learning_rates) {
-              rates = rates_of_steps(n, *learning_rates, batches);
-              slice.learning_rates = rates.data();
-            }
             return run_scored(n, update ? Mode::kTrain : Mode::kGradients, inputs, targets,
-                              sample_weights, order, slice, functions, totals);
+                              sample_weights, order,
+                              make_slice(first, batches, batch_size, max_seconds), learning_rates,
+                              functions, totals);
           },
           arg("inputs"), arg("targets"), arg("sample_weights"), arg("order"), arg("first"),
           arg("batches"), arg("batch_size"), arg("max_seconds"), arg("update") = true,
@@ -295,8 +297,8 @@ void register_network(py::module_& m) {
              const PerOutput& sample_weights, index_t first, index_t batches, index_t batch_size,
              double max_seconds, const py::object& functions, const std::optional<Sums>& totals) {
             return run_scored(n, Mode::kEvaluate, inputs, targets, sample_weights, std::nullopt,
-                              make_slice(first, batches, batch_size, max_seconds), functions,
-                              totals);
+                              make_slice(first, batches, batch_size, max_seconds), std::nullopt,
+                              functions, totals);
           },
           arg("inputs"), arg("targets"), arg("sample_weights"), arg("first"), arg("batches"),
           arg("batch_size"), arg("max_seconds"), arg("functions") = py::none(),

@@ -182,6 +182,7 @@ LoweredProgram& Network::program(Mode mode, index_t capacity, const Feed& feed) 
 }
 
 index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* totals) {
+  stopped_ = false;
   if (slice.first >= feed.rows || slice.batches == 0) return 0;
   const index_t size = std::min(slice.batch_size, feed.rows);
   const index_t batches = std::min(slice.batches, ceil_div(feed.rows - slice.first, size));
@@ -216,7 +217,6 @@ index_t Network::run(Mode mode, const Feed& feed, const Slice& slice, Totals* to
     return std::chrono::duration<double>(Clock::now() - start).count();
   };
   index_t done = 0;
-  stopped_ = false;
   if (!lowered.asked.empty()) {
     while (done < batches && !stopped_ && (done == 0 || seconds() < slice.max_seconds)) {
       stopped_ = !run_asking(lowered, state_of(done), mode == Mode::kTrain);

@@ -5,8 +5,8 @@
 namespace fastdnn::cpu {
 namespace {
 
-// Coordinates beyond this are as far outside as any, and fit an int.
-constexpr float kFarOutside = 1e6f;
+// Coordinates beyond this are as far outside as any: images have at most 2^20 rows and columns.
+constexpr float kFarOutside = 0x1p21f;
 
 inline int below(float coordinate) {
   const int truncated = static_cast<int>(coordinate);
