@@ -32,6 +32,12 @@ def keras():
     return keras
 
 
+@pytest.fixture(autouse=True)
+def _seeded(keras, rng):
+    """Keras's initial weights, too, are those of the run's seed."""
+    keras.utils.set_random_seed(int(rng.integers(2**31)))
+
+
 def _layers(package, last):
     return [
         package.layers.Dense(16, activation="tanh"),
@@ -150,7 +156,14 @@ def _regularized(package):
 @pytest.mark.parametrize(
     "hyper", [{}, {"clipvalue": 0.05}, {"clipnorm": 0.1}, EMA, {**EMA, **EVERYTHING}], ids=str
 )
-def test_regularizers_and_constraints(keras, rng, hyper, frozen):
+def test_regularizers_and_constraints(keras, rng, monkeypatch, hyper, frozen):
+    # Keras tells the penalties of a layer's outputs from others by their addresses in memory. A
+    # traced function of JAX frees them, and the next one may have its own at the same places: in
+    # one run of seven a penalty was left out of the validation's loss, unless all are kept.
+    kept, add_loss = [], keras.layers.Layer.add_loss
+    monkeypatch.setattr(
+        keras.layers.Layer, "add_loss", lambda self, loss: add_loss(self, kept.append(loss) or loss)
+    )
     x, y = (rng.standard_normal((90, n)).astype(np.float32) for n in (6, 3))
     theirs = keras.Sequential([keras.Input((6,)), *_regularized(keras)])
     ours = fd.Sequential([fd.Input(shape=(6,)), *_regularized(fd)])
@@ -166,7 +179,8 @@ def test_regularizers_and_constraints(keras, rng, hyper, frozen):
         history = model.fit(x, y, validation_split=0.2, **options)
         histories.append(history.history)
     for name in ("loss", "val_loss"):
-        np.testing.assert_allclose(histories[0][name], histories[1][name], rtol=SMALL)
+        # 2e-5 was the most in 60 runs.
+        np.testing.assert_allclose(histories[0][name], histories[1][name], rtol=SMALL / 10)
     pairs = zip(theirs.get_weights(), ours.get_weights(), start, strict=True)
     for a, b, before in pairs:
         # As in a small training run.
