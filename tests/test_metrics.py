@@ -167,6 +167,40 @@ def test_r2_of_equal_targets():
     assert metrics.R2Score(num_regressors=5)([1, 2, 3], [1, 2, 2]) == 0.5  # too few rows to adjust
 
 
+def test_r2_of_targets_far_from_0(rng):
+    """The same from rows at once, in parts, and in a model's evaluation."""
+    far, scale = np.float64([1e5, 0, -3e4]), np.float64([1, 2, 0.5])
+    y_true = (far + scale * rng.standard_normal((20_000, 3))).astype(np.float32)
+    x = (y_true - far).astype(np.float32)
+    y_pred = x * np.float32(0.75) + far.astype(np.float32)
+    t, p = y_true.astype(np.float64), y_pred.astype(np.float64)
+    wanted = 1 - ((t - p) ** 2).sum(0) / ((t - t.mean(0)) ** 2).sum(0)
+    assert (abs(wanted - 0.9375) < 0.02).all()
+    metric = metrics.R2Score(class_aggregation=None)
+    np.testing.assert_allclose(metric(y_true, y_pred), wanted, rtol=1e-9)
+    metric.reset_state()
+    for part in np.array_split(np.arange(len(x)), [1, 2, 700, 15_000]):
+        metric.update_state(y_true[part], y_pred[part])
+    np.testing.assert_allclose(metric.result(), wanted, rtol=1e-9)
+    model = fd.Sequential([fd.Input(shape=(3,)), fd.layers.Dense(3)])
+    model.layers[0].set_weights([np.eye(3) * 0.75, far])
+    model.compile(loss="mse", metrics=[metrics.R2Score()])
+    assert model.evaluate(x, y_true, return_dict=True)["r2_score"] == pytest.approx(wanted.mean())
+
+
+def test_merged_regression_sums(rng):
+    """Rows of weight 0, and none at all, change nothing but the count."""
+    y_true, y_pred = rng.standard_normal((2, 50, 2)).astype(np.float32)
+    weight = rng.uniform(size=50).astype(np.float32)
+    once, parts = metrics.R2Score(), metrics.R2Score()
+    expected = once(y_true, y_pred, weight)
+    parts.update_state(y_true[:7] + 1e6, y_pred[:7], np.zeros(7))
+    parts.update_state(y_true[:20], y_pred[:20], weight[:20])
+    parts.update_state(y_true[:0], y_pred[:0])
+    parts.update_state(y_true[20:], y_pred[20:], weight[20:])
+    assert parts.result() == pytest.approx(expected, rel=1e-12)
+
+
 def net(outputs, last):
     fd.set_seed(1)
     return fd.Sequential(

@@ -50,7 +50,7 @@ def confusion_counts(t, o, thresholds, weight=None, top_k=0, class_id=-1, **opti
 
 
 def regression_sums(t, o, weight=None):
-    """The sums, and those of the absolute terms."""
     w = np.ones((len(t), 1)) if weight is None else weight.astype(np.float64)[:, None]
-    terms = np.stack([w + 0 * t, w * t, w * t * t, w * (t - o) ** 2], axis=2)
-    return [np.concatenate([[len(t)], f(terms).sum(0).ravel()]) for f in (np.array, np.abs)]
+    mean = (w * t).sum(0) / (w.sum() or 1.0)
+    sums = np.stack([mean, (w * (t - mean) ** 2).sum(0), (w * (t - o) ** 2).sum(0)], axis=1)
+    return np.concatenate([[len(t), w.sum()], sums.ravel()])

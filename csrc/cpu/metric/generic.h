@@ -193,14 +193,17 @@ void regression_sums_f32(const RegressionRows& batch) {
     const float* t = batch.targets + i * batch.target_stride;
     const double w = batch.weights == nullptr ? 1.0 : static_cast<double>(batch.weights[i]);
     batch.sums[0] += 1.0;
+    if (w == 0.0) continue;
+    batch.sums[1] += w;
+    const double share = w / batch.sums[1];
     for (index_t j = 0; j < batch.cols; ++j) {
       const double target = t[j];
       const double error = target - o[j];
-      double* sums = batch.sums + 1 + 4 * j;
-      sums[0] += w;
-      sums[1] += w * target;
-      sums[2] += w * target * target;
-      sums[3] += w * error * error;
+      double* sums = batch.sums + 2 + 3 * j;
+      const double before = target - sums[0];
+      sums[0] += share * before;
+      sums[1] += w * before * (target - sums[0]);
+      sums[2] += w * error * error;
     }
   }
 }

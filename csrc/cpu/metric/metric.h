@@ -76,9 +76,15 @@ struct ConfusionRows {
 // Adds up in float64, row by row and for every column j:
 //
 //   sums[0] += 1
-//   sums[1 + 4 j + 0 .. 3] += w, w t, w t^2, w (t - o)^2
+//   sums[1] += w
+//   sums[2 + 3 j] += (w / sums[1]) d                   where d = t - sums[2 + 3 j]
+//   sums[3 + 3 j] += w d d'                            where d' = t - sums[2 + 3 j], the new one
+//   sums[4 + 3 j] += w (t - o)^2
 //
-// with w = weights[i], or 1 if null.
+// with w = weights[i], or 1 if null: the mean of the targets so far, and the squares of what they
+// differ from it, which loses no digits of targets far from 0, as the sums of t and t^2 would.
+// Rows of weight 0 only count. Source: Welford (1962), Note on a method for calculating corrected
+// sums of squares and products; with weights: West (1979).
 struct RegressionRows {
   index_t rows;
   index_t cols;

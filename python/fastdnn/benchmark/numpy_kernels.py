@@ -310,7 +310,8 @@ def confusion_counts(t: Array, y: Array) -> Any:
 
 
 def regression_sums(t: Array, y: Array) -> Any:
-    """Return the number of rows, and by columns those of ones, t, t**2 and (t - y)**2."""
+    """Return the rows twice, and by columns t's mean m, the sums of (t - m)**2 and (t - y)**2."""
     t, y = t.astype(np.float64), y.astype(np.float64)
-    sums = np.stack([np.full(t.shape[1], len(t)), t.sum(0), (t * t).sum(0), ((t - y) ** 2).sum(0)])
-    return np.concatenate([[len(t)], sums.T.ravel()])
+    m = t.mean(0)
+    sums = np.stack([m, ((t - m) ** 2).sum(0), ((t - y) ** 2).sum(0)])
+    return np.concatenate([[len(t), len(t)], sums.T.ravel()])

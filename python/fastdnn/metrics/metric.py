@@ -55,6 +55,10 @@ class Metric(Configurable, ABC):
     def add(self, y_true: Any, y_pred: Array, weight: Array | None) -> Sums:
         """Return the sums over these rows."""
 
+    def merged(self, sums: Sums, more: Sums) -> Sums:
+        """Return the sums over the rows of both."""
+        return sums + more
+
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add rows to what `result` is about.
 
@@ -76,7 +80,7 @@ class Metric(Configurable, ABC):
                 f"[{where}] y_pred: received shape {outputs.shape}; expected as many columns as "
                 "before; use reset_state() to start anew"
             )
-        self._sums = sums if self._sums is None else self._sums + sums
+        self._sums = sums if self._sums is None else self.merged(self._sums, sums)
         self._count += len(outputs) if weight is None else float(weight.sum(dtype=np.float64))
 
     def result(self) -> Result:

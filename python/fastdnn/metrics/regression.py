@@ -104,7 +104,7 @@ class R2Score(Metric):
 
     def size(self, columns: int) -> int:
         """Return how many numbers the native core sums up for outputs of so many columns."""
-        return 1 + 4 * columns
+        return 2 + 3 * columns
 
     def results(self, columns: int) -> int:
         """Return how many numbers the result has for outputs of so many columns."""
@@ -114,19 +114,29 @@ class R2Score(Metric):
         """Return the sums over these rows."""
         return ops.regression_sums(y_true, y_pred, weight)
 
+    def merged(self, sums: Sums, more: Sums) -> Sums:
+        """Return the sums over the rows of both.
+
+        Source: Chan, Golub and LeVeque (1979), Updating formulae and a pairwise algorithm.
+        """
+        together = sums + more
+        share = divided(more[1], together[1])
+        mean, mean_of_more = sums[2::3], more[2::3]
+        between = mean_of_more - mean
+        together[2::3] = mean + share * between
+        together[3::3] += sums[1] * share * between**2
+        return together
+
     def value(self, sums: Sums, count: float) -> Result:
         """Return the score from the native sums."""
-        weight, total, squares, residual = sums[1:].reshape(-1, 4).T
-        rows, columns = sums[0], len(weight)
-        variance = squares - total * divided(total, weight)
-        # Of equal targets rounding leaves that much: two sums of so many terms, and a product.
-        rounding = (2 * rows + 4) * np.finfo(np.float64).eps * squares
-        variance = np.where(variance > rounding, variance, 0.0)
-        scores = np.where(variance > 0.0, 1.0 - divided(residual, variance), 0.0)
+        rows = sums[0]
+        _, squares, residual = sums[2:].reshape(-1, 3).T
+        columns = len(squares)
+        scores = np.where(squares == 0.0, 0.0, 1.0 - divided(residual, squares))
         if self.class_aggregation == "uniform_average":
             scores = scores.mean()
         elif self.class_aggregation == "variance_weighted_average":
-            scores = divided((variance * scores).sum(), variance.sum())
+            scores = divided((squares * scores).sum(), squares.sum())
         n, p = rows * columns, self.num_regressors
         if 0 < p < n - 1:
             scores = 1.0 - (1.0 - scores) * (n - 1.0) / (n - p - 1.0)

@@ -36,7 +36,7 @@ class FullBatchSource:
         return True
 
     def train(self, model: "Trainer", wanted: int, totals: Totals) -> tuple[int, Totals]:
-        """Make a step, and return 1 and the totals with what the rows give after it."""
+        """Make a step, and return 1 and the totals of an epoch: what the rows give after it."""
         optimizer, network = model.optimizer, model._current_binding().network
         assert isinstance(optimizer, LBFGS), "chosen by the caller"
         weights = _Weights(model)
@@ -46,7 +46,7 @@ class FullBatchSource:
             start = self._evaluate(model, weights, weights.get())
         if not math.isfinite(start.loss):
             model._stop = Stop(1, self._data.inputs)
-            return 1, totals + start.totals
+            return 1, start.totals
         found = None
         try:
             found = optimizer.step(functools.partial(self._evaluate, model, weights), start)
@@ -58,7 +58,7 @@ class FullBatchSource:
         else:
             network.iterations += 1
             optimizer.note_steps(int(network.iterations))
-        return 1, totals + self._here.totals
+        return 1, self._here.totals
 
     def _evaluate(self, model: "Trainer", weights: "_Weights", x: npt.NDArray[np.float64]) -> Point:
         data, plan, network = self._data, model._plan, model._current_binding().network
