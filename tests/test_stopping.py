@@ -193,6 +193,36 @@ def test_terminate_on_nan_ends_where_fit_names_epoch_and_batch(data):
     assert model.optimizer.iterations == 7
 
 
+@pytest.mark.parametrize("spoilt", [0, 1])
+def test_a_step_that_is_not_made_leaves_nothing(rng, spoilt):
+    """Neither in weights, moving statistics among them, nor in what its epoch reports."""
+    inputs = fd.Input(shape=(3,))
+    shallow = fd.layers.Dense(1, kernel_regularizer="l2", name="shallow")(inputs)
+    hidden = fd.layers.Dense(40, activation="relu", activity_regularizer="l1")(inputs)
+    hidden = fd.layers.Dense(70)(fd.layers.BatchNormalization()(hidden))
+    deep = fd.layers.Dense(2, name="deep")(fd.layers.BatchNormalization()(hidden))
+    x = rng.standard_normal((96, 3)).astype(np.float32)
+    targets = [rng.standard_normal((96, n)).astype(np.float32) for n in (1, 2)]
+    bad = [target.copy() for target in targets]
+    bad[spoilt][70] = 1e38
+    models = [fd.Model(inputs, [shallow, deep]) for _ in range(2)]
+    models[1] = models[0].clone()
+    models[1].set_weights(models[0].get_weights())
+    for model in models:
+        model.compile(fd.optimizers.Adam(0.01), "mse", metrics=[["mae", "mae"], ["r2_score"]])
+    options = {"batch_size": 32, "shuffle": False, "verbose": 0}
+    fine = models[0].fit(x[:64], [target[:64] for target in targets], **options).history
+    with pytest.warns(RuntimeWarning, match="not finite in epoch 1, batch 3"):
+        ended = models[1].fit(x, bad, **options).history
+    for one, two in zip(*(model.get_weights() for model in models), strict=True):
+        np.testing.assert_array_equal(one, two)
+    assert np.isnan(ended["loss"][0])
+    names = [name for name in fine if "loss" not in name]
+    assert len(names) == 3
+    for name in names:
+        assert ended[name] == fine[name]
+
+
 def test_checkpoints_of_another_format_are_refused_at_once():
     with pytest.raises(ValueError, match=r"\[ModelCheckpoint\] received 'b.keras'; fastdnn writes"):
         callbacks.ModelCheckpoint("b.keras")

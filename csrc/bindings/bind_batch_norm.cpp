@@ -7,6 +7,7 @@
 #include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
 #include "csrc/ops/batch_norm.h"
+#include "csrc/ops/optimizer.h"
 
 namespace fastdnn::bindings {
 namespace {
@@ -65,11 +66,10 @@ py::tuple batch_norm_arrays(const Array& x, const Optional& gamma, const Optiona
   const index_t cols = args.x.cols;
   args.gamma = per_column(op, "gamma", gamma, cols);
   args.beta = per_column(op, "beta", beta, cols);
-  args.moving_mean = writable_per_column(op, "moving_mean", moving_mean, cols);
-  args.moving_variance = writable_per_column(op, "moving_var", moving_variance, cols);
+  float* const means = writable_per_column(op, "moving_mean", moving_mean, cols);
+  float* const variances = writable_per_column(op, "moving_var", moving_variance, cols);
   check(momentum >= 0 && momentum <= 1, op, "momentum: received ", momentum,
         "; expected the share to keep, from 0 to 1");
-  args.momentum = momentum;
   check_epsilon(op, epsilon);
   args.epsilon = epsilon;
   py::array y = output(op, out, shape_of(x));
@@ -83,13 +83,20 @@ py::tuple batch_norm_arrays(const Array& x, const Optional& gamma, const Optiona
     }
   }
   if (moving_mean) check_no_overlap_with(op, *moving_mean, {&moving_variance});
-  py::array_t<float> mean(cols), inv_std(cols);
+  py::array_t<float> mean(cols), inv_std(cols), variance(cols);
   args.mean = mean.mutable_data();
   args.inv_std = inv_std.mutable_data();
+  args.variance = variance.mutable_data();
   {
     const GilRelease release;
     run_on_cpu(args.x.size() * kTrainingNanosecondsPerElement * 1e-3,
                [&](Context& context) { batch_norm(args, context); });
+    // No rows have no statistics.
+    run_on_cpu(0.0, [&](Context& context) {
+      if (args.x.rows == 0) return;
+      if (means != nullptr) moving_average({means, args.mean, cols, momentum}, context);
+      if (variances != nullptr) moving_average({variances, args.variance, cols, momentum}, context);
+    });
   }
   return py::make_tuple(y, mean, inv_std);
 }

@@ -11,19 +11,15 @@ namespace fastdnn {
 // mean, variance = those of x's columns, the variance biased
 // inv_std = 1 / sqrt(variance + epsilon)
 // y = gamma (x - mean) inv_std + beta
-// moving = momentum moving + (1 - momentum) statistic, for the mean and the variance
-// y must not be x, which the backward pass needs. Without rows: mean 0, inv_std 1 / sqrt(epsilon),
-// and the moving statistics stay.
+// y must not be x, which the backward pass needs. Without rows: mean and variance 0.
 struct BatchNormArgs {
   ConstMatrixView x;
   MatrixView y;
-  const float* gamma = nullptr;      // null: 1
-  const float* beta = nullptr;       // null: 0
-  float* mean = nullptr;             // saved for the backward pass
-  float* inv_std = nullptr;          // saved for the backward pass
-  float* moving_mean = nullptr;      // null: not updated
-  float* moving_variance = nullptr;  // null: not updated
-  double momentum = 0.99;            // the share kept
+  const float* gamma = nullptr;  // null: 1
+  const float* beta = nullptr;   // null: 0
+  float* mean = nullptr;         // saved for the backward pass
+  float* inv_std = nullptr;      // saved for the backward pass
+  float* variance = nullptr;     // null: not stored
   float epsilon = 1e-3f;
 };
 

@@ -49,12 +49,12 @@ void Lowering::run() {
   for (const Node* node : live_) forward(*node);
   if (has_losses()) {
     if (asks_functions()) program().begin_part();
-    for (std::size_t i : outputs_) lower_loss(i);
-    append_penalty_total();
+    lower_losses();
   } else {
     for (std::size_t i : outputs_) scatter_output(i);
   }
   if (!training()) return;
+  append_moving_statistics();
   if (mode_ == Mode::kOwnLoop) {
     program().begin_part();
     for (std::size_t i : outputs_) gather_output_gradient(i);

@@ -91,9 +91,7 @@ void Lowering::backward(const Node& node, const Rescaling& rescaling) {
 }
 
 void Lowering::backward(const Node& node, const BatchNormalization& norm) {
-  const auto found = std::find_if(statistics_.begin(), statistics_.end(),
-                                  [&](const auto& s) { return s.first == node.output; });
-  const Buffer statistics = found->second;
+  const Buffer statistics = statistics_of(node);
   const Buffer x = value(node.input()), dy = gradient(node.output);
   const bool wants_dx = needs_gradient(node.input());
   const Buffer dx = wants_dx ? gradient_of_input(node, dy) : Buffer{};

@@ -39,12 +39,23 @@ bool OutputSpec::takes_targets() const {
          });
 }
 
-void Lowering::lower_loss(std::size_t i) {
-  add_cost(graph_.width(graph_.outputs()[i]), 2.0);
-  const ScoredRows scored = gather_scored(i);
-  const Buffer losses =
-      spec_.outputs[i].function_loss ? append_function_loss(i, scored) : append_loss(i, scored);
-  append_totals(i, losses, scored);
+void Lowering::lower_losses() {
+  struct Scored {
+    std::size_t output;
+    ScoredRows rows;
+    Buffer losses;
+  };
+  std::vector<Scored> all;
+  for (std::size_t i : outputs_) {
+    add_cost(graph_.width(graph_.outputs()[i]), 2.0);
+    const ScoredRows rows = gather_scored(i);
+    all.push_back(
+        {i, rows,
+         spec_.outputs[i].function_loss ? append_function_loss(i, rows) : append_loss(i, rows)});
+  }
+  // After all losses: one that is not finite ends the step, and nothing of it counts.
+  for (const Scored& scored : all) append_totals(scored.output, scored.losses, scored.rows);
+  append_penalty_total();
 }
 
 Lowering::ScoredRows Lowering::gather_scored(std::size_t i) {
@@ -167,7 +178,7 @@ void Lowering::append_totals(std::size_t i, Buffer losses, const ScoredRows& sco
     MetricSums sums;
   };
   const Buffer weights = scored.weights;
-  std::vector<Use> reads{losses.resource, weights.resource};
+  std::vector<Use> reads{losses.resource, weights.resource, decision_};
   std::vector<Summed> metrics;
   for (const MetricSpec& spec : spec_.outputs[i].metrics) {
     const index_t size = metric_size(spec, scored.result.view.cols);

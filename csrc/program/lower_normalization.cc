@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Normalization of rows, and of columns by fixed statistics.
-#include <algorithm>
 
 #include "csrc/ops/layer_norm.h"
 #include "csrc/ops/normalization.h"
@@ -37,9 +36,7 @@ void Lowering::forward(const Node& node, const LayerNormalization& norm) {
 }
 
 void Lowering::backward(const Node& node, const LayerNormalization& norm) {
-  const auto found = std::find_if(statistics_.begin(), statistics_.end(),
-                                  [&](const auto& s) { return s.first == node.output; });
-  const Buffer statistics = found->second;
+  const Buffer statistics = statistics_of(node);
   append_layer_norm_parameters(node, norm, statistics);
   if (needs_gradient(node.input())) {
     const Buffer x = value(node.input()), dy = gradient(node.output);

@@ -79,7 +79,7 @@ void Lowering::forward(const Node& node, const ActivityPenalty& activity) {
 
 void Lowering::append_penalty_total() {
   if (penalties_.empty()) return;
-  std::vector<Use> reads;
+  std::vector<Use> reads{decision_};
   for (const PenaltyParts& penalty : penalties_) reads.push_back(penalty.use);
   const std::size_t place = totals_place(graph_, spec_, spec_.outputs.size());
   LoweredProgram* out = &out_;

@@ -159,6 +159,8 @@ class Lowering {
   void forward(const Node& node, const Elementwise& activation);
   void forward(const Node& node, const Softmax&);
   void forward(const Node& node, const BatchNormalization& norm);
+  // Moves those of batch normalization by the batch's, once its losses are known to be finite.
+  void append_moving_statistics();
   void forward(const Node& node, const Dropout& dropout);
   void forward(const Node& node, const Rescaling& rescaling);
   void forward(const Node& node, const Merge& merge);
@@ -186,7 +188,7 @@ class Lowering {
     return std::any_of(outputs_.begin(), outputs_.end(),
                        [this](std::size_t i) { return spec_.outputs[i].asks_functions(); });
   }
-  void lower_loss(std::size_t i);
+  void lower_losses();
   // What the loss and the metrics of an output may read: what it is and should be, and the weights
   // of rows. Without labels `labels` is empty, else `targets` is.
   struct ScoredRows {
@@ -230,6 +232,12 @@ class Lowering {
 
   // --- Backward ---
 
+  // What a normalizing node has saved of its rows.
+  Buffer statistics_of(const Node& node) const {
+    return std::find_if(statistics_.begin(), statistics_.end(),
+                        [&](const auto& s) { return s.first == node.output; })
+        ->second;
+  }
   void backward(const Node& node);
   // Where the gradient of a node's input goes: over the gradient of its output if nobody else needs
   // either, else a buffer of its own.
@@ -344,8 +352,8 @@ class Lowering {
     Use use;
   };
   std::vector<PenaltyParts> penalties_;
-  // What all losses write, and all updates read: a step whose losses are not finite ends before it
-  // changes a weight.
+  // What all losses write, and updates and totals read: a step whose losses are not finite ends
+  // before it changes a weight or counts.
   Resource decision_;
   Resource scratch_, totals_;
 };

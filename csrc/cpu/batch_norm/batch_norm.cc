@@ -8,23 +8,18 @@ namespace fastdnn::cpu {
 void batch_norm(const BatchNormArgs& args, Team& team) {
   const auto [begin, end] = team.share_columns(args.x.cols);
   if (begin >= end) return;
-  const bool moves = args.x.rows > 0;
-  kernels().batch_norm_training_f32(
-      {.rows = args.x.rows,
-       .cols = end - begin,
-       .x = args.x.data + begin,
-       .x_stride = args.x.stride,
-       .y = args.y.data + begin,
-       .y_stride = args.y.stride,
-       .gamma = offset(args.gamma, begin),
-       .beta = offset(args.beta, begin),
-       .mean = args.mean + begin,
-       .inv_std = args.inv_std + begin,
-       .moving_mean = moves ? offset(args.moving_mean, begin) : nullptr,
-       .moving_variance = moves ? offset(args.moving_variance, begin) : nullptr,
-       .momentum = static_cast<float>(args.momentum),
-       .update = static_cast<float>(1.0 - args.momentum),
-       .epsilon = args.epsilon});
+  kernels().batch_norm_training_f32({.rows = args.x.rows,
+                                     .cols = end - begin,
+                                     .x = args.x.data + begin,
+                                     .x_stride = args.x.stride,
+                                     .y = args.y.data + begin,
+                                     .y_stride = args.y.stride,
+                                     .gamma = offset(args.gamma, begin),
+                                     .beta = offset(args.beta, begin),
+                                     .mean = args.mean + begin,
+                                     .inv_std = args.inv_std + begin,
+                                     .variance = offset(args.variance, begin),
+                                     .epsilon = args.epsilon});
 }
 
 void batch_norm_inference(const BatchNormInferenceArgs& args, Team& team) {

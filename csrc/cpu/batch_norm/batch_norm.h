@@ -21,9 +21,7 @@ struct BatchNormTraining {
   const float* beta;   // null: 0
   float* mean;
   float* inv_std;
-  float* moving_mean;      // null: not updated
-  float* moving_variance;  // null: not updated
-  float momentum, update;  // moving = momentum * moving + update * statistic
+  float* variance;  // null: not stored
   float epsilon;
 };
 

@@ -8,14 +8,6 @@ namespace {
 // Of means over the rows. Without rows all sums, and so all means, are 0.
 inline F32 divisor(index_t rows) { return set1(static_cast<float>(rows > 0 ? rows : 1)); }
 
-template <int kVectors>
-inline void move_average(Columns<kVectors> columns, float* moving, index_t j, int v, F32 value,
-                         const BatchNormTraining& t) {
-  if (moving == nullptr) return;
-  const F32 old = columns.read(moving + j, v);
-  columns.write(moving + j, v, old * set1(t.momentum) + value * set1(t.update));
-}
-
 // y = (x - mean) * scale + shift
 template <typename Task, int kVectors>
 inline void normalize(const Task& t, index_t j, Columns<kVectors> columns,
@@ -63,8 +55,7 @@ void train(const BatchNormTraining& t, index_t j, Columns<kVectors> columns) {
     shift[v] = fnma(rest, scale[v], columns.read_or(t.beta, j, v, 0.0f));
     columns.write(t.mean + j, v, mean[v]);
     columns.write(t.inv_std + j, v, inv_std);
-    move_average(columns, t.moving_mean, j, v, mean[v], t);
-    move_average(columns, t.moving_variance, j, v, variance, t);
+    if (t.variance != nullptr) columns.write(t.variance + j, v, variance);
   }
   normalize(t, j, columns, mean, scale, shift);
 }
