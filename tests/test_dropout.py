@@ -10,7 +10,8 @@ from fastdnn import _core, ops
 
 KERNELS = ["dropout_f32", "alpha_dropout_f32"]
 
-RATES = [0.0, 0.1, 0.5, 0.999]
+EPSILON = 2.0**-24
+RATES = [0.0, 3e-6, 0.1, 0.5, 0.999, 0.99998]
 KEY = {"seed": 0x123456789ABCDEF0, "stream": 3, "step": 1000}
 
 
@@ -90,6 +91,18 @@ def test_share_dropped(rng, rate):
         assert abs(pair.mean() - rate**2) <= bound
 
 
+@pytest.mark.parametrize("rate", [9e-6, 0.9991, 0.9999, 0.99998])
+def test_mean_at_rates_near_the_ends(rng, rate):
+    """What is kept is scaled by the share that is kept, not by the rate before it was rounded."""
+    n, kept = 4_000_000, 1 - reference.share(rate)
+    y = ops.dropout(np.ones((1000, n // 1000), np.float32), rate, seed=int(rng.integers(2**63)))
+    # Bernstein's bound for once in 10^12 runs, n draws of the variance (1 - kept) / kept.
+    t = math.log(2e12)
+    bound = math.sqrt(2 * t * (1 - kept) / kept / n) + t / kept / n
+    assert abs(y.mean(dtype=np.float64) - 1) <= bound + EPSILON
+    assert abs(y.max() * kept - 1) <= EPSILON
+
+
 def test_gradient_has_the_mask_of_the_forward_pass(isa, rng):
     x = np.abs(rng.standard_normal((20, 77)).astype(np.float32)) + 1
     y = ops.dropout(x, 0.5, **KEY)
@@ -113,7 +126,7 @@ def test_more_dimensions_are_rows(rng):
     np.testing.assert_array_equal(y.reshape(15, 7), ops.dropout(x.reshape(15, 7), 0.5, **KEY))
 
 
-@pytest.mark.parametrize("rate", [-0.1, 1.0, 1.5, math.nan])
+@pytest.mark.parametrize("rate", [-0.1, 0.999995, 1.0, 1.5, math.nan, math.inf])
 def test_bad_rate(rate):
     x = np.ones((2, 2), np.float32)
     with pytest.raises(ValueError, match=r"\[dropout\] rate: received .*at least 0 and below 1"):

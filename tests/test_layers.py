@@ -150,7 +150,7 @@ def test_names_of_activations():
         (lambda: layers.Dense(np.ones(2)), r"\[Dense\] units: received array"),
         (
             lambda: layers.Dropout(0.9999999999),
-            r"rate: received 0.9999999999; .* and below 1 in float32",
+            r"rate: received 0.9999999999; .* and below 0.999992: the share",
         ),
         (lambda: layers.Dropout("x"), r"\[Dropout\] rate: received 'x'"),
         (lambda: layers.Dropout(0.1, seed=0.5), r"\[Dropout\] seed: received 0.5"),

@@ -158,6 +158,20 @@ def test_top_k_takes_the_first_of_equals():
     assert metric([[0, 0, 1], [0, 1, 0]], [[0.5, 0.5, 0.5], [0.5, 0.5, 0.5]]) == 0.5
 
 
+@pytest.mark.parametrize("last", ["sigmoid", "softmax"])
+def test_accuracy_does_not_depend_on_other_metrics(last):
+    """Logits are told apart where their sigmoids are all 1; what counts are the outputs."""
+    model = fd.Sequential([fd.Input(shape=(2,)), fd.layers.Dense(2, last, use_bias=False)])
+    model.set_weights([np.eye(2)])
+    x, y = np.float32([[20, 30]] * 4), np.float32([[0, 1]] * 4)
+    loss = {"sigmoid": "binary_crossentropy", "softmax": "categorical_crossentropy"}[last]
+    expected = metrics.CategoricalAccuracy()(y, model.predict(x))
+    assert expected == (last == "softmax")
+    for more in ([], ["mse"]):
+        model.compile(loss=loss, metrics=["categorical_accuracy", *more])
+        assert model.evaluate(x, y, return_dict=True)["categorical_accuracy"] == expected
+
+
 def test_r2_of_equal_targets():
     metric = metrics.R2Score(class_aggregation=None)
     y_true = (

@@ -473,13 +473,13 @@ def test_errors_of_operations():
     good = graph.add_parameter("b", (3,), True)
     with pytest.raises(ValueError, match=r"\[layer_normalization\] gamma: received 'a' of shape"):
         graph.add_layer_normalization(x, vector, None, 1e-3)
-    with pytest.raises(ValueError, match=r"received epsilon -1; expected a finite number of at le"):
+    with pytest.raises(ValueError, match=r"received epsilon -1; expected a positive number"):
         graph.add_layer_normalization(x, None, None, -1.0)
     with pytest.raises(ValueError, match=r"\[prelu\] alpha: received 'a' of shape \(4,\); exp"):
         graph.add_prelu(x, vector)
     with pytest.raises(ValueError, match=r"\[normalization\] received the trainable parameter"):
         graph.add_normalization(x, good, good, False)
-    with pytest.raises(ValueError, match=r"\[alpha_dropout\] received rate 1; expected 0 <= r"):
+    with pytest.raises(ValueError, match=r"\[alpha_dropout\] rate: received 1; expected the share"):
         graph.add_alpha_dropout(x, 1.0, 0)
     with pytest.raises(ValueError, match=r"\[gaussian_noise\] received stddev -1; expected a f"):
         graph.add_gaussian_noise(x, -1.0, 0)

@@ -176,6 +176,32 @@ def test_every_pass_drops_others_and_backward_the_same(data):
     assert total == pytest.approx(float(second[:, 0].sum()), rel=1e-4, abs=1e-3)
 
 
+def test_passes_of_several_steps_drop_others(data):
+    x, _ = data
+    model = _model(rate=0.5)
+    model.compile(fd.optimizers.SGD(0.0), "mse")
+    seen = set()
+    for _ in range(3):
+        for _ in range(3):
+            outputs = model.forward(x, training=True)
+            seen.add(outputs[0].tobytes())
+            model.backward([np.zeros_like(output) for output in outputs])
+        model.apply_gradients()
+    assert len(seen) == 9
+
+
+def test_a_pass_outlives_predictions_of_many_sizes(data):
+    x, _ = data
+    model = _model(rate=0.5)
+    outputs = model.forward(x, training=True)
+    for rows in range(1, 30):
+        few = [array[:rows] for array in x]
+        model.predict(few, batch_size=rows)
+        model.forward(few)
+    model.backward([np.ones_like(output) for output in outputs])
+    assert model.gradients["one/kernel"].any()
+
+
 def test_a_step_ends_a_pass_that_was_begun(data):
     x, y = data
     model = _model()

@@ -16,8 +16,7 @@ template <typename Args>
 py::array dropout_with(const char* op, const char* name, const Array& x, float rate,
                        const RandomKey& key, const py::object& out,
                        void (*apply)(const Args&, Context&)) {
-  check(rate >= 0.0f && rate < 1.0f, op, "rate: received ", rate,
-        "; expected the share to drop, at least 0 and below 1");
+  check_dropout_rate(op, rate);
   const ConstMatrixView view = rows_of(op, name, x);
   py::array y = output(op, out, shape_of(x));
   check_same_or_apart(op, y, {&x});

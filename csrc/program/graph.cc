@@ -6,10 +6,19 @@
 
 #include "csrc/core/check.h"
 #include "csrc/ops/activation.h"
+#include "csrc/ops/dropout.h"
 #include "csrc/ops/embedding.h"
 #include "csrc/ops/named_kinds.h"
 
 namespace fastdnn::program {
+namespace {
+
+void check_epsilon(const char* op, float epsilon) {
+  check(epsilon > 0.0f && std::isfinite(epsilon), op, "received epsilon ", epsilon,
+        "; expected a positive number");
+}
+
+}  // namespace
 namespace {
 
 void check_penalty(const Penalty& penalty) {
@@ -80,14 +89,13 @@ TensorId Graph::add_batch_normalization(TensorId x, const BatchNormalization& op
   check_vector(op, "moving_variance", operation.moving_variance, width(x));
   check(operation.momentum >= 0.0f && operation.momentum <= 1.0f, op, "received momentum ",
         operation.momentum, "; expected 0 to 1");
-  check(operation.epsilon >= 0.0f && std::isfinite(operation.epsilon), op, "received epsilon ",
-        operation.epsilon, "; expected a finite number of at least 0");
+  check_epsilon(op, operation.epsilon);
   return add_node(operation, {x}, width(x));
 }
 
 TensorId Graph::add_dropout(TensorId x, float rate, std::uint32_t stream) {
   check_tensor("dropout", x);
-  check(rate >= 0.0f && rate < 1.0f, "dropout", "received rate ", rate, "; expected 0 <= rate < 1");
+  check_dropout_rate("dropout", rate);
   return add_node(Dropout{rate, stream}, {x}, width(x));
 }
 
@@ -103,15 +111,13 @@ TensorId Graph::add_layer_normalization(TensorId x, const LayerNormalization& op
   check_tensor(op, x);
   if (operation.gamma != kNone) check_vector(op, "gamma", operation.gamma, width(x));
   if (operation.beta != kNone) check_vector(op, "beta", operation.beta, width(x));
-  check(operation.epsilon >= 0.0f && std::isfinite(operation.epsilon), op, "received epsilon ",
-        operation.epsilon, "; expected a finite number of at least 0");
+  check_epsilon(op, operation.epsilon);
   return add_node(operation, {x}, width(x));
 }
 
 TensorId Graph::add_alpha_dropout(TensorId x, float rate, std::uint32_t stream) {
   check_tensor("alpha_dropout", x);
-  check(rate >= 0.0f && rate < 1.0f, "alpha_dropout", "received rate ", rate,
-        "; expected 0 <= rate < 1");
+  check_dropout_rate("alpha_dropout", rate);
   return add_node(AlphaDropout{rate, stream}, {x}, width(x));
 }
 

@@ -147,7 +147,7 @@ class Lowering {
   TensorId loss_input(std::size_t i) const;
   bool is_fused_into_loss(const Node& node) const { return output_fused_with(node) >= 0; }
   // The number of the output in whose loss the node's derivative is, or -1. Its predictions are not
-  // computed then, unless metrics need them: the largest logit is where the largest probability is.
+  // computed then, unless metrics need them: a softmax is largest where its logits are.
   std::ptrdiff_t output_fused_with(const Node& node) const;
   bool metrics_need_output(std::size_t i) const;
   // The activation that can be applied while a product of `node` is still in the cache.

@@ -112,7 +112,8 @@ void Network::compile(const TrainingSpec& spec, const std::vector<double>& learn
       }
     }
   }
-  forget_programs();
+  programs_.clear();
+  begun_ = nullptr;
   slots_ = std::move(slots);
   spec_ = spec;
   learning_rates_ = learning_rates;
@@ -163,17 +164,15 @@ void Network::prepare_training(std::int64_t index, const double* learning_rates,
   }
 }
 
-void Network::forget_programs() {
-  programs_.clear();
-  begun_ = nullptr;
-}
-
 LoweredProgram& Network::program(Mode mode, index_t capacity, const Feed& feed) {
   std::vector<RowKind> kinds;
   for (const Source& input : feed.inputs) kinds.push_back(input.kind());
   const auto found = programs_.find({mode, capacity, kinds});
   if (found != programs_.end()) return *found->second;
-  if (programs_.size() >= kMostPrograms) forget_programs();
+  if (programs_.size() >= kMostPrograms) {
+    // All but the one that backward() goes on from.
+    std::erase_if(programs_, [this](const auto& kept) { return kept.second.get() != begun_; });
+  }
   // Gradients of several steps are summed up where they are saved.
   const bool accumulates = mode == Mode::kTrain && spec_.accumulates();
   const ParameterArena& gradients = accumulates ? slots_.back() : gradients_;
@@ -278,38 +277,38 @@ bool Network::run_part(LoweredProgram& lowered, std::size_t part, const StepStat
   return whole;
 }
 
-StepState Network::own_step(const Feed& feed) const {
-  StepState state{.rows = feed.rows, .seed = seed_};
+StepState Network::own_step(index_t rows) const {
+  StepState state{.rows = rows, .seed = seed_};
+  state.iteration = static_cast<std::uint32_t>(iterations_);
   state.precision = matmul_precision();
   return state;
 }
 
 void Network::forward(const Feed& feed) {
   LoweredProgram& lowered = program(Mode::kOwnLoop, feed.rows, feed);
-  begun_iteration_ = iterations_ + forwards_++;
   lowered.feed = &feed;
-  StepState state = own_step(feed);
-  state.iteration = static_cast<std::uint32_t>(begun_iteration_);
+  StepState state = own_step(feed.rows);
+  // 2^64 over the golden ratio, made odd: its multiples are far apart, and none comes twice.
+  state.seed += 0x9E3779B97F4A7C15u * forwards_++;
   run_part(lowered, 0, state);
   begun_ = &lowered;
-  begun_rows_ = feed.rows;
+  begun_state_ = state;
 }
 
 void Network::backward(const Feed& feed) {
-  check(begun_ != nullptr && begun_rows_ == feed.rows, "backward", "received gradients of ",
+  check(begun_ != nullptr && begun_state_.rows == feed.rows, "backward", "received gradients of ",
         feed.rows,
         " rows without a forward pass of as many; expected "
         "forward(x, training=True) before every backward");
   LoweredProgram& lowered = *std::exchange(begun_, nullptr);
   lowered.feed = &feed;
-  StepState state = own_step(feed);
-  state.iteration = static_cast<std::uint32_t>(begun_iteration_);
+  StepState state = begun_state_;
   state.adds = true;
   run_part(lowered, 1, state);
 }
 
 void Network::apply_gradients() {
-  StepState state = own_step({});
+  StepState state = own_step(0);
   prepare_training(iterations_, learning_rates_.data(), state);
   state.updates = true;
   // The caller adds up as many as he likes.

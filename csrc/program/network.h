@@ -74,13 +74,12 @@ class Network {
   void prepare_training(std::int64_t index, const double* learning_rates, StepState& state) const;
   void check_rules(const TrainingSpec& spec) const;
   LoweredProgram& program(Mode mode, index_t capacity, const Feed& feed);
-  void forget_programs();
   void note_steps(index_t count);
   // A step of a program that asks functions. Changes no weight if one of them throws.
   // Returns false if it has to stop because losses are not finite.
   bool run_asking(LoweredProgram& lowered, const StepState& state, bool stops);
   bool run_part(LoweredProgram& lowered, std::size_t part, const StepState& state);
-  StepState own_step(const Feed& feed) const;
+  StepState own_step(index_t rows) const;
 
   const Graph graph_;
   ParameterArena weights_, gradients_;
@@ -88,9 +87,9 @@ class Network {
   TrainingSpec spec_;
   bool compiled_ = false;
   std::vector<double> learning_rates_{0.01};
-  std::int64_t iterations_ = 0;
+  std::atomic<std::int64_t> iterations_{0};  // read while another thread trains
   std::uint64_t seed_ = 0;
-  bool stopped_ = false;
+  std::atomic<bool> stopped_{false};
 
   std::unique_ptr<std::mutex> running_ = std::make_unique<std::mutex>();
   std::int64_t process_;                   // that running_ belongs to
@@ -99,10 +98,10 @@ class Network {
   using ProgramKey = std::tuple<Mode, index_t, std::vector<RowKind>>;
   std::map<ProgramKey, std::unique_ptr<LoweredProgram>> programs_;
   LoweredProgram* begun_ = nullptr;  // whose forward part backward() goes on from
-  index_t begun_rows_ = 0;
-  // Of forward parts since the last step, and the one that was begun: each draws numbers of its
-  // own.
-  std::int64_t forwards_ = 0, begun_iteration_ = 0;
+  StepState begun_state_;
+  // Forward parts since the last step: each draws numbers of its own, the first one those of a step
+  // of training.
+  std::uint64_t forwards_ = 0;
 };
 
 }  // namespace fastdnn::program

@@ -2,8 +2,6 @@
 // Splits dropout over a team by rows.
 #include "csrc/ops/dropout.h"
 
-#include <cmath>
-
 #include "csrc/cpu/registry.h"
 
 namespace fastdnn::cpu {
@@ -11,9 +9,8 @@ namespace {
 
 template <typename Args>
 DropoutShape shape_of(const Args& args, Range rows, index_t cols, float scale) {
-  return {args.key,    static_cast<std::int32_t>(std::lround(args.rate * 65536.0f)),
-          scale,       args.first_row + rows.begin,
-          rows.size(), cols};
+  return {args.key, dropout_threshold(args.rate), scale, args.first_row + rows.begin, rows.size(),
+          cols};
 }
 
 void apply_mask(const DropoutShape& shape, ConstMatrixView x, MatrixView y, Range rows) {

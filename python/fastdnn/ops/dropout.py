@@ -17,12 +17,12 @@ def dropout(
 ) -> npt.NDArray[np.float32]:
     """Set elements to zero at random and scale the others up.
 
-    `y = 0` with probability `rate` (rounded to a multiple of 2**-16), else `x / (1 - rate)`, so
-    that the mean stays: inverted dropout, as in Keras.
+    `y = 0` with probability `rate`, else `x / (1 - rate)`, so that the mean stays: inverted
+    dropout, as in Keras. The rate is rounded to a multiple of 2**-16 first.
 
     Args:
         x: Array of shape (..., columns).
-        rate: Share of the elements to drop, in [0, 1).
+        rate: Share of the elements to drop, in [0, 1) when rounded.
         seed: The key of the mask, from 0 to 2**64 - 1.
         stream: Which use of the seed this is, such as the layer's number, from 0 to 2**32 - 1.
         step: Which draw of that use this is, such as the training step, from 0 to 2**32 - 1.
@@ -95,11 +95,12 @@ def alpha_dropout(
     """Set elements to where SELU saturates at random, and keep mean 0 and variance 1.
 
     `y = a * s + b` with probability `rate`, else `a * x + b`, where `s = -1.7581` is the least
-    value of SELU, `a = ((1 - rate) * (1 + rate * s**2)) ** -0.5` and `b = -a * s * rate`.
+    value of SELU, `a = ((1 - rate) * (1 + rate * s**2)) ** -0.5` and `b = -a * s * rate`. The rate
+    is rounded to a multiple of 2**-16 first.
 
     Args:
         x: Array of shape (..., columns).
-        rate: Share of the elements to drop, in [0, 1).
+        rate: Share of the elements to drop, in [0, 1) when rounded.
         seed: As for `dropout`, which has the same mask.
         stream: Likewise.
         step: Likewise.
