@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
+#include <vector>
 
 #include "csrc/bindings/arrays.h"
 #include "csrc/bindings/gil.h"
@@ -61,6 +62,9 @@ py::array embedding_backward_array(const Array& codes, const Array& dy, index_t 
   py::array dembeddings = output(op, out, {count, args.dy.cols});
   check_no_overlap(op, dembeddings, {&codes, &dy});
   args.dembeddings = writable_rows(op, "out", dembeddings);
+  std::vector<index_t> first_uses(count), next_uses(args.codes.rows);
+  args.first_uses = first_uses.data();
+  args.next_uses = next_uses.data();
   {
     const GilRelease release;
     run_on_cpu((args.dy.size() + args.dembeddings.size()) * kNanosecondsPerElement * 1e-3,

@@ -19,11 +19,14 @@ struct EmbeddingArgs {
 };
 
 // dembeddings(k) = sum of dy wherever the code is k, 0 where none is, added to what is there if
-// `accumulate`: one by one in the order of rows and, in a row, of columns.
+// `accumulate`: in the order of rows and, in a row, of columns, with an error that does not grow
+// with their number.
 struct EmbeddingGradientArgs {
   ConstMatrixView codes;
   ConstMatrixView dy;
   MatrixView dembeddings;
+  index_t* first_uses = nullptr;  // scratch, one for each code
+  index_t* next_uses = nullptr;   // scratch, one for each element of `codes`
   bool accumulate = false;
 };
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Embeddings: what codes become, and the gradient of the whole table. Codes have none.
+#include <memory>
+#include <vector>
+
 #include "csrc/ops/embedding.h"
 #include "csrc/program/lowering.h"
 
@@ -20,6 +23,12 @@ void Lowering::forward(const Node& node, const Embedding& embedding) {
 void Lowering::backward(const Node& node, const Embedding& embedding) {
   const Buffer codes = value(node.input()), dy = gradient(node.output);
   const MatrixView dembeddings = storage_.gradients->view(embedding.embeddings);
+  struct Uses {
+    std::vector<index_t> first, next;
+  };
+  const auto uses = std::make_shared<Uses>();
+  uses->first.resize(dembeddings.rows);
+  uses->next.resize(codes.view.rows * codes.view.cols);
   const bool accumulate = start_gradient(embedding.embeddings);
   add_cost(dy.view.cols, 0.3);
   out_.microseconds += 0.1e-3 * static_cast<double>(dembeddings.size());
@@ -28,6 +37,8 @@ void Lowering::backward(const Node& node, const Embedding& embedding) {
                      embedding_gradient({.codes = codes.of(state.rows),
                                          .dy = dy.of(state.rows),
                                          .dembeddings = dembeddings,
+                                         .first_uses = uses->first.data(),
+                                         .next_uses = uses->next.data(),
                                          .accumulate = accumulate || state.adds},
                                         context);
                    });

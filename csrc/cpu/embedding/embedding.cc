@@ -2,8 +2,6 @@
 // Splits embeddings over a team: by rows of the batch, but by codes for what is summed over rows.
 #include "csrc/ops/embedding.h"
 
-#include <algorithm>
-
 #include "csrc/cpu/registry.h"
 
 namespace fastdnn::cpu {
@@ -28,9 +26,6 @@ void embedding_gradient(const EmbeddingGradientArgs& args, Team& team) {
   const MatrixView& to = args.dembeddings;
   const Range own = team.share(to.rows);
   if (own.empty()) return;
-  for (index_t k = own.begin; k < own.end && !args.accumulate; ++k) {
-    std::fill_n(to.row(k), to.cols, 0.0f);
-  }
   kernels().embedding_gradient_f32({.batch = {.rows = args.codes.rows,
                                               .cols = args.codes.cols,
                                               .codes = args.codes.data,
@@ -42,7 +37,10 @@ void embedding_gradient(const EmbeddingGradientArgs& args, Team& team) {
                                     .dy = args.dy.data,
                                     .dy_stride = args.dy.stride,
                                     .dembeddings = to.data,
-                                    .dembeddings_stride = to.stride});
+                                    .dembeddings_stride = to.stride,
+                                    .first_uses = args.first_uses,
+                                    .next_uses = args.next_uses,
+                                    .accumulate = args.accumulate});
 }
 
 }  // namespace fastdnn::cpu

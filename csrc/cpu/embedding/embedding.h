@@ -17,8 +17,9 @@ struct CodeBatch {
 
 // A row of y or dy holds the embeddings of a row's codes side by side, `width` floats each.
 //   embedding_f32           y(i, c) = embeddings(codes(i, c))
-//   embedding_gradient_f32  dembeddings(k) += sum of dy(i, c) where codes(i, c) = k, for
-//                           first <= k < last, in the order of i, then of c
+//   embedding_gradient_f32  dembeddings(k) = sum of dy(i, c) where codes(i, c) = k, for
+//                           first <= k < last, in the order of i, then of c: blocks of them into a
+//                           sum that carries its error; added to what is there if `accumulate`
 
 struct EmbeddingTask {
   CodeBatch batch;
@@ -37,6 +38,9 @@ struct EmbeddingGradientTask {
   index_t dy_stride;
   float* dembeddings;
   index_t dembeddings_stride;
+  index_t* first_uses;  // one for each code
+  index_t* next_uses;   // one for each element of the batch
+  bool accumulate;
 };
 
 }  // namespace fastdnn::cpu
