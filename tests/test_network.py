@@ -152,12 +152,12 @@ def _rows(rng, loss, rows):
 
 def _metrics(loss):
     if loss == "sparse_categorical_crossentropy":
-        return [("sparse_categorical_accuracy", {})]
+        return [("sparse_categorical_accuracy", {}, weighted) for weighted in (False, True)]
     return [
-        ("categorical_accuracy", {}),
-        ("binary_accuracy", {}),
-        ("mean_squared_error", {}),
-        ("mean_absolute_error", {}),
+        ("categorical_accuracy", {}, False),
+        ("binary_accuracy", {}, True),
+        ("mean_squared_error", {}, True),
+        ("mean_absolute_error", {}, False),
     ]
 
 

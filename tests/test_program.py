@@ -160,7 +160,7 @@ def test_wrong_graphs_are_refused_in_words():
         graph.add_parameter("dense/kernel", (1,), True)
     with pytest.raises(ValueError, match="received the tensor 9; this graph has 1"):
         graph.add_activation(9, "relu", 0.0)
-    with pytest.raises(ValueError, match="rate 1; expected 0 <= rate < 1"):
+    with pytest.raises(ValueError, match="rate: received 1; expected the share"):
         graph.add_dropout(x, 1.0, 0)
     with pytest.raises(ValueError, match="a graph without output"):
         _core.Network(graph)
@@ -181,7 +181,7 @@ def test_calls_that_do_not_fit_are_refused_in_words():
     rate = {"learning_rate": 0.1}
     with pytest.raises(ValueError, match="received the metric 'mean_squared_error'"):
         network.compile(
-            [("sparse_categorical_crossentropy", {}, 1.0, [("mean_squared_error", {})])],
+            [("sparse_categorical_crossentropy", {}, 1.0, [("mean_squared_error", {}, False)])],
             [("sgd", rate)],
         )
     network.compile(

@@ -133,7 +133,9 @@ def _problem(rng, graph, scored):
     x = [rng.normal(0.0, 0.3, (ROWS, width)).astype(np.float32) for width in WIDTHS]
     x.append(rng.integers(0, CODES, (ROWS, CODE_COLUMNS)).astype(np.float32))
     choices = [
-        ("mean_squared_error", {}, 1.0 + i, [("mean_absolute_error", {})]) if has_loss else None
+        ("mean_squared_error", {}, 1.0 + i, [("mean_absolute_error", {}, i == 0)])
+        if has_loss
+        else None
         for i, has_loss in enumerate(scored[: len(graph.graph.outputs)])
     ]
     y = [choice and rng.standard_normal((ROWS, OUTPUTS)).astype(np.float32) for choice in choices]
@@ -198,4 +200,4 @@ def test_the_reference_against_finite_differences(graph, scored, seed):
 
 def _ends(choices):
     """Where the totals of the outputs end."""
-    return np.cumsum([3 if choice is None else 3 + 2 * len(choice[3]) for choice in choices])[:-1]
+    return np.cumsum([3 if choice is None else 3 + len(choice[3]) for choice in choices])[:-1]

@@ -146,10 +146,10 @@ index_t predict(Network& network, const std::vector<Input>& inputs, std::vector<
   return network.run(Mode::kPredict, feed, slice, nullptr);
 }
 
-// What compile() takes for an output: the loss and its options, the loss's weight, the metrics and
-// theirs.
-using OutputChoice =
-    std::tuple<std::string, LossOptions, double, std::vector<std::pair<std::string, py::dict>>>;
+// A metric, its options, and whether it is weighted.
+using MetricChoice = std::tuple<std::string, py::dict, bool>;
+// What compile() takes for an output: the loss and its options, the loss's weight, the metrics.
+using OutputChoice = std::tuple<std::string, LossOptions, double, std::vector<MetricChoice>>;
 
 // Values of rows, losses of rows, or what an op sums up.
 MetricSpec metric_spec(const std::string& name, const py::dict& options) {
@@ -186,7 +186,9 @@ void compile(Network& network, const std::vector<std::optional<OutputChoice>>& o
     output.function_loss = loss == "function";
     if (!output.function_loss) output.loss = loss_spec("compile", loss, options);
     output.loss_weight = static_cast<float>(weight);
-    for (const auto& [name, given] : metrics) output.metrics.push_back(metric_spec(name, given));
+    for (const auto& [name, given, weighted] : metrics) {
+      output.metrics.push_back({metric_spec(name, given), weighted});
+    }
   }
   std::vector<double> rates;
   for (const auto& [optimizer, hyper] : rules) {

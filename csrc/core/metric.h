@@ -10,8 +10,6 @@ enum class Metric : int {
   kBinaryAccuracy,
   kSparseTopKCategoricalAccuracy,
   kTopKCategoricalAccuracy,
-  kMeanSquaredError,
-  kMeanAbsoluteError,
 };
 
 }  // namespace fastdnn

@@ -22,8 +22,6 @@ constexpr Entry kMetrics[] = {
     {Metric::kBinaryAccuracy, "binary_accuracy", false},
     {Metric::kSparseTopKCategoricalAccuracy, "sparse_top_k_categorical_accuracy", true},
     {Metric::kTopKCategoricalAccuracy, "top_k_categorical_accuracy", false},
-    {Metric::kMeanSquaredError, "mean_squared_error", false},
-    {Metric::kMeanAbsoluteError, "mean_absolute_error", false},
 };
 
 const Entry& entry(Metric kind) { return entry_of("metric", kMetrics, kind); }

@@ -14,7 +14,7 @@ namespace fastdnn {
 // The value of a metric for every row; formulas in csrc/cpu/metric/metric.h. The work is split by
 // rows.
 struct MetricArgs {
-  Metric kind = Metric::kMeanSquaredError;
+  Metric kind = Metric::kCategoricalAccuracy;
   ConstMatrixView outputs;               // at least one column
   const std::int32_t* labels = nullptr;  // the sparse metrics: one per row, in [0, outputs.cols)
   ConstMatrixView targets;               // all others: the shape of outputs

@@ -33,7 +33,7 @@ enum class Mode {
 
 // A metric that is the mean of a value for every row.
 struct RowMetric {
-  Metric kind = Metric::kMeanSquaredError;
+  Metric kind = Metric::kCategoricalAccuracy;
   float threshold = 0.5f;
   index_t top_k = 5;
 };
@@ -46,6 +46,13 @@ struct FunctionMetric {};
 // What is summed up for a metric: values or losses of rows, or what an op of csrc/ops/metric.h
 // adds.
 using MetricSpec = std::variant<RowMetric, LossSpec, ConfusionRule, RegressionSums, FunctionMetric>;
+
+// A metric of an output, and whether rows count by their weights.
+struct ShownMetric {
+  MetricSpec spec;
+  bool weighted = false;
+};
+
 // Whether it takes labels rather than targets.
 bool metric_takes_labels(const MetricSpec& spec);
 const char* metric_name(const MetricSpec& spec);
@@ -57,7 +64,7 @@ struct OutputSpec {
   std::optional<LossSpec> loss;
   bool function_loss = false;  // a function of the caller's instead: see Asked
   float loss_weight = 1.0f;    // in the sum of all outputs' losses
-  std::vector<MetricSpec> metrics;
+  std::vector<ShownMetric> metrics;
 
   bool scored() const { return loss || function_loss; }
   bool asks_functions() const;
@@ -96,8 +103,8 @@ struct Storage {
 };
 
 // Sums over the rows of all steps since they were cleared, output by output:
-// rows, sum w, sum w * loss, then for each metric its numbers, first with all weights 1. Behind
-// them all: the sum of what weights and activities add to a step's loss, times its rows.
+// rows, sum w, sum w * loss, then for each metric its numbers. Behind them all: the sum of what
+// weights and activities add to a step's loss, times its rows.
 using Totals = std::vector<double>;
 // Where those of an output begin, or, for the number of outputs, where they end.
 std::size_t totals_place(const Graph& graph, const TrainingSpec& spec, std::size_t output);

@@ -46,12 +46,12 @@ std::ptrdiff_t Lowering::output_fused_with(const Node& node) const {
 }
 
 bool Lowering::metrics_need_output(std::size_t i) const {
-  const std::vector<MetricSpec>& metrics = spec_.outputs[i].metrics;
+  const std::vector<ShownMetric>& metrics = spec_.outputs[i].metrics;
   // Large logits differ where their sigmoids are all 1.
   const Node& last = *graph_.producer(graph_.outputs()[i]);
   if (as<Softmax>(last.operation) == nullptr && !metrics.empty()) return true;
-  return std::any_of(metrics.begin(), metrics.end(), [](const MetricSpec& metric) {
-    const auto* row = as<RowMetric>(metric);
+  return std::any_of(metrics.begin(), metrics.end(), [](const ShownMetric& metric) {
+    const auto* row = as<RowMetric>(metric.spec);
     return row == nullptr || (row->kind != Metric::kSparseCategoricalAccuracy &&
                               row->kind != Metric::kCategoricalAccuracy);
   });

@@ -22,20 +22,22 @@ bool all_finite(const Asked& asked, index_t rows) {
 }
 
 bool OutputSpec::asks_functions() const {
-  return function_loss || std::any_of(metrics.begin(), metrics.end(), [](const MetricSpec& metric) {
-           return as<FunctionMetric>(metric) != nullptr;
+  return function_loss ||
+         std::any_of(metrics.begin(), metrics.end(), [](const ShownMetric& metric) {
+           return as<FunctionMetric>(metric.spec) != nullptr;
          });
 }
 
 bool OutputSpec::takes_labels() const {
   if (loss) return loss->kind == Loss::kSparseCategoricalCrossentropy;
-  return std::any_of(metrics.begin(), metrics.end(), metric_takes_labels);
+  return std::any_of(metrics.begin(), metrics.end(),
+                     [](const ShownMetric& metric) { return metric_takes_labels(metric.spec); });
 }
 
 bool OutputSpec::takes_targets() const {
   if (takes_labels()) return false;
-  return loss || std::any_of(metrics.begin(), metrics.end(), [](const MetricSpec& metric) {
-           return as<FunctionMetric>(metric) == nullptr;
+  return loss || std::any_of(metrics.begin(), metrics.end(), [](const ShownMetric& metric) {
+           return as<FunctionMetric>(metric.spec) == nullptr;
          });
 }
 
@@ -101,9 +103,6 @@ Buffer Lowering::append_loss(std::size_t i, const ScoredRows& scored) {
   loss.spec = *spec_.outputs[i].loss;
   if (input != graph_.outputs()[i]) loss.spec.from_logits = true;
   loss.scale = spec_.outputs[i].loss_weight;
-  const auto labels_from = [labels = scored.labels](index_t row) {
-    return labels->empty() ? nullptr : labels->data() + row;
-  };
   std::vector<Use> reads{prediction.own_rows(), scored.labels_by_rows, weights.own_rows()};
   if (targets) reads.push_back(gathered(targets));
   std::vector<Use> writes{row_losses.own_rows()};
@@ -119,7 +118,7 @@ Buffer Lowering::append_loss(std::size_t i, const ScoredRows& scored) {
   *phase = append_by_rows(reads, writes, [=](const StepState& state, const Own& own) {
     LossArgs args = loss;
     args.outputs = prediction.of(own.rows);
-    args.labels = labels_from(own.rows.begin);
+    args.labels = scored.labels_from(own.rows.begin);
     if (targets) args.targets = targets.of(own.rows);
     args.sample_weight = weights.view.data + own.rows.begin;
     args.row_losses = row_losses.view.data + own.rows.begin;
@@ -167,7 +166,9 @@ std::size_t totals_place(const Graph& graph, const TrainingSpec& spec, std::size
   for (std::size_t i = 0; i < output; ++i) {
     const index_t cols = graph.width(graph.outputs()[i]);
     place += 3;
-    for (const MetricSpec& metric : spec.outputs[i].metrics) place += 2 * metric_size(metric, cols);
+    for (const auto& [metric, weighted] : spec.outputs[i].metrics) {
+      place += metric_size(metric, cols);
+    }
   }
   return static_cast<std::size_t>(place);
 }
@@ -175,14 +176,15 @@ std::size_t totals_place(const Graph& graph, const TrainingSpec& spec, std::size
 void Lowering::append_totals(std::size_t i, Buffer losses, const ScoredRows& scored) {
   struct Summed {
     index_t size;
+    bool weighted;
     MetricSums sums;
   };
   const Buffer weights = scored.weights;
   std::vector<Use> reads{losses.resource, weights.resource, decision_};
   std::vector<Summed> metrics;
-  for (const MetricSpec& spec : spec_.outputs[i].metrics) {
+  for (const auto& [spec, weighted] : spec_.outputs[i].metrics) {
     const index_t size = metric_size(spec, scored.result.view.cols);
-    metrics.push_back({size, lower_metric(i, spec, scored)});
+    metrics.push_back({size, weighted, lower_metric(i, spec, scored)});
     const std::vector<Use>& more = metrics.back().sums.reads;
     reads.insert(reads.end(), more.begin(), more.end());
   }
@@ -200,9 +202,8 @@ void Lowering::append_totals(std::size_t i, Buffer losses, const ScoredRows& sco
     }
     sums += 3;
     for (const Summed& metric : metrics) {
-      metric.sums.add(state.rows, nullptr, sums, context);
-      metric.sums.add(state.rows, w, sums + metric.size, context);
-      sums += 2 * metric.size;
+      metric.sums.add(state.rows, metric.weighted ? w : nullptr, sums, context);
+      sums += metric.size;
     }
   });
 }

@@ -64,9 +64,6 @@ Buffer Lowering::lower_row_metric(const MetricSpec& spec, const ScoredRows& scor
   const Buffer values = new_buffer(out_.capacity, 1);
   std::vector<Use> reads{result.own_rows(), scored.labels_by_rows};
   if (targets) reads.push_back(gathered(targets));
-  const auto labels_from = [labels = scored.labels](index_t row) {
-    return labels->empty() ? nullptr : labels->data() + row;
-  };
   append_by_rows(reads, {values.own_rows()}, [=](const StepState&, const Own& own) {
     float* row_values = values.view.data + own.rows.begin;
     if (const auto* row = as<RowMetric>(spec)) {
@@ -75,7 +72,7 @@ Buffer Lowering::lower_row_metric(const MetricSpec& spec, const ScoredRows& scor
       args.threshold = row->threshold;
       args.top_k = row->top_k;
       args.outputs = result.of(own.rows);
-      args.labels = labels_from(own.rows.begin);
+      args.labels = scored.labels_from(own.rows.begin);
       if (targets) args.targets = targets.of(own.rows);
       args.row_values = row_values;
       return fastdnn::metric(args, own.context);
@@ -83,7 +80,7 @@ Buffer Lowering::lower_row_metric(const MetricSpec& spec, const ScoredRows& scor
     LossArgs args;
     args.spec = std::get<LossSpec>(spec);
     args.outputs = result.of(own.rows);
-    args.labels = labels_from(own.rows.begin);
+    args.labels = scored.labels_from(own.rows.begin);
     if (targets) args.targets = targets.of(own.rows);
     args.row_losses = row_values;
     fastdnn::loss(args, own.context);

@@ -195,6 +195,9 @@ class Lowering {
     Buffer result, weights, targets;
     std::shared_ptr<std::vector<std::int32_t>> labels;
     Use labels_by_rows;
+    const std::int32_t* labels_from(index_t row) const {
+      return labels->empty() ? nullptr : labels->data() + row;
+    }
   };
   ScoredRows gather_scored(std::size_t i);
   // Return the losses of the rows.

@@ -33,7 +33,7 @@ void check_output(const OutputSpec& output, index_t cols) {
   }
   const bool sparse = output.takes_labels();
   const char* const loss = output.loss ? loss_name(output.loss->kind) : "function";
-  for (const MetricSpec& metric : output.metrics) {
+  for (const auto& [metric, weighted] : output.metrics) {
     if (std::holds_alternative<FunctionMetric>(metric)) continue;
     if (const auto* rule = std::get_if<ConfusionRule>(&metric)) check_rule("compile", *rule, cols);
     check(metric_takes_labels(metric) == sparse, "compile", "received the metric '",
@@ -100,6 +100,8 @@ void Network::compile(const TrainingSpec& spec, const std::vector<double>& learn
   while (slots.size() < spec.slots()) slots.emplace_back(graph_);
   for (std::size_t p = 0; p < graph_.parameters().size(); ++p) {
     const auto id = static_cast<ParameterId>(p);
+    // Those of frozen parameters are never touched, and take no memory.
+    if (!graph_.parameters()[p].trainable) continue;
     const std::vector<std::string> names = slot_names(spec.optimizer(id));
     for (std::size_t i = 0; i < names.size(); ++i) {
       const ParameterArena& slot = slots[spec.slot(id, names[i])];
@@ -108,7 +110,7 @@ void Network::compile(const TrainingSpec& spec, const std::vector<double>& learn
         std::copy_n(weights_.flat(id), slot.flat_size(id), slot.flat(id));
       } else {
         const float initial = slot_initial_value(spec.optimizer(id), static_cast<int>(i));
-        std::fill_n(slot.flat(id), slot.flat_size(id), initial);
+        if (initial != 0.0f) std::fill_n(slot.flat(id), slot.flat_size(id), initial);
       }
     }
   }

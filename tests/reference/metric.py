@@ -14,8 +14,6 @@ METRICS = {
     "binary_accuracy": lambda t, o, threshold, k: ((o > threshold) == t).mean(1),
     "sparse_top_k_categorical_accuracy": lambda t, o, threshold, k: in_top_k(t, o, k),
     "top_k_categorical_accuracy": lambda t, o, threshold, k: in_top_k(t.argmax(1), o, k),
-    "mean_squared_error": lambda t, o, threshold, k: ((o - t) ** 2).mean(1),
-    "mean_absolute_error": lambda t, o, threshold, k: np.abs(o - t).mean(1),
 }
 
 

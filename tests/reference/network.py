@@ -533,8 +533,10 @@ class Network:
             name, options, factor, metrics = choice
             weight = np.ones(len(prediction)) if weight is None else weight.astype(np.float64)
             loss, gradient = LOSSES[name](prediction, y, options)
-            rows = [METRICS[metric](prediction, y) for metric, _ in metrics]
-            sums = [v for value in rows for v in (value.sum(), (value * weight).sum())]
+            sums = [
+                (METRICS[metric](prediction, y) * (weight if weighted else 1.0)).sum()
+                for metric, _, weighted in metrics
+            ]
             all_sums.append([len(weight), weight.sum(), (loss * weight).sum(), *sums])
             change = factor * gradient * weight[:, None] / len(weight)
             gradients[tensor] = gradients.get(tensor, 0.0) + change

@@ -49,13 +49,14 @@ bool is_in_top_k(const float* x, index_t cols, index_t label, index_t k) {
   return above < static_cast<double>(k);
 }
 
-// The mean of f(o, t) over a row.
-template <typename F>
-float mean_of(const float* o, const float* t, index_t cols, const F& f) {
-  const double sum = sum_row(cols, [&](index_t j, index_t count) {
-    return keep_first(f(load(o + j, count), load(t + j, count)), count, zero());
+// The share of a row's outputs that are on their target's side of the threshold.
+float share_right(const float* o, const float* t, index_t cols, float threshold) {
+  const F32 one = set1(1.0f);
+  const double right = sum_row(cols, [=](index_t j, index_t count) {
+    const F32 answer = select(load(o + j, count) > set1(threshold), one, zero());
+    return keep_first(select(answer == load(t + j, count), one, zero()), count, zero());
   });
-  return static_cast<float>(sum / static_cast<double>(cols));
+  return static_cast<float>(right / static_cast<double>(cols));
 }
 
 float row_value(const MetricRows& batch, index_t i) {
@@ -71,17 +72,8 @@ float row_value(const MetricRows& batch, index_t i) {
       return is_in_top_k(o, cols, batch.labels[i], batch.top_k) ? 1.0f : 0.0f;
     case Metric::kTopKCategoricalAccuracy:
       return is_in_top_k(o, cols, argmax(t, cols), batch.top_k) ? 1.0f : 0.0f;
-    case Metric::kBinaryAccuracy: {
-      const F32 threshold = set1(batch.threshold);
-      const F32 one = set1(1.0f);
-      return mean_of(o, t, cols, [=](F32 a, F32 b) {
-        return select(select(a > threshold, one, zero()) == b, one, zero());
-      });
-    }
-    case Metric::kMeanSquaredError:
-      return mean_of(o, t, cols, [](F32 a, F32 b) { return (a - b) * (a - b); });
-    case Metric::kMeanAbsoluteError:
-      return mean_of(o, t, cols, [](F32 a, F32 b) { return abs(a - b); });
+    case Metric::kBinaryAccuracy:
+      return share_right(o, t, cols, batch.threshold);
   }
   return 0.0f;
 }

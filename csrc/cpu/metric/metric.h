@@ -18,8 +18,6 @@ namespace fastdnn::cpu {
 //   sparse top-k categorical accuracy  fewer than top_k outputs exceed that of labels[i]; a NaN is
 //                                      never among the top
 //   top-k categorical accuracy         the same, of argmax(t)
-//   mean squared error                 mean_j (o_j - t_j)^2
-//   mean absolute error                mean_j |o_j - t_j|
 //
 // argmax as NumPy's: the first of several largest elements, or the first NaN.
 struct MetricRows {

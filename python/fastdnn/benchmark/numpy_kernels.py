@@ -297,8 +297,6 @@ METRICS: dict[str, Callable[[Any, Array], Any]] = {
     "binary_accuracy": lambda t, y: ((y > 0.5) == t).mean(axis=1),
     "sparse_top_k_categorical_accuracy": lambda t, y: in_top_k(t, y, 5),
     "top_k_categorical_accuracy": lambda t, y: in_top_k(t.argmax(axis=1).astype(np.int32), y, 5),
-    "mean_squared_error": lambda t, y: np.square(y - t).mean(axis=1),
-    "mean_absolute_error": lambda t, y: np.abs(y - t).mean(axis=1),
 }
 
 

@@ -1,30 +1,10 @@
 """Cross-entropies as metrics: the losses of the same names, without gradients."""
 
-from typing import Any
-
-from fastdnn import losses, ops
-from fastdnn.metrics.metric import Array, RowMetric
+from fastdnn import losses
+from fastdnn.metrics.metric import LossMetric
 
 
-class _Crossentropy(RowMetric):
-    """Base: what a loss says of every row."""
-
-    def __init__(self, name: str, loss: losses.Loss) -> None:
-        super().__init__(name)
-        self._loss = loss
-
-    def options(self) -> dict[str, Any]:
-        """Return the options the native core takes."""
-        return self._loss.options()
-
-    def rows(self, y_true: Any, y_pred: Array) -> Array:
-        """Return the value of every row."""
-        options = self.options()
-        logits = bool(options.pop("from_logits"))
-        return ops.loss(self.native_name, y_true, y_pred, from_logits=logits, **options)[0]
-
-
-class BinaryCrossentropy(_Crossentropy):
+class BinaryCrossentropy(LossMetric):
     """Cross-entropy of yes-or-no answers; see `fastdnn.losses.BinaryCrossentropy`.
 
     Args:
@@ -54,7 +34,7 @@ class BinaryCrossentropy(_Crossentropy):
         self.from_logits, self.label_smoothing = loss.from_logits, loss.label_smoothing
 
 
-class CategoricalCrossentropy(_Crossentropy):
+class CategoricalCrossentropy(LossMetric):
     """Cross-entropy between distributions; see `fastdnn.losses.CategoricalCrossentropy`.
 
     Args:
@@ -84,7 +64,7 @@ class CategoricalCrossentropy(_Crossentropy):
         self.from_logits, self.label_smoothing = loss.from_logits, loss.label_smoothing
 
 
-class SparseCategoricalCrossentropy(_Crossentropy):
+class SparseCategoricalCrossentropy(LossMetric):
     """Cross-entropy of integer labels; see `fastdnn.losses.SparseCategoricalCrossentropy`.
 
     Args:

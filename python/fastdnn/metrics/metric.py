@@ -8,6 +8,7 @@ import numpy.typing as npt
 
 from fastdnn import ops
 from fastdnn.configuration import Configurable
+from fastdnn.losses import Loss
 from fastdnn.rows import as_outputs, as_targets, as_weights
 
 Array = npt.NDArray[np.float32]
@@ -116,6 +117,24 @@ class RowMetric(Metric):
         """Return the sums over these rows."""
         values = self.rows(y_true, y_pred).astype(np.float64)
         return np.array([(values if weight is None else values * weight).sum()])
+
+
+class LossMetric(RowMetric):
+    """Base of the metrics that are what a loss says of every row."""
+
+    def __init__(self, name: str, loss: Loss) -> None:
+        super().__init__(name)
+        self._loss = loss
+
+    def options(self) -> dict[str, Any]:
+        """Return the options the native core takes."""
+        return self._loss.options()
+
+    def rows(self, y_true: Any, y_pred: Array) -> Array:
+        """Return the value of every row."""
+        options = self.options()
+        logits = bool(options.pop("from_logits", False))
+        return ops.loss(self.native_name, y_true, y_pred, from_logits=logits, **options)[0]
 
 
 def divided(a: Any, b: Any) -> Any:

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 
-from fastdnn import ops
+from fastdnn import losses, ops
 from fastdnn.checks import at_least
-from fastdnn.metrics.metric import Array, Metric, Result, RowMetric, Sums, divided, in_form
+from fastdnn.metrics.metric import Array, LossMetric, Metric, Result, Sums, divided, in_form
 
 
-class MeanSquaredError(RowMetric):
+class MeanSquaredError(LossMetric):
     """`mean((y_true - y_pred)**2)`.
 
     Args:
@@ -23,10 +23,10 @@ class MeanSquaredError(RowMetric):
     native_name = "mean_squared_error"
 
     def __init__(self, name: str = "mean_squared_error") -> None:
-        super().__init__(name)
+        super().__init__(name, losses.MeanSquaredError())
 
 
-class RootMeanSquaredError(RowMetric):
+class RootMeanSquaredError(LossMetric):
     """`sqrt(mean((y_true - y_pred)**2))` over all rows.
 
     Args:
@@ -39,14 +39,14 @@ class RootMeanSquaredError(RowMetric):
     native_name = "mean_squared_error"
 
     def __init__(self, name: str = "root_mean_squared_error") -> None:
-        super().__init__(name)
+        super().__init__(name, losses.MeanSquaredError())
 
     def value(self, sums: Sums, count: float) -> float:
         """Return the root of the mean."""
         return math.sqrt(super().value(sums, count))
 
 
-class MeanAbsoluteError(RowMetric):
+class MeanAbsoluteError(LossMetric):
     """`mean(|y_true - y_pred|)`.
 
     Args:
@@ -59,7 +59,7 @@ class MeanAbsoluteError(RowMetric):
     native_name = "mean_absolute_error"
 
     def __init__(self, name: str = "mean_absolute_error") -> None:
-        super().__init__(name)
+        super().__init__(name, losses.MeanAbsoluteError())
 
 
 class R2Score(Metric):

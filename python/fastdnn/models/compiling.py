@@ -20,7 +20,8 @@ from fastdnn.models.functions import Answers, Functions
 from fastdnn.optimizers.update_rules import UpdateRules
 
 Metrics = tuple[Metric | Accuracy, ...]
-NativeMetric = tuple[str, dict[str, Any]]  # its name and options in the native core
+# Its name and options in the native core, and whether it is weighted.
+NativeMetric = tuple[str, dict[str, Any], bool]
 
 
 @dataclass(frozen=True)
@@ -287,18 +288,24 @@ class MetricPlan:
             sums: list[tuple[int, int]] = []
             natives: list[NativeMetric] = []
             places: dict[str, tuple[int, int]] = {}
-            for name, (metric, _) in group.items():
-                native = (metric.native_name, metric.options())
+            for name, (metric, weighted) in group.items():
+                native = (metric.native_name, metric.options(), weighted)
                 if native not in natives:
                     natives.append(native)
                     sums.append((self.size, metric.size(width)))
-                    self.size += 2 * sums[-1][1]
+                    self.size += sums[-1][1]
                 places[name] = sums[natives.index(native)]
             self._places.append(places)
-            asked = [metric for metric, _ in group.values() if isinstance(metric, FunctionMetric)]
-            distinct = list({metric.function: metric for metric in asked}.values())
+            # One for each of these natives.
+            distinct = {
+                (metric.function, weighted): metric
+                for metric, weighted in group.values()
+                if isinstance(metric, FunctionMetric)
+            }
             loss = output.loss
-            functions.append((loss if isinstance(loss, FunctionLoss) else None, distinct))
+            functions.append(
+                (loss if isinstance(loss, FunctionLoss) else None, list(distinct.values()))
+            )
             self.native.append(
                 None
                 if loss is None
@@ -328,8 +335,8 @@ class MetricPlan:
 
         Args:
             totals: for each output rows, sum of weights, sum of weighted losses; then for every
-                native metric its sums, and the same with weights. The last one is the sum of the
-                penalties of weights and activities, times the rows.
+                native metric its sums. The last one is the sum of the penalties of weights and
+                activities, times the rows.
         """
         several = len(self._outputs) > 1
         loss, penalty, losses, values = 0.0, 0.0, {}, {}
@@ -344,7 +351,7 @@ class MetricPlan:
             losses[f"{output.name}_loss"] = mean
             for name, (metric, weighted) in shown.items():
                 place, size = places[name]
-                sums = totals[place + weighted * size :][:size]
+                sums = totals[place : place + size]
                 key = f"{output.name}_{name}" if several else name
                 values[key] = float(metric.value(sums, weight if weighted else rows))
         return {"loss": loss + penalty, **(losses if several else {}), **values}

@@ -21,14 +21,13 @@ def metric_rows(
     k: int = 5,
     out: _Array | None = None,
 ) -> _Array:
-    """Compute a metric for every row; its value for the batch is the mean.
+    """Compute an accuracy for every row; its value for the batch is the mean.
 
     - `"sparse_categorical_accuracy"`: `argmax(y_pred) == y_true`
     - `"categorical_accuracy"`: `argmax(y_pred) == argmax(y_true)`
     - `"binary_accuracy"`: `mean_j (y_pred_j > threshold) == y_true_j`
     - `"sparse_top_k_categorical_accuracy"`, `"top_k_categorical_accuracy"`: whether fewer than
       `k` outputs exceed that of the true class
-    - `"mean_squared_error"`, `"mean_absolute_error"`: the mean over the columns
 
     `argmax` is NumPy's: the first of several largest elements, or the first NaN.
 
