@@ -31,6 +31,7 @@ void check_no_overlap(const char* op, const py::array& out,
   const auto* begin = static_cast<const char*>(out.data());
   const auto* end = begin + out.nbytes();
   for (const py::array* input : inputs) {
+    if (input == nullptr) continue;
     const auto* first = static_cast<const char*>(input->data());
     check(first >= end || first + input->nbytes() <= begin, op,
           "received an out that shares memory with an input; expected separate arrays");
@@ -40,7 +41,7 @@ void check_no_overlap(const char* op, const py::array& out,
 void check_same_or_apart(const char* op, const py::array& out,
                          std::initializer_list<const py::array*> inputs) {
   for (const py::array* input : inputs) {
-    if (out.data() != input->data()) check_no_overlap(op, out, {input});
+    if (input != nullptr && out.data() != input->data()) check_no_overlap(op, out, {input});
   }
 }
 

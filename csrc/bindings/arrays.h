@@ -6,6 +6,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
+#include <optional>
 #include <ostream>
 #include <string>
 #include <vector>
@@ -111,7 +112,17 @@ Matrix<T> writable_rows(const char* op, const char* name, py::array& array) {
   return {writable_data<T>(op, name, array), view.rows, view.cols, view.stride};
 }
 
-// Throws if the memory of `out` meets that of any of the inputs.
+using OptionalArray = std::optional<py::array>;
+// Null where there is none.
+inline const py::array* pointer(const OptionalArray& array) { return array ? &*array : nullptr; }
+
+// A float for each column, or null where there is no array.
+inline const float* per_column(const char* op, const char* name, const OptionalArray& array,
+                               index_t cols) {
+  return array ? vector(op, name, *array, cols).data : nullptr;
+}
+
+// Throws if the memory of `out` meets that of any of the inputs that are not null.
 void check_no_overlap(const char* op, const py::array& out,
                       std::initializer_list<const py::array*> inputs);
 // The same, but `out` may be one of the inputs.

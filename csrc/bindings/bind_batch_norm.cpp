@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
 #include <functional>
-#include <optional>
 
 #include "csrc/bindings/arrays.h"
 #include "csrc/bindings/gil.h"
@@ -16,8 +15,6 @@ namespace {
 constexpr double kTrainingNanosecondsPerElement = 0.5;
 constexpr double kInferenceNanosecondsPerElement = 0.2;
 
-using Optional = std::optional<py::array>;
-
 ConstMatrixView batch(const char* op, const char* name, const Array& array) {
   const ConstMatrixView view = rows_of(op, name, array);
   check(array.ndim() >= 2, op, name, ": received a ", describe(array),
@@ -25,11 +22,7 @@ ConstMatrixView batch(const char* op, const char* name, const Array& array) {
   return view;
 }
 
-const float* per_column(const char* op, const char* name, const Optional& array, index_t cols) {
-  return array ? vector(op, name, *array, cols).data : nullptr;
-}
-
-float* writable_per_column(const char* op, const char* name, Optional& array, index_t cols) {
+float* writable_per_column(const char* op, const char* name, OptionalArray& array, index_t cols) {
   if (!array) return nullptr;
   vector(op, name, *array, cols);
   return writable_data<float>(op, name, *array);
@@ -38,14 +31,6 @@ float* writable_per_column(const char* op, const char* name, Optional& array, in
 void check_epsilon(const char* op, float epsilon) {
   check(epsilon > 0 && std::isfinite(epsilon), op, "epsilon: received ", epsilon,
         "; expected a positive number");
-}
-
-// What is written while these are still read.
-void check_no_overlap_with(const char* op, const Array& out,
-                           std::initializer_list<const Optional*> inputs) {
-  for (const Optional* input : inputs) {
-    if (*input) check_no_overlap(op, out, {&**input});
-  }
 }
 
 // The backward pass needs x as it was.
@@ -57,9 +42,9 @@ void check_apart(const char* op, const char* name, ConstMatrixView x, ConstMatri
         "expected an array of its own");
 }
 
-py::tuple batch_norm_arrays(const Array& x, const Optional& gamma, const Optional& beta,
-                            Optional moving_mean, Optional moving_variance, double momentum,
-                            float epsilon, const py::object& out) {
+py::tuple batch_norm_arrays(const Array& x, const OptionalArray& gamma, const OptionalArray& beta,
+                            OptionalArray moving_mean, OptionalArray moving_variance,
+                            double momentum, float epsilon, const py::object& out) {
   const char* op = "batch_normalization";
   BatchNormArgs args;
   args.x = batch(op, "x", x);
@@ -75,14 +60,12 @@ py::tuple batch_norm_arrays(const Array& x, const Optional& gamma, const Optiona
   py::array y = output(op, out, shape_of(x));
   args.y = writable_rows(op, "out", y);
   check_apart(op, "x", args.x, args.y);
-  check_no_overlap_with(op, y, {&gamma, &beta, &moving_mean, &moving_variance});
-  for (const Optional* moving : {&moving_mean, &moving_variance}) {
-    if (*moving) {
-      check_no_overlap(op, **moving, {&x});
-      check_no_overlap_with(op, **moving, {&gamma, &beta});
-    }
+  check_no_overlap(op, y,
+                   {pointer(gamma), pointer(beta), pointer(moving_mean), pointer(moving_variance)});
+  for (const OptionalArray* moving : {&moving_mean, &moving_variance}) {
+    if (*moving) check_no_overlap(op, **moving, {&x, pointer(gamma), pointer(beta)});
   }
-  if (moving_mean) check_no_overlap_with(op, *moving_mean, {&moving_variance});
+  if (moving_mean) check_no_overlap(op, *moving_mean, {pointer(moving_variance)});
   py::array_t<float> mean(cols), inv_std(cols), variance(cols);
   args.mean = mean.mutable_data();
   args.inv_std = inv_std.mutable_data();
@@ -101,9 +84,10 @@ py::tuple batch_norm_arrays(const Array& x, const Optional& gamma, const Optiona
   return py::make_tuple(y, mean, inv_std);
 }
 
-py::tuple batch_norm_inference_arrays(const Array& x, const Optional& gamma, const Optional& beta,
-                                      const Array& moving_mean, const Array& moving_variance,
-                                      float epsilon, const py::object& out) {
+py::tuple batch_norm_inference_arrays(const Array& x, const OptionalArray& gamma,
+                                      const OptionalArray& beta, const Array& moving_mean,
+                                      const Array& moving_variance, float epsilon,
+                                      const py::object& out) {
   const char* op = "batch_normalization";
   BatchNormInferenceArgs args;
   args.x = batch(op, "x", x);
@@ -117,8 +101,7 @@ py::tuple batch_norm_inference_arrays(const Array& x, const Optional& gamma, con
   py::array y = output(op, out, shape_of(x));
   args.y = writable_rows(op, "out", y);
   check_same_or_apart(op, y, {&x});
-  check_no_overlap(op, y, {&moving_mean, &moving_variance});
-  check_no_overlap_with(op, y, {&gamma, &beta});
+  check_no_overlap(op, y, {&moving_mean, &moving_variance, pointer(gamma), pointer(beta)});
   py::array_t<float> inv_std(cols);
   args.inv_std = inv_std.mutable_data();
   {
@@ -129,7 +112,7 @@ py::tuple batch_norm_inference_arrays(const Array& x, const Optional& gamma, con
   return py::make_tuple(y, inv_std);
 }
 
-py::tuple batch_norm_backward_arrays(const Array& dy, const Array& x, const Optional& gamma,
+py::tuple batch_norm_backward_arrays(const Array& dy, const Array& x, const OptionalArray& gamma,
                                      const Array& mean, const Array& inv_std, bool training,
                                      const py::object& out, const py::object& out_gamma,
                                      const py::object& out_beta, bool accumulate) {
@@ -148,16 +131,14 @@ py::tuple batch_norm_backward_arrays(const Array& dy, const Array& x, const Opti
   args.dx = writable_rows(op, "out", dx);
   check_apart(op, "x", args.x, args.dx);
   check_same_or_apart(op, dx, {&dy});
-  check_no_overlap(op, dx, {&mean, &inv_std});
-  check_no_overlap_with(op, dx, {&gamma});
+  check_no_overlap(op, dx, {&mean, &inv_std, pointer(gamma)});
   check(!accumulate || !(out_gamma.is_none() || out_beta.is_none()), op,
         "accumulate: expected dgamma and dbeta to add to");
   py::array dgamma = output(op, out_gamma, {cols}), dbeta = output(op, out_beta, {cols});
   args.dgamma = writable_data<float>(op, "dgamma", dgamma);
   args.dbeta = writable_data<float>(op, "dbeta", dbeta);
   for (const py::array* sums : {&dgamma, &dbeta}) {
-    check_no_overlap(op, *sums, {&x, &dy, &dx, &mean, &inv_std});
-    check_no_overlap_with(op, *sums, {&gamma});
+    check_no_overlap(op, *sums, {&x, &dy, &dx, &mean, &inv_std, pointer(gamma)});
   }
   check_no_overlap(op, dgamma, {&dbeta});
   args.accumulate = accumulate;

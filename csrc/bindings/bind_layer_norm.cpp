@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <cmath>
-#include <optional>
 
 #include "csrc/bindings/arrays.h"
 #include "csrc/bindings/gil.h"
@@ -13,20 +12,7 @@ namespace {
 // Rough cost on one thread, for choosing the number of threads.
 constexpr double kNanosecondsPerElement = 0.5;
 
-using Optional = std::optional<py::array>;
-
-const float* per_column(const char* op, const char* name, const Optional& array, index_t cols) {
-  return array ? vector(op, name, *array, cols).data : nullptr;
-}
-
-void check_apart_from_vectors(const char* op, const py::array& out,
-                              std::initializer_list<const Optional*> inputs) {
-  for (const Optional* input : inputs) {
-    if (*input) check_no_overlap(op, out, {&**input});
-  }
-}
-
-py::tuple layer_norm_arrays(const Array& x, const Optional& gamma, const Optional& beta,
+py::tuple layer_norm_arrays(const Array& x, const OptionalArray& gamma, const OptionalArray& beta,
                             float epsilon, const py::object& out) {
   const char* op = "layer_normalization";
   LayerNormArgs args;
@@ -38,7 +24,7 @@ py::tuple layer_norm_arrays(const Array& x, const Optional& gamma, const Optiona
   args.epsilon = epsilon;
   py::array y = output(op, out, shape_of(x));
   check_same_or_apart(op, y, {&x});
-  check_apart_from_vectors(op, y, {&gamma, &beta});
+  check_no_overlap(op, y, {pointer(gamma), pointer(beta)});
   args.y = writable_rows(op, "out", y);
   py::array statistics = py::array_t<float>({args.x.rows, kLayerNormStatisticCount});
   args.statistics = writable_rows(op, "statistics", statistics);
@@ -50,7 +36,7 @@ py::tuple layer_norm_arrays(const Array& x, const Optional& gamma, const Optiona
   return py::make_tuple(y, statistics);
 }
 
-py::tuple layer_norm_backward_arrays(const Array& dy, const Array& x, const Optional& gamma,
+py::tuple layer_norm_backward_arrays(const Array& dy, const Array& x, const OptionalArray& gamma,
                                      const Array& statistics, const py::object& out) {
   const char* op = "layer_normalization_backward";
   LayerNormBackwardArgs args;
@@ -66,7 +52,7 @@ py::tuple layer_norm_backward_arrays(const Array& dy, const Array& x, const Opti
   py::array dx = output(op, out, shape_of(x));
   check_same_or_apart(op, dx, {&dy});
   check_no_overlap(op, dx, {&x, &statistics});
-  check_apart_from_vectors(op, dx, {&gamma});
+  check_no_overlap(op, dx, {pointer(gamma)});
   args.dx = writable_rows(op, "out", dx);
   py::array_t<float> dgamma(args.x.cols), dbeta(args.x.cols);
   const LayerNormParametersArgs parameters{.x = args.x,

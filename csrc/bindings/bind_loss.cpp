@@ -95,8 +95,7 @@ py::tuple loss_arrays(const std::string& op_name, const std::string& name, const
   py::array gradient_out = output(op, outs[1], shape_of(y_pred));
   check_no_overlap(op, loss_out, {&y_true, &y_pred, &weight, &gradient_out});
   check_no_overlap(op, gradient_out, {&y_true, &weight});
-  // In place is fine, half on top of each other is not.
-  if (gradient_out.data() != y_pred.data()) check_no_overlap(op, gradient_out, {&y_pred});
+  check_same_or_apart(op, gradient_out, {&y_pred});
   args.row_losses = writable_data<float>(op, "out", loss_out);
   args.gradient = writable_rows(op, "out", gradient_out);
   {

@@ -69,9 +69,8 @@ using Result = std::pair<index_t, Sums>;
 
 Result run_scored(Network& network, Mode mode, const std::vector<Input>& inputs,
                   const PerOutput& targets, const PerOutput& sample_weights,
-                  const std::optional<py::array>& order, Slice slice,
-                  const std::optional<py::array>& learning_rates, const py::object& functions,
-                  const std::optional<Sums>& before) {
+                  const OptionalArray& order, Slice slice, const OptionalArray& learning_rates,
+                  const py::object& functions, const std::optional<Sums>& before) {
   const auto locked = lock(network);
   std::vector<double> rates;  // of the rules there are now that nobody can change them
   if (learning_rates) {
@@ -280,9 +279,9 @@ void register_network(py::module_& m) {
       .def(
           "train",
           [](Network& n, const std::vector<Input>& inputs, const PerOutput& targets,
-             const PerOutput& sample_weights, const std::optional<py::array>& order, index_t first,
+             const PerOutput& sample_weights, const OptionalArray& order, index_t first,
              index_t batches, index_t batch_size, double max_seconds, bool update,
-             const std::optional<py::array>& learning_rates, const py::object& functions,
+             const OptionalArray& learning_rates, const py::object& functions,
              const std::optional<Sums>& totals) {
             return run_scored(n, update ? Mode::kTrain : Mode::kGradients, inputs, targets,
                               sample_weights, order,

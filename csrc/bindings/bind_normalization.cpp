@@ -12,8 +12,8 @@ namespace {
 // Rough cost on one thread, for choosing the number of threads.
 constexpr double kNanosecondsPerElement = 0.1;
 
-py::array normalization_array(const Array& x, const std::optional<py::array>& mean,
-                              const Array& variance, bool invert, const py::object& out) {
+py::array normalization_array(const Array& x, const OptionalArray& mean, const Array& variance,
+                              bool invert, const py::object& out) {
   const char* op = "normalization";
   NormalizationArgs args;
   args.x = rows_of(op, "x", x);

@@ -106,7 +106,7 @@ void add_sample_weights(Feed& feed, const Graph& graph, const PerOutput& weights
   }
 }
 
-void add_order(Feed& feed, const std::optional<py::array>& order, const Slice& slice) {
+void add_order(Feed& feed, const OptionalArray& order, const Slice& slice) {
   if (!order) return;
   feed.order = vector<std::int64_t>("network", "order", *order, feed.rows).data;
   const index_t end = std::min(feed.rows, slice.first + slice.batches * slice.batch_size);

@@ -30,12 +30,11 @@ struct KeptFeed : program::Feed {
 void add_inputs(KeptFeed& feed, const program::Graph& graph, const std::vector<Input>& inputs);
 
 // An array for each output; None for outputs without loss, and for weights that are all 1.
-using PerOutput = std::vector<std::optional<py::array>>;
+using PerOutput = std::vector<OptionalArray>;
 void add_targets(program::Feed& feed, const program::Network& network, const PerOutput& targets,
                  const program::Slice& slice);
 void add_sample_weights(program::Feed& feed, const program::Graph& graph, const PerOutput& weights);
-void add_order(program::Feed& feed, const std::optional<py::array>& order,
-               const program::Slice& slice);
+void add_order(program::Feed& feed, const OptionalArray& order, const program::Slice& slice);
 
 // One matrix for every output.
 std::vector<MatrixView> output_matrices(const program::Network& network,

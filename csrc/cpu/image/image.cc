@@ -3,6 +3,7 @@
 #include "csrc/ops/image.h"
 
 #include <cmath>
+#include <numbers>
 
 #include "csrc/cpu/registry.h"
 
@@ -37,7 +38,7 @@ void random_affine(const RandomAffineArgs& args, Team& team) {
                  width = static_cast<double>(shape.width);
     const double down = draws.in(0, args.height_shift) * height;
     const double right = draws.in(1, args.width_shift) * width;
-    const double angle = draws.in(2, args.angle) * 2.0 * M_PI;
+    const double angle = draws.in(2, args.angle) * 2.0 * std::numbers::pi;
     const double zoom_height = 1.0 + draws.in(3, args.height_zoom);
     const double zoom_width = args.same_zoom ? zoom_height : 1.0 + draws.in(4, args.width_zoom);
     // Back from where a pixel goes: the shift, the zoom, the rotation, around the middle.
