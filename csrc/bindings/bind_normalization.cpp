@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <optional>
-
 #include "csrc/bindings/arrays.h"
 #include "csrc/bindings/gil.h"
 #include "csrc/bindings/register.h"
@@ -17,7 +15,7 @@ py::array normalization_array(const Array& x, const OptionalArray& mean, const A
   const char* op = "normalization";
   NormalizationArgs args;
   args.x = rows_of(op, "x", x);
-  if (mean) args.mean = vector(op, "mean", *mean, args.x.cols).data;
+  args.mean = per_column(op, "mean", mean, args.x.cols);
   args.variance = vector(op, "variance", variance, args.x.cols).data;
   args.invert = invert;
   py::array y = output(op, out, shape_of(x));
