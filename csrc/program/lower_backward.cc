@@ -2,9 +2,7 @@
 // Backward: how gradients travel.
 #include <algorithm>
 
-#include "csrc/core/check.h"
 #include "csrc/ops/activation.h"
-#include "csrc/ops/batch_norm.h"
 #include "csrc/ops/dropout.h"
 #include "csrc/ops/reduction.h"
 #include "csrc/ops/softmax.h"
@@ -88,57 +86,6 @@ void Lowering::backward(const Node& node, const Rescaling& rescaling) {
   const Buffer dy = gradient(node.output), dx = gradient_of_input(node, dy);
   append_rescaling(dy, dx, rescaling.scale, 0.0f);
   deliver_gradient(node.input(), dx);
-}
-
-void Lowering::backward(const Node& node, const BatchNormalization& norm) {
-  const Buffer statistics = statistics_of(node);
-  const Buffer x = value(node.input()), dy = gradient(node.output);
-  const bool wants_dx = needs_gradient(node.input());
-  const Buffer dx = wants_dx ? gradient_of_input(node, dy) : Buffer{};
-  add_cost(dy.view.cols, 0.8);
-  std::vector<Use> reads{x.resource, dy.resource, statistics.resource}, writes;
-  if (dx) writes.push_back(dx.resource);
-  const float* mean = statistics.view.row(0);
-  if (norm.frozen) {
-    mean = storage_.weights->flat(norm.moving_mean);
-    reads.push_back(weight(norm.moving_mean));
-  }
-  const float* gamma = nullptr;
-  if (norm.gamma != kNone) {
-    gamma = storage_.weights->flat(norm.gamma);
-    reads.push_back(weight(norm.gamma));
-  }
-  bool accumulate = false;
-  const auto target = [&](ParameterId id) -> float* {
-    if (id == kNone || !parameter(id).trainable) return nullptr;
-    accumulate = start_gradient(id);
-    writes.push_back(gradient_of(id));
-    return storage_.gradients->flat(id);
-  };
-  if (norm.gamma != kNone && norm.beta != kNone && parameter(norm.gamma).trainable &&
-      parameter(norm.beta).trainable) {
-    check(gradient_started_[static_cast<std::size_t>(norm.gamma)] ==
-              gradient_started_[static_cast<std::size_t>(norm.beta)],
-          "batch_normalization", "received gamma or beta shared without the other; expected both");
-  }
-  float* const dgamma = target(norm.gamma);
-  float* const dbeta = target(norm.beta);
-  program().append(reads, writes, [=](const StepState& state, Context& context) {
-    batch_norm_backward({.x = x.of(state.rows),
-                         .dy = dy.of(state.rows),
-                         .dx = dx ? dx.of(state.rows) : MatrixView{},
-                         .gamma = gamma,
-                         .mean = mean,
-                         .inv_std = statistics.view.row(1),
-                         .dgamma = dgamma,
-                         .dbeta = dbeta,
-                         .training = !norm.frozen,
-                         .accumulate = accumulate || state.adds},
-                        context);
-  });
-  if (dx) deliver_gradient(node.input(), dx);
-  finish_gradient(norm.gamma);
-  finish_gradient(norm.beta);
 }
 
 void Lowering::backward(const Node& node, const Dense& dense) {

@@ -4,9 +4,7 @@
 #include <cmath>
 
 #include "csrc/ops/activation.h"
-#include "csrc/ops/batch_norm.h"
 #include "csrc/ops/dropout.h"
-#include "csrc/ops/optimizer.h"
 #include "csrc/ops/rescaling.h"
 #include "csrc/ops/softmax.h"
 #include "csrc/ops/sparse.h"
@@ -149,74 +147,6 @@ void Lowering::forward(const Node& node, const Softmax&) {
   append_by_rows({x.own_rows()}, {y.own_rows()}, [=](const StepState&, const Own& own) {
     softmax({x.of(own.rows), y.of(own.rows)}, own.context);
   });
-}
-
-void Lowering::forward(const Node& node, const BatchNormalization& norm) {
-  const Buffer x = value(node.input()), y = value(node.output) = new_buffer(x.view.cols);
-  add_cost(x.view.cols, 0.6);
-  const ParameterArena& weights = *storage_.weights;
-  const auto data = [&](ParameterId id) { return id == kNone ? nullptr : weights.flat(id); };
-  float* const gamma = data(norm.gamma);
-  float* const beta = data(norm.beta);
-  const float* const moving_mean = data(norm.moving_mean);
-  const float* const moving_variance = data(norm.moving_variance);
-  std::vector<Use> reads{x.resource};
-  for (ParameterId id : {norm.gamma, norm.beta}) {
-    if (id != kNone) reads.push_back(weight(id));
-  }
-  Buffer statistics;  // mean, inv_std, variance
-  std::vector<Use> writes{y.resource};
-  if (training()) {
-    statistics = new_buffer(x.view.cols, 3);
-    statistics_.push_back({node.output, statistics});
-    writes.push_back(statistics.resource);
-  }
-  if (!training() || norm.frozen) {
-    reads.push_back(weight(norm.moving_mean));
-    reads.push_back(weight(norm.moving_variance));
-    program().append(reads, writes, [=](const StepState& state, Context& context) {
-      batch_norm_inference({.x = x.of(state.rows),
-                            .y = y.of(state.rows),
-                            .gamma = gamma,
-                            .beta = beta,
-                            .moving_mean = moving_mean,
-                            .moving_variance = moving_variance,
-                            .inv_std = statistics ? statistics.view.row(1) : nullptr,
-                            .epsilon = norm.epsilon},
-                           context);
-    });
-    return;
-  }
-  program().append(reads, writes, [=](const StepState& state, Context& context) {
-    batch_norm({.x = x.of(state.rows),
-                .y = y.of(state.rows),
-                .gamma = gamma,
-                .beta = beta,
-                .mean = statistics.view.row(0),
-                .inv_std = statistics.view.row(1),
-                .variance = statistics.view.row(2),
-                .epsilon = norm.epsilon},
-               context);
-  });
-}
-
-void Lowering::append_moving_statistics() {
-  if (mode_ == Mode::kGradients) return;
-  for (const Node* node : live_) {
-    const auto* norm = as<BatchNormalization>(node->operation);
-    if (norm == nullptr || norm->frozen) continue;
-    const Buffer statistics = statistics_of(*node);
-    const auto append = [&](ParameterId moving, index_t row) {
-      const MovingAverageArgs args{.average = storage_.weights->flat(moving),
-                                   .weights = statistics.view.row(row),
-                                   .size = statistics.view.cols,
-                                   .momentum = norm->momentum};
-      program().append({statistics.resource, decision_}, {weight(moving)},
-                       [=](const StepState&, Context& context) { moving_average(args, context); });
-    };
-    append(norm->moving_mean, 0);
-    append(norm->moving_variance, 2);
-  }
 }
 
 void Lowering::forward(const Node& node, const Dropout& dropout) {

@@ -1,11 +1,132 @@
 // SPDX-License-Identifier: Apache-2.0
-// Normalization of rows, and of columns by fixed statistics.
-
+// Normalization of columns, by a batch's statistics or fixed ones, and of rows.
+#include "csrc/core/check.h"
+#include "csrc/ops/batch_norm.h"
 #include "csrc/ops/layer_norm.h"
 #include "csrc/ops/normalization.h"
+#include "csrc/ops/optimizer.h"
 #include "csrc/program/lowering.h"
 
 namespace fastdnn::program {
+
+void Lowering::forward(const Node& node, const BatchNormalization& norm) {
+  const Buffer x = value(node.input()), y = value(node.output) = new_buffer(x.view.cols);
+  add_cost(x.view.cols, 0.6);
+  const ParameterArena& weights = *storage_.weights;
+  const auto data = [&](ParameterId id) { return id == kNone ? nullptr : weights.flat(id); };
+  float* const gamma = data(norm.gamma);
+  float* const beta = data(norm.beta);
+  const float* const moving_mean = data(norm.moving_mean);
+  const float* const moving_variance = data(norm.moving_variance);
+  std::vector<Use> reads{x.resource};
+  for (ParameterId id : {norm.gamma, norm.beta}) {
+    if (id != kNone) reads.push_back(weight(id));
+  }
+  Buffer statistics;  // mean, inv_std, variance
+  std::vector<Use> writes{y.resource};
+  if (training()) {
+    statistics = new_buffer(x.view.cols, 3);
+    statistics_.push_back({node.output, statistics});
+    writes.push_back(statistics.resource);
+  }
+  if (!training() || norm.frozen) {
+    reads.push_back(weight(norm.moving_mean));
+    reads.push_back(weight(norm.moving_variance));
+    program().append(reads, writes, [=](const StepState& state, Context& context) {
+      batch_norm_inference({.x = x.of(state.rows),
+                            .y = y.of(state.rows),
+                            .gamma = gamma,
+                            .beta = beta,
+                            .moving_mean = moving_mean,
+                            .moving_variance = moving_variance,
+                            .inv_std = statistics ? statistics.view.row(1) : nullptr,
+                            .epsilon = norm.epsilon},
+                           context);
+    });
+    return;
+  }
+  program().append(reads, writes, [=](const StepState& state, Context& context) {
+    batch_norm({.x = x.of(state.rows),
+                .y = y.of(state.rows),
+                .gamma = gamma,
+                .beta = beta,
+                .mean = statistics.view.row(0),
+                .inv_std = statistics.view.row(1),
+                .variance = statistics.view.row(2),
+                .epsilon = norm.epsilon},
+               context);
+  });
+}
+
+void Lowering::append_moving_statistics() {
+  if (mode_ == Mode::kGradients) return;
+  for (const Node* node : live_) {
+    const auto* norm = as<BatchNormalization>(node->operation);
+    if (norm == nullptr || norm->frozen) continue;
+    const Buffer statistics = statistics_of(*node);
+    const auto append = [&](ParameterId moving, index_t row) {
+      const MovingAverageArgs args{.average = storage_.weights->flat(moving),
+                                   .weights = statistics.view.row(row),
+                                   .size = statistics.view.cols,
+                                   .momentum = norm->momentum};
+      program().append({statistics.resource, decision_}, {weight(moving)},
+                       [=](const StepState&, Context& context) { moving_average(args, context); });
+    };
+    append(norm->moving_mean, 0);
+    append(norm->moving_variance, 2);
+  }
+}
+
+void Lowering::backward(const Node& node, const BatchNormalization& norm) {
+  const Buffer statistics = statistics_of(node);
+  const Buffer x = value(node.input()), dy = gradient(node.output);
+  const bool wants_dx = needs_gradient(node.input());
+  const Buffer dx = wants_dx ? gradient_of_input(node, dy) : Buffer{};
+  add_cost(dy.view.cols, 0.8);
+  std::vector<Use> reads{x.resource, dy.resource, statistics.resource}, writes;
+  if (dx) writes.push_back(dx.resource);
+  const float* mean = statistics.view.row(0);
+  if (norm.frozen) {
+    mean = storage_.weights->flat(norm.moving_mean);
+    reads.push_back(weight(norm.moving_mean));
+  }
+  const float* gamma = nullptr;
+  if (norm.gamma != kNone) {
+    gamma = storage_.weights->flat(norm.gamma);
+    reads.push_back(weight(norm.gamma));
+  }
+  bool accumulate = false;
+  const auto target = [&](ParameterId id) -> float* {
+    if (id == kNone || !parameter(id).trainable) return nullptr;
+    accumulate = start_gradient(id);
+    writes.push_back(gradient_of(id));
+    return storage_.gradients->flat(id);
+  };
+  if (norm.gamma != kNone && norm.beta != kNone && parameter(norm.gamma).trainable &&
+      parameter(norm.beta).trainable) {
+    check(gradient_started_[static_cast<std::size_t>(norm.gamma)] ==
+              gradient_started_[static_cast<std::size_t>(norm.beta)],
+          "batch_normalization", "received gamma or beta shared without the other; expected both");
+  }
+  float* const dgamma = target(norm.gamma);
+  float* const dbeta = target(norm.beta);
+  program().append(reads, writes, [=](const StepState& state, Context& context) {
+    batch_norm_backward({.x = x.of(state.rows),
+                         .dy = dy.of(state.rows),
+                         .dx = dx ? dx.of(state.rows) : MatrixView{},
+                         .gamma = gamma,
+                         .mean = mean,
+                         .inv_std = statistics.view.row(1),
+                         .dgamma = dgamma,
+                         .dbeta = dbeta,
+                         .training = !norm.frozen,
+                         .accumulate = accumulate || state.adds},
+                        context);
+  });
+  if (dx) deliver_gradient(node.input(), dx);
+  finish_gradient(norm.gamma);
+  finish_gradient(norm.beta);
+}
 
 void Lowering::forward(const Node& node, const LayerNormalization& norm) {
   const Buffer x = value(node.input()), y = value(node.output) = new_buffer(x.view.cols);
