@@ -184,6 +184,7 @@ class TestTrainArguments:
             ("--hidden", "300,-1", "is not a list of layer sizes"),
             ("--dropout", "1", "'1' is not a number from 0 up to 1, such as 0.2"),
             ("--dropout", "0.999999999", "is not a number from 0 up to 1"),
+            ("--dropout", "0.999995", "[Dropout] rate: received 0.999995; expected"),
             ("--dropout", "nan", "'nan' is not a number from 0 up to 1"),
             ("--validation-split", "1.5", "'1.5' is not a number from 0 up to 1"),
             ("--learning-rate", "0", "'0' is not a number above 0"),

@@ -137,14 +137,15 @@ def _plan(loss, columns, **metrics):
 def test_accuracy_is_chosen_by_loss_and_shape(loss, outputs, native):
     plan = _plan(loss, outputs, metrics=["accuracy", "acc"])
     options = {"threshold": 0.5} if native == "binary_accuracy" else {}
-    assert plan.native == [(plan.native[0][0], plan.native[0][1], 1.0, [(native, options, False)])]
+    assert plan.native == [
+        (plan.native[0][0], plan.native[0][1], 1.0, [(native, options, [False])])
+    ]
     assert plan.names == ["loss", "accuracy", "acc"]
 
 
 def test_logs():
     plan = _plan("mse", 3, metrics=["mse", "rmse"], weighted_metrics=["mse"])
-    natives = [("mean_squared_error", {}, weighted) for weighted in (False, True)]
-    assert plan.native[0][3] == natives and plan.size == 6
+    assert plan.native[0][3] == [("mean_squared_error", {}, [False, True])] and plan.size == 6
     logs = plan.logs([4.0, 8.0, 10.0, 36.0, 40.0, 6.0])
     assert logs == {"loss": 4.0, "mse": 9.0, "rmse": 3.0, "weighted_mse": 5.0}
     assert math.isnan(plan.logs([0.0] * 6)["loss"])

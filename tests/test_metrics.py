@@ -160,13 +160,15 @@ def test_top_k_takes_the_first_of_equals():
 
 @pytest.mark.parametrize("last", ["sigmoid", "softmax"])
 def test_accuracy_does_not_depend_on_other_metrics(last):
-    """Logits are told apart where their sigmoids are all 1; what counts are the outputs."""
+    """Logits may differ where probabilities are equal; what counts are the outputs."""
     model = fd.Sequential([fd.Input(shape=(2,)), fd.layers.Dense(2, last, use_bias=False)])
     model.set_weights([np.eye(2)])
     x, y = np.float32([[20, 30]] * 4), np.float32([[0, 1]] * 4)
     loss = {"sigmoid": "binary_crossentropy", "softmax": "categorical_crossentropy"}[last]
+    if last == "softmax":
+        x = np.float32([[1e-9, 2e-9]] * 4)
     expected = metrics.CategoricalAccuracy()(y, model.predict(x))
-    assert expected == (last == "softmax")
+    assert expected == 0.0
     for more in ([], ["mse"]):
         model.compile(loss=loss, metrics=["categorical_accuracy", *more])
         assert model.evaluate(x, y, return_dict=True)["categorical_accuracy"] == expected
@@ -200,6 +202,13 @@ def test_r2_of_targets_far_from_0(rng):
     model.layers[0].set_weights([np.eye(3) * 0.75, far])
     model.compile(loss="mse", metrics=[metrics.R2Score()])
     assert model.evaluate(x, y_true, return_dict=True)["r2_score"] == pytest.approx(wanted.mean())
+
+
+def test_r2_of_weights_that_cancel_on_the_way():
+    """As Keras has it."""
+    assert metrics.R2Score()([1, 2, 3, 5], [1, 2, 2, 4], [1, -1, 1, 2]) == pytest.approx(0.625)
+    wide = [-40860.76, -9.3e-9]
+    assert metrics.R2Score()(wide, [1.1 * t for t in wide], [1e-20, 1]) <= 1.0
 
 
 def test_merged_regression_sums(rng):

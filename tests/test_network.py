@@ -152,12 +152,12 @@ def _rows(rng, loss, rows):
 
 def _metrics(loss):
     if loss == "sparse_categorical_crossentropy":
-        return [("sparse_categorical_accuracy", {}, weighted) for weighted in (False, True)]
+        return [("sparse_categorical_accuracy", {}, [False, True])]
     return [
-        ("categorical_accuracy", {}, False),
-        ("binary_accuracy", {}, True),
-        ("mean_squared_error", {}, True),
-        ("mean_absolute_error", {}, False),
+        ("categorical_accuracy", {}, [False]),
+        ("binary_accuracy", {}, [True]),
+        ("mean_squared_error", {}, [True, False]),
+        ("mean_absolute_error", {}, [False, True]),
     ]
 
 

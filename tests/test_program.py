@@ -181,7 +181,7 @@ def test_calls_that_do_not_fit_are_refused_in_words():
     rate = {"learning_rate": 0.1}
     with pytest.raises(ValueError, match="received the metric 'mean_squared_error'"):
         network.compile(
-            [("sparse_categorical_crossentropy", {}, 1.0, [("mean_squared_error", {}, False)])],
+            [("sparse_categorical_crossentropy", {}, 1.0, [("mean_squared_error", {}, [False])])],
             [("sgd", rate)],
         )
     network.compile(

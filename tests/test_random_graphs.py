@@ -133,7 +133,7 @@ def _problem(rng, graph, scored):
     x = [rng.normal(0.0, 0.3, (ROWS, width)).astype(np.float32) for width in WIDTHS]
     x.append(rng.integers(0, CODES, (ROWS, CODE_COLUMNS)).astype(np.float32))
     choices = [
-        ("mean_squared_error", {}, 1.0 + i, [("mean_absolute_error", {}, i == 0)])
+        ("mean_squared_error", {}, 1.0 + i, [("mean_absolute_error", {}, [i == 0])])
         if has_loss
         else None
         for i, has_loss in enumerate(scored[: len(graph.graph.outputs)])

@@ -4,6 +4,7 @@ import csv
 import json
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -205,9 +206,9 @@ def test_a_step_that_is_not_made_leaves_nothing(rng, spoilt):
     targets = [rng.standard_normal((96, n)).astype(np.float32) for n in (1, 2)]
     bad = [target.copy() for target in targets]
     bad[spoilt][70] = 1e38
-    models = [fd.Model(inputs, [shallow, deep]) for _ in range(2)]
-    models[1] = models[0].clone()
-    models[1].set_weights(models[0].get_weights())
+    model = fd.Model(inputs, [shallow, deep])
+    models = [model, model.clone()]
+    models[1].set_weights(model.get_weights())
     for model in models:
         model.compile(fd.optimizers.Adam(0.01), "mse", metrics=[["mae", "mae"], ["r2_score"]])
     options = {"batch_size": 32, "shuffle": False, "verbose": 0}
@@ -221,6 +222,38 @@ def test_a_step_that_is_not_made_leaves_nothing(rng, spoilt):
     assert len(names) == 3
     for name in names:
         assert ended[name] == fine[name]
+
+
+def test_a_step_that_is_not_made_adds_no_gradients(rng):
+    """To those that wait for the next step, whatever layers they are of."""
+    inputs, codes = fd.Input(shape=(3,)), fd.Input(shape=(2,))
+    embedded = fd.layers.Flatten()(fd.layers.Embedding(5, 4)(codes))
+    shallow = fd.layers.BatchNormalization()(fd.layers.Concatenate()([inputs, embedded]))
+    shallow = fd.layers.PReLU()(fd.layers.LayerNormalization()(shallow))
+    shallow = fd.layers.Dense(1, name="shallow")(shallow)
+    deep = inputs
+    for _ in range(3):
+        deep = fd.layers.Dense(200, activation="relu")(fd.layers.BatchNormalization()(deep))
+    model = fd.Model([inputs, codes], [shallow, fd.layers.Dense(2, name="deep")(deep)])
+    models = [model, model.clone()]
+    models[1].set_weights(model.get_weights())
+    x = rng.standard_normal((64, 3)).astype(np.float32), rng.integers(0, 5, (64, 2))
+    y = [rng.standard_normal((64, n)).astype(np.float32) for n in (1, 2)]
+    bad = [target.copy() for target in y]
+    bad[1][40] = 1e38
+    halves = slice(0, 32), slice(32, 64)
+    for each, refused in zip(models, (False, True), strict=True):
+        each.compile(fd.optimizers.SGD(0.1, gradient_accumulation_steps=2), "mse")
+        steps = [(y, halves[0]), *([(bad, halves[1])] if refused else []), (y, halves[1])]
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=r"\[fit\] the loss is not finite")
+            for targets, rows in steps:
+                inputs_of_step = [array[rows] for array in x]
+                targets_of_step = [target[rows] for target in targets]
+                each.fit(inputs_of_step, targets_of_step, shuffle=False, verbose=0)
+        assert each.optimizer.iterations == 1
+    for one, two in zip(*(each.get_weights() for each in models), strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 def test_checkpoints_of_another_format_are_refused_at_once():

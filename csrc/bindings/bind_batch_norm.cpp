@@ -69,17 +69,19 @@ py::tuple batch_norm_arrays(const Array& x, const OptionalArray& gamma, const Op
   py::array_t<float> mean(cols), inv_std(cols), variance(cols);
   args.mean = mean.mutable_data();
   args.inv_std = inv_std.mutable_data();
-  args.variance = variance.mutable_data();
+  if (variances != nullptr) args.variance = variance.mutable_data();
   {
     const GilRelease release;
     run_on_cpu(args.x.size() * kTrainingNanosecondsPerElement * 1e-3,
                [&](Context& context) { batch_norm(args, context); });
-    // No rows have no statistics.
-    run_on_cpu(0.0, [&](Context& context) {
-      if (args.x.rows == 0) return;
-      if (means != nullptr) moving_average({means, args.mean, cols, momentum}, context);
-      if (variances != nullptr) moving_average({variances, args.variance, cols, momentum}, context);
-    });
+    if (args.x.rows > 0) {  // else there are no statistics
+      run_on_cpu(0.0, [&](Context& context) {
+        if (means != nullptr) moving_average({means, args.mean, cols, momentum}, context);
+        if (variances != nullptr) {
+          moving_average({variances, args.variance, cols, momentum}, context);
+        }
+      });
+    }
   }
   return py::make_tuple(y, mean, inv_std);
 }

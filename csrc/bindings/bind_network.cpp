@@ -145,8 +145,8 @@ index_t predict(Network& network, const std::vector<Input>& inputs, std::vector<
   return network.run(Mode::kPredict, feed, slice, nullptr);
 }
 
-// A metric, its options, and whether it is weighted.
-using MetricChoice = std::tuple<std::string, py::dict, bool>;
+// A metric, its options, and whether rows count by their weights: in one way, or both.
+using MetricChoice = std::tuple<std::string, py::dict, std::vector<bool>>;
 // What compile() takes for an output: the loss and its options, the loss's weight, the metrics.
 using OutputChoice = std::tuple<std::string, LossOptions, double, std::vector<MetricChoice>>;
 

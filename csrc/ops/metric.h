@@ -68,9 +68,9 @@ struct RegressionArgs {
   ConstMatrixView outputs;               // at least one column
   ConstMatrixView targets;               // the shape of outputs
   const float* sample_weight = nullptr;  // one per row, or null for ones
-  double* sums = nullptr;                // [2 + 3 * columns]
+  double* sums = nullptr;                // [3 + 4 * columns]
 };
-inline index_t regression_size(index_t cols) { return 2 + 3 * cols; }
+inline index_t regression_size(index_t cols) { return 3 + 4 * cols; }
 
 // One member of the team does it all: a batch has few numbers, and floats are added up in order.
 void confusion_counts(const ConfusionArgs& args, Context& context);

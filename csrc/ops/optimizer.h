@@ -96,11 +96,11 @@ struct PenaltyGradientArgs {
   index_t size = 0;
 };
 
-// average = momentum average + (1 - momentum) w on flat arrays, and then w = average if it
-// `overwrites` the weights. The work is split by elements.
+// average = momentum average + (1 - momentum) values on flat arrays, and then values = average if
+// it `overwrites` them. The work is split by elements.
 struct MovingAverageArgs {
   float* average = nullptr;
-  float* weights = nullptr;
+  float* values = nullptr;
   index_t size = 0;
   double momentum = 0.0;
   bool overwrites = false;

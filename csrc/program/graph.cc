@@ -18,9 +18,6 @@ void check_epsilon(const char* op, float epsilon) {
         "; expected a positive number");
 }
 
-}  // namespace
-namespace {
-
 void check_penalty(const Penalty& penalty) {
   check(std::isfinite(penalty.l1) && std::isfinite(penalty.l2), "penalty",
         "received l1=", penalty.l1, " and l2=", penalty.l2, "; expected finite numbers");

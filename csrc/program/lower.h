@@ -47,10 +47,10 @@ struct FunctionMetric {};
 // adds.
 using MetricSpec = std::variant<RowMetric, LossSpec, ConfusionRule, RegressionSums, FunctionMetric>;
 
-// A metric of an output, and whether rows count by their weights.
+// A metric of an output, and whether rows count by their weights: in one way, or both.
 struct ShownMetric {
   MetricSpec spec;
-  bool weighted = false;
+  std::vector<bool> weighted;
 };
 
 // Whether it takes labels rather than targets.
@@ -103,8 +103,8 @@ struct Storage {
 };
 
 // Sums over the rows of all steps since they were cleared, output by output:
-// rows, sum w, sum w * loss, then for each metric its numbers. Behind them all: the sum of what
-// weights and activities add to a step's loss, times its rows.
+// rows, sum w, sum w * loss, then for each metric and way its numbers. Behind them all: the sum of
+// what weights and activities add to a step's loss, times its rows.
 using Totals = std::vector<double>;
 // Where those of an output begin, or, for the number of outputs, where they end.
 std::size_t totals_place(const Graph& graph, const TrainingSpec& spec, std::size_t output);

@@ -43,18 +43,6 @@ std::ptrdiff_t Lowering::output_fused_with(const Node& node) const {
   return -1;
 }
 
-bool Lowering::metrics_need_output(std::size_t i) const {
-  const std::vector<ShownMetric>& metrics = spec_.outputs[i].metrics;
-  // Large logits differ where their sigmoids are all 1.
-  const Node& last = *graph_.producer(graph_.outputs()[i]);
-  if (as<Softmax>(last.operation) == nullptr && !metrics.empty()) return true;
-  return std::any_of(metrics.begin(), metrics.end(), [](const ShownMetric& metric) {
-    const auto* row = as<RowMetric>(metric.spec);
-    return row == nullptr || (row->kind != Metric::kSparseCategoricalAccuracy &&
-                              row->kind != Metric::kCategoricalAccuracy);
-  });
-}
-
 const Node* Lowering::activation_to_fuse(const Node& node) const {
   if (readers(node.output) != 1) return nullptr;
   for (const Node* candidate : live_) {
@@ -70,7 +58,7 @@ const Node* Lowering::activation_to_fuse(const Node& node) const {
 void Lowering::forward(const Node& node) {
   if (value(node.output)) return;  // computed together with its input
   const std::ptrdiff_t scored = output_fused_with(node);
-  if (scored >= 0 && !metrics_need_output(static_cast<std::size_t>(scored))) return;
+  if (scored >= 0 && spec_.outputs[static_cast<std::size_t>(scored)].metrics.empty()) return;
   std::visit([&](const auto& operation) { forward(node, operation); }, node.operation);
 }
 

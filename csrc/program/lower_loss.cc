@@ -113,6 +113,10 @@ Buffer Lowering::append_loss(std::size_t i, const ScoredRows& scored) {
   }
   const bool stops = mode_ == Mode::kTrain;
   if (stops) writes.emplace_back(decision_, Program::Rows::kOwn);
+  // A step that ends here adds nothing to the gradients of the steps before, either.
+  for (std::size_t p = 0; stops && spec_.accumulates() && p < gradient_resources_.size(); ++p) {
+    writes.emplace_back(gradient_resources_[p], Program::Rows::kOwn);
+  }
   const auto phase = std::make_shared<std::size_t>();
   Program* all = &program();
   *phase = append_by_rows(reads, writes, [=](const StepState& state, const Own& own) {
@@ -167,7 +171,7 @@ std::size_t totals_place(const Graph& graph, const TrainingSpec& spec, std::size
     const index_t cols = graph.width(graph.outputs()[i]);
     place += 3;
     for (const auto& [metric, weighted] : spec.outputs[i].metrics) {
-      place += metric_size(metric, cols);
+      place += static_cast<index_t>(weighted.size()) * metric_size(metric, cols);
     }
   }
   return static_cast<std::size_t>(place);
@@ -176,7 +180,7 @@ std::size_t totals_place(const Graph& graph, const TrainingSpec& spec, std::size
 void Lowering::append_totals(std::size_t i, Buffer losses, const ScoredRows& scored) {
   struct Summed {
     index_t size;
-    bool weighted;
+    std::vector<bool> weighted;
     MetricSums sums;
   };
   const Buffer weights = scored.weights;
@@ -202,8 +206,10 @@ void Lowering::append_totals(std::size_t i, Buffer losses, const ScoredRows& sco
     }
     sums += 3;
     for (const Summed& metric : metrics) {
-      metric.sums.add(state.rows, metric.weighted ? w : nullptr, sums, context);
-      sums += metric.size;
+      for (const bool weighted : metric.weighted) {
+        metric.sums.add(state.rows, weighted ? w : nullptr, sums, context);
+        sums += metric.size;
+      }
     }
   });
 }

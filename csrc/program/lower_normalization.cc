@@ -66,7 +66,7 @@ void Lowering::append_moving_statistics() {
     const Buffer statistics = statistics_of(*node);
     const auto append = [&](ParameterId moving, index_t row) {
       const MovingAverageArgs args{.average = storage_.weights->flat(moving),
-                                   .weights = statistics.view.row(row),
+                                   .values = statistics.view.row(row),
                                    .size = statistics.view.cols,
                                    .momentum = norm->momentum};
       program().append({statistics.resource, decision_}, {weight(moving)},

@@ -180,7 +180,7 @@ void Lowering::append_moving_averages() {
     add_update_cost(id);
     const std::size_t rule = spec_.rule(id);
     const MovingAverageArgs args{.average = averages.flat(id),
-                                 .weights = storage_.weights->flat(id),
+                                 .values = storage_.weights->flat(id),
                                  .size = averages.flat_size(id)};
     program().append({}, {weight(id)}, [=](const StepState& state, Context& context) {
       MovingAverageArgs now = args;

@@ -146,10 +146,9 @@ class Lowering {
   // Keras, probabilities are clipped to 1e-7 .. 1 - 1e-7 and logits are not.
   TensorId loss_input(std::size_t i) const;
   bool is_fused_into_loss(const Node& node) const { return output_fused_with(node) >= 0; }
-  // The number of the output in whose loss the node's derivative is, or -1. Its predictions are not
-  // computed then, unless metrics need them: a softmax is largest where its logits are.
+  // The number of the output in whose loss the node's derivative is, or -1. Without metrics its
+  // predictions are not computed then.
   std::ptrdiff_t output_fused_with(const Node& node) const;
-  bool metrics_need_output(std::size_t i) const;
   // The activation that can be applied while a product of `node` is still in the cache.
   const Node* activation_to_fuse(const Node& node) const;
   void forward(const Node& node);

@@ -116,6 +116,7 @@ void Network::compile(const TrainingSpec& spec, const std::vector<double>& learn
   }
   programs_.clear();
   begun_ = nullptr;
+  forwards_ = 0;
   slots_ = std::move(slots);
   spec_ = spec;
   learning_rates_ = learning_rates;
@@ -146,6 +147,7 @@ void Network::set_iterations(std::int64_t value) {
   check(value >= 0 && value < (std::int64_t{1} << 53), "network", "received iterations=", value,
         "; expected 0 to 2^53");
   iterations_ = value;
+  forwards_ = 0;
 }
 
 void Network::prepare_training(std::int64_t index, const double* learning_rates,

@@ -48,7 +48,18 @@ def confusion_counts(t, o, thresholds, weight=None, top_k=0, class_id=-1, **opti
 
 
 def regression_sums(t, o, weight=None):
-    w = np.ones((len(t), 1)) if weight is None else weight.astype(np.float64)[:, None]
-    mean = (w * t).sum(0) / (w.sum() or 1.0)
-    sums = np.stack([mean, (w * (t - mean) ** 2).sum(0), (w * (t - o) ** 2).sum(0)], axis=1)
-    return np.concatenate([[len(t), w.sum()], sums.ravel()])
+    """The sums, and those of the absolute terms."""
+    w = np.ones(len(t)) if weight is None else weight.astype(np.float64)
+    counts = (w != 0.0).astype(np.float64)
+    shift = t[np.flatnonzero(counts)[:1]].sum(0)
+    w, d = w[:, None], t - shift
+    terms = np.stack([w * d, w * d * d, w * (t - o) ** 2], axis=2)
+    return [
+        np.concatenate(
+            [
+                [len(t), counts.sum(), f(w).sum()],
+                np.insert(f(terms).sum(0), 0, f(shift), axis=1).ravel(),
+            ]
+        )
+        for f in (np.array, np.abs)
+    ]

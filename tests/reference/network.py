@@ -535,7 +535,8 @@ class Network:
             loss, gradient = LOSSES[name](prediction, y, options)
             sums = [
                 (METRICS[metric](prediction, y) * (weight if weighted else 1.0)).sum()
-                for metric, _, weighted in metrics
+                for metric, _, ways in metrics
+                for weighted in ways
             ]
             all_sums.append([len(weight), weight.sum(), (loss * weight).sum(), *sums])
             change = factor * gradient * weight[:, None] / len(weight)

@@ -40,7 +40,8 @@ void add_uses(const EmbeddingGradientTask& task, index_t use, float* to, index_t
     F32 block[kVectors];
     for (int v = 0; v < kVectors; ++v) block[v] = zero();
     for (index_t n = 0; n < kRowBlock && use >= 0; ++n, use = task.next_uses[use]) {
-      const float* dy = task.dy + use / cols * task.dy_stride + use % cols * task.width + j;
+      const index_t i = cols == 1 ? use : use / cols;
+      const float* dy = task.dy + i * task.dy_stride + (use - i * cols) * task.width + j;
       for (int v = 0; v < kVectors; ++v) block[v] = block[v] + columns.read(dy, v);
     }
     for (int v = 0; v < kVectors; ++v) totals[v].add(block[v]);

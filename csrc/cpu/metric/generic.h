@@ -186,16 +186,18 @@ void regression_sums_f32(const RegressionRows& batch) {
     const double w = batch.weights == nullptr ? 1.0 : static_cast<double>(batch.weights[i]);
     batch.sums[0] += 1.0;
     if (w == 0.0) continue;
-    batch.sums[1] += w;
-    const double share = w / batch.sums[1];
+    const bool first = batch.sums[1] == 0.0;
+    batch.sums[1] += 1.0;
+    batch.sums[2] += w;
     for (index_t j = 0; j < batch.cols; ++j) {
       const double target = t[j];
+      double* sums = batch.sums + 3 + 4 * j;
+      if (first) sums[0] = target;
+      const double distance = target - sums[0];
       const double error = target - o[j];
-      double* sums = batch.sums + 2 + 3 * j;
-      const double before = target - sums[0];
-      sums[0] += share * before;
-      sums[1] += w * before * (target - sums[0]);
-      sums[2] += w * error * error;
+      sums[1] += w * distance;
+      sums[2] += w * distance * distance;
+      sums[3] += w * error * error;
     }
   }
 }

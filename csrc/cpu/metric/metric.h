@@ -74,15 +74,12 @@ struct ConfusionRows {
 // Adds up in float64, row by row and for every column j:
 //
 //   sums[0] += 1
-//   sums[1] += w
-//   sums[2 + 3 j] += (w / sums[1]) d                   where d = t - sums[2 + 3 j]
-//   sums[3 + 3 j] += w d d'                            where d' = t - sums[2 + 3 j], the new one
-//   sums[4 + 3 j] += w (t - o)^2
+//   sums[1] += 1, sums[2] += w            unless w is 0
+//   sums[3 + 4 j] = t                     in the first row with another weight than 0: the shift s
+//   sums[4 + 4 j .. 6 + 4 j] += w (t - s), w (t - s)^2, w (t - o)^2
 //
-// with w = weights[i], or 1 if null: the mean of the targets so far, and the squares of what they
-// differ from it, which loses no digits of targets far from 0, as the sums of t and t^2 would.
-// Rows of weight 0 only count. Source: Welford (1962), Note on a method for calculating corrected
-// sums of squares and products; with weights: West (1979).
+// with w = weights[i], or 1 if null. Sums of t and t^2 would lose the digits of targets far from 0
+// (Chan, Golub, LeVeque 1983, "Algorithms for computing the sample variance": shifted data).
 struct RegressionRows {
   index_t rows;
   index_t cols;

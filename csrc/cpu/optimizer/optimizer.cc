@@ -39,7 +39,7 @@ void penalty_gradient(const PenaltyGradientArgs& args, Team& team) {
 void moving_average(const MovingAverageArgs& args, Team& team) {
   const Range mine = share_of(args.size, team);
   if (mine.empty()) return;
-  kernels().moving_average_f32(args.average + mine.begin, args.weights + mine.begin, mine.size(),
+  kernels().moving_average_f32(args.average + mine.begin, args.values + mine.begin, mine.size(),
                                static_cast<float>(args.momentum),
                                static_cast<float>(1.0 - args.momentum), args.overwrites);
 }

@@ -308,8 +308,8 @@ def confusion_counts(t: Array, y: Array) -> Any:
 
 
 def regression_sums(t: Array, y: Array) -> Any:
-    """Return the rows twice, and by columns t's mean m, the sums of (t - m)**2 and (t - y)**2."""
+    """Return the rows thrice, and of columns t[0] and the sums of t - t[0] and two squares."""
     t, y = t.astype(np.float64), y.astype(np.float64)
-    m = t.mean(0)
-    sums = np.stack([m, ((t - m) ** 2).sum(0), ((t - y) ** 2).sum(0)])
-    return np.concatenate([[len(t), len(t)], sums.T.ravel()])
+    d = t - t[0]
+    sums = np.stack([t[0], d.sum(0), (d * d).sum(0), ((t - y) ** 2).sum(0)])
+    return np.concatenate([np.full(3, len(t)), sums.T.ravel()])

@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 
+from fastdnn.layers import Dropout
+
 _LARGEST = 2**31 - 1
 _BELOW_ONE = 1 - 2.0**-24  # the last of float32
 _LARGEST_SEED = 2**64 - 1
@@ -42,6 +44,15 @@ def fraction(text: str) -> float:
     if not 0 <= value <= _BELOW_ONE:
         raise argparse.ArgumentTypeError(f"{text!r} is not a number from 0 up to 1, such as 0.2")
     return value
+
+
+def dropout_rate(text: str) -> float:
+    """A share of inputs to drop."""
+    value = fraction(text)
+    try:
+        return Dropout(value).rate
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def positive_fraction(text: str) -> float:

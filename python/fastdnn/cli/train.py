@@ -18,6 +18,7 @@ import numpy as np
 
 from fastdnn import activations, optimizers
 from fastdnn.cli.arguments import (
+    dropout_rate,
     fraction,
     layer_sizes,
     positive_float,
@@ -85,7 +86,7 @@ def add_parser(commands: Any) -> None:
         help=f"of these (relu): {', '.join(sorted(activations.NAMES))}",
     )
     network.add_argument(
-        "--dropout", type=fraction, default=0.0, metavar="RATE", help="after each of these (0)"
+        "--dropout", type=dropout_rate, default=0.0, metavar="RATE", help="after each of these (0)"
     )
     network.add_argument(
         "--batch-norm", action="store_true", help="before each of these activations"

@@ -17,8 +17,7 @@ class Dropout(Layer):
     the expected sum stays. Evaluation and prediction change nothing.
 
     Args:
-        rate: the share of the inputs to drop, in [0, 1) when rounded to a multiple of 2**-16,
-            which is the share in both places.
+        rate: the share of the inputs to drop, rounded to a multiple of 2**-16, in [0, 1).
         seed: an integer that picks the layer's stream of random numbers; None for the
             layer's place in the model. Layers with the same seed drop the same places.
         name: unique in the model.
@@ -43,7 +42,7 @@ class Dropout(Layer):
 def checked_rate(where: str, rate: Any) -> float:
     """Return the share that is dropped as a float, or raise a ValueError."""
     below = 1.0 - 2.0**-17 - 2.0**-25  # what is not 1 as a multiple of 2^-16, rounded from float32
-    note = ": the share that is dropped"
+    note = ": the share to drop, which is rounded to a multiple of 2**-16"
     return number(where, "rate", rate, 0.0, below=below, note=note)
 
 

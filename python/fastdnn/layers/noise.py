@@ -45,7 +45,7 @@ class AlphaDropout(Layer):
     al. 2017, "Self-normalizing neural networks"). Evaluation and prediction change nothing.
 
     Args:
-        rate: the share of the inputs to drop, in [0, 1) when rounded to a multiple of 2**-16.
+        rate: the share of the inputs to drop, rounded to a multiple of 2**-16, in [0, 1).
         seed: an integer that picks the layer's stream of random numbers; None for the
             layer's place in the model. Layers with the same seed drop the same places.
         name: unique in the model.

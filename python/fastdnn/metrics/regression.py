@@ -104,7 +104,7 @@ class R2Score(Metric):
 
     def size(self, columns: int) -> int:
         """Return how many numbers the native core sums up for outputs of so many columns."""
-        return 2 + 3 * columns
+        return 3 + 4 * columns
 
     def results(self, columns: int) -> int:
         """Return how many numbers the result has for outputs of so many columns."""
@@ -115,22 +115,22 @@ class R2Score(Metric):
         return ops.regression_sums(y_true, y_pred, weight)
 
     def merged(self, sums: Sums, more: Sums) -> Sums:
-        """Return the sums over the rows of both.
-
-        Source: Chan, Golub and LeVeque (1979), Updating formulae and a pairwise algorithm.
-        """
+        """Return the sums over the rows of both, by the shift of the first."""
+        if sums[1] == 0.0:
+            sums, more = more, sums
         together = sums + more
-        share = divided(more[1], together[1])
-        mean, mean_of_more = sums[2::3], more[2::3]
-        between = mean_of_more - mean
-        together[2::3] = mean + share * between
-        together[3::3] += sums[1] * share * between**2
+        together[3::4] = sums[3::4]
+        if more[1] > 0.0:
+            between = more[3::4] - sums[3::4]
+            together[4::4] += more[2] * between
+            together[5::4] += (2.0 * more[4::4] + more[2] * between) * between
         return together
 
     def value(self, sums: Sums, count: float) -> Result:
         """Return the score from the native sums."""
-        rows = sums[0]
-        _, squares, residual = sums[2:].reshape(-1, 3).T
+        rows, _, weight = sums[:3]
+        _, total, squares, residual = sums[3:].reshape(-1, 4).T
+        squares = squares - total * divided(total, weight)
         columns = len(squares)
         scores = np.where(squares == 0.0, 0.0, 1.0 - divided(residual, squares))
         if self.class_aggregation == "uniform_average":

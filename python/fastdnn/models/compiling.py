@@ -1,7 +1,7 @@
 """What `compile` chose: an optimizer, and for every output a loss and metrics."""
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,9 @@ from fastdnn.models.functions import Answers, Functions
 from fastdnn.optimizers.update_rules import UpdateRules
 
 Metrics = tuple[Metric | Accuracy, ...]
-# Its name and options in the native core, and whether it is weighted.
-NativeMetric = tuple[str, dict[str, Any], bool]
+# Its name and options in the native core, and whether rows count by their weights: in one way, or
+# both.
+NativeMetric = tuple[str, dict[str, Any], list[bool]]
 
 
 @dataclass(frozen=True)
@@ -285,27 +286,21 @@ class MetricPlan:
         for output, group, width in zip(outputs, shown, widths, strict=True):
             self._starts.append(self.size)
             self.size += 3
-            sums: list[tuple[int, int]] = []
-            natives: list[NativeMetric] = []
+            distinct = _distinct(group.values())
+            natives = [(metric.native_name, metric.options(), ways) for metric, ways in distinct]
+            starts: dict[tuple[int, bool], int] = {}
+            for index, (metric, ways) in enumerate(distinct):
+                for weighted in ways:
+                    starts[index, weighted] = self.size
+                    self.size += metric.size(width)
             places: dict[str, tuple[int, int]] = {}
             for name, (metric, weighted) in group.items():
-                native = (metric.native_name, metric.options(), weighted)
-                if native not in natives:
-                    natives.append(native)
-                    sums.append((self.size, metric.size(width)))
-                    self.size += sums[-1][1]
-                places[name] = sums[natives.index(native)]
+                index = next(i for i, (known, _) in enumerate(distinct) if _alike(known, metric))
+                places[name] = starts[index, weighted], metric.size(width)
             self._places.append(places)
-            # One for each of these natives.
-            distinct = {
-                (metric.function, weighted): metric
-                for metric, weighted in group.values()
-                if isinstance(metric, FunctionMetric)
-            }
+            asked = [metric for metric, _ in distinct if isinstance(metric, FunctionMetric)]
             loss = output.loss
-            functions.append(
-                (loss if isinstance(loss, FunctionLoss) else None, list(distinct.values()))
-            )
+            functions.append((loss if isinstance(loss, FunctionLoss) else None, asked))
             self.native.append(
                 None
                 if loss is None
@@ -355,6 +350,25 @@ class MetricPlan:
                 key = f"{output.name}_{name}" if several else name
                 values[key] = float(metric.value(sums, weight if weighted else rows))
         return {"loss": loss + penalty, **(losses if several else {}), **values}
+
+
+def _alike(one: Metric, other: Metric) -> bool:
+    """Whether the native core sums up the same for both."""
+    return one.native_name == other.native_name and one.options() == other.options()
+
+
+def _distinct(group: Iterable[tuple[Metric, bool]]) -> list[tuple[Metric, list[bool]]]:
+    """Return the metrics that are not alike, and whether each is weighted, not or both."""
+    distinct: list[tuple[Metric, list[bool]]] = []
+    for metric, weighted in group:
+        for known, ways in distinct:
+            if _alike(known, metric):
+                if weighted not in ways:
+                    ways.append(weighted)
+                break
+        else:
+            distinct.append((metric, [weighted]))
+    return distinct
 
 
 def _per_output(argument: str, value: Any, names: Sequence[str]) -> list[Any]:

@@ -168,18 +168,18 @@ def regression_sums(
         out: Array of the result's shape to write to.
 
     Returns:
-        float64 array of shape `(2 + 3 * columns,)`: the number of rows and the sum of `w`, then for
-        every column the mean m of t by these weights, and the sums of `w (t - m)**2` and of
-        `w (t - o)**2`, row by row.
+        float64 array of shape `(3 + 4 * columns,)`: the number of rows, how many of them have
+        another weight than 0, and the sum of `w`; then for every column s, the t of the first of
+        these, and the sums of `w (t - s)`, `w (t - s)**2` and `w (t - o)**2`, row by row.
 
     Raises:
         ValueError: If an array has a wrong dtype, shape or layout. Nothing is written then.
 
-    Source: West (1979), Updating mean and variance estimates: an improved method.
+    Source: Chan, Golub, LeVeque 1983, "Algorithms for computing the sample variance".
 
     >>> import numpy as np
     >>> from fastdnn import ops
     >>> ops.regression_sums(np.float32([[1], [3]]), np.float32([[1], [2]])).tolist()
-    [2.0, 2.0, 2.0, 2.0, 1.0]
+    [2.0, 2.0, 2.0, 1.0, 2.0, 4.0, 1.0]
     """
     return _core.regression_sums(y_true, y_pred, sample_weight, out)
