@@ -192,14 +192,19 @@ def test_passes_of_several_steps_drop_others(data):
 
 def test_a_pass_outlives_predictions_of_many_sizes(data):
     x, _ = data
-    model = _model(rate=0.5)
-    outputs = model.forward(x, training=True)
-    for rows in range(1, 30):
-        few = [array[:rows] for array in x]
-        model.predict(few, batch_size=rows)
-        model.forward(few)
-    model.backward([np.ones_like(output) for output in outputs])
-    assert model.gradients["one/kernel"].any()
+    gradients = []
+    for sizes in (range(1, 30), ()):
+        model = _model(rate=0.5)
+        outputs = model.forward(x, training=True)
+        for rows in sizes:
+            few = [array[:rows] for array in x]
+            model.predict(few, batch_size=rows)
+            model.forward(few)
+        model.backward([np.ones_like(output) for output in outputs])
+        gradients.append(model.gradients)
+    assert gradients[0]["one/kernel"].any()
+    for name, array in gradients[0].items():
+        np.testing.assert_array_equal(array, gradients[1][name])
 
 
 def test_a_step_ends_a_pass_that_was_begun(data):

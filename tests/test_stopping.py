@@ -194,6 +194,13 @@ def test_terminate_on_nan_ends_where_fit_names_epoch_and_batch(data):
     assert model.optimizer.iterations == 7
 
 
+def test_an_epoch_without_a_step_reports_no_number(data):
+    model, (x, y) = _model(), data
+    with pytest.warns(RuntimeWarning, match="not finite in epoch 1, batch 1"):
+        history = model.fit(x, y * np.float32(1e38), verbose=0).history
+    assert sorted(history) == ["loss", "mae"] and np.isnan(list(history.values())).all()
+
+
 @pytest.mark.parametrize("spoilt", [0, 1])
 def test_a_step_that_is_not_made_leaves_nothing(rng, spoilt):
     """Neither in weights, moving statistics among them, nor in what its epoch reports."""

@@ -17,7 +17,7 @@
 namespace fastdnn::program {
 namespace {
 
-// Programs kept for different batch sizes and modes; beyond it all are dropped.
+// Programs kept for different batch sizes and modes; beyond it all are dropped but a begun one.
 constexpr std::size_t kMostPrograms = 8;
 // A small network's step has so many times the barriers of a single op, for which the pool's least
 // work per thread was found.
@@ -174,7 +174,6 @@ LoweredProgram& Network::program(Mode mode, index_t capacity, const Feed& feed) 
   const auto found = programs_.find({mode, capacity, kinds});
   if (found != programs_.end()) return *found->second;
   if (programs_.size() >= kMostPrograms) {
-    // All but the one that backward() goes on from.
     std::erase_if(programs_, [this](const auto& kept) { return kept.second.get() != begun_; });
   }
   // Gradients of several steps are summed up where they are saved.

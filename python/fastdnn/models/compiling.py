@@ -348,7 +348,8 @@ class MetricPlan:
                 place, size = places[name]
                 sums = totals[place : place + size]
                 key = f"{output.name}_{name}" if several else name
-                values[key] = float(metric.value(sums, weight if weighted else rows))
+                value = metric.value(sums, weight if weighted else rows)
+                values[key] = float(value) if rows else math.nan
         return {"loss": loss + penalty, **(losses if several else {}), **values}
 
 
