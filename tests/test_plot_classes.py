@@ -243,6 +243,7 @@ def test_errors_of_boundaries(arguments, message, tmp_path):
         (([], []), r"received 0 rows of y_true and 0 of y_pred; expected equal numbers, and some"),
         (([0, 2], [0, 1], ["a", "b"]), r"class 2 and 2 labels; expected one for each of 3 classes"),
         ((["a", "c"], ["a", "b"], ["a", "b"]), r"y_true: received the class 'c'; expected .*a, b"),
+        ((None, None), r"y_true: received object of shape \(\), or numbers of no class"),
         (([[[0]]], [0]), r"y_true: received int64 of shape \(1, 1, 1\), or numbers of no class"),
     ],
 )

@@ -67,7 +67,8 @@ def class_names(
 
 
 def _are_names(values: npt.ArrayLike) -> bool:
-    return np.asarray(values).dtype.kind in "OSU"
+    array = np.asarray(values)
+    return array.dtype.kind in "OSU" and array.ndim > 0
 
 
 def _names(values: npt.ArrayLike) -> list[str]:
