@@ -1,9 +1,9 @@
-import json
 import os
 import stat
 
 import numpy as np
 import pytest
+from hostile_files import rewritten
 from safetensors.numpy import load_file, save_file
 
 import fastdnn as fd
@@ -155,25 +155,14 @@ def test_weights_that_do_not_fit_change_nothing(tmp_path, rng, change, message):
         np.testing.assert_array_equal(a, b)
 
 
-def _rewrite(path, **changes):
-    """Change the metadata of a file; None removes an entry."""
-    content = path.read_bytes()
-    size = int.from_bytes(content[:8], "little")
-    metadata = json.loads(content[8 : 8 + size])["__metadata__"]
-    for name, value in changes.items():
-        metadata.pop(name, None)
-        if value is not None:
-            metadata[name] = value if isinstance(value, str) else json.dumps(value)
-    save_file(load_file(path), path, metadata)
-
-
 HUGE = {"units": 2**30, "name": "dense"}
 
 
 @pytest.mark.parametrize(
     "changes, message",
     [
-        ({"format_version": "2"}, r"received format version 2; this fastdnn .* reads up to 1; upd"),
+        ({"format_version": "3"}, r"received format version 3; this fastdnn .* reads 1 to 2; upd"),
+        ({"format_version": "0"}, r"received format version 0; this fastdnn .* reads 1 to 2; upd"),
         ({"format_version": "x"}, r"received format version x"),
         ({"architecture": None}, r"the file has no architecture"),
         ({"architecture": "{"}, r"the file's architecture is no JSON"),
@@ -209,7 +198,7 @@ def test_damaged_metadata(tmp_path, rng, changes, message):
     model, _, _ = _trained(rng)
     path = tmp_path / "m.safetensors"
     model.save(path)
-    _rewrite(path, **changes)
+    rewritten(path, **changes)
     with pytest.raises(ValueError, match=message):
         fd.load_model(path)
 
@@ -231,12 +220,9 @@ def test_slots_that_do_not_fit(tmp_path, rng):
     model, _, _ = _trained(rng)
     path = tmp_path / "m.safetensors"
     model.save(path)
-    content = path.read_bytes()
-    size = int.from_bytes(content[:8], "little")
-    metadata = json.loads(content[8 : 8 + size])["__metadata__"]
-    tensors = load_file(path)
-    tensors.pop(next(name for name in tensors if name.startswith("optimizer/")))
-    save_file(tensors, path, metadata)
+    rewritten(
+        path, lambda tensors: tensors.pop(next(n for n in tensors if n.startswith("optimizer/")))
+    )
     with pytest.raises(ValueError, match=r"does not fit the model; missing: optimizer/"):
         fd.load_model(path)
 

@@ -13,6 +13,7 @@ PYBIND11_MODULE(_core, m, pybind11::mod_gil_not_used()) {
   register_dense(m);
   register_dropout(m);
   register_embedding(m);
+  register_file(m);
   register_gemm(m);
   register_image(m);
   register_layer_norm(m);

@@ -13,6 +13,7 @@ void register_constraint(pybind11::module_& m);
 void register_dense(pybind11::module_& m);
 void register_dropout(pybind11::module_& m);
 void register_embedding(pybind11::module_& m);
+void register_file(pybind11::module_& m);
 void register_gemm(pybind11::module_& m);
 void register_graph(pybind11::module_& m);
 void register_image(pybind11::module_& m);

@@ -1,42 +1,33 @@
-"""Models in safetensors files: written in one piece or not at all, believed only when checked.
+"""Models in safetensors files.
 
-A file of `Model.save` holds tensors named `layer/weight` and `optimizer/slot/layer/weight`,
-and text in its metadata:
-
-    format             "fastdnn"
-    format_version     "1"
-    library_version    of the fastdnn that wrote it
-    architecture       JSON: the model's class and config
-    compile            JSON: arguments of `compile`, or null
-    training           JSON: seed, iterations, passes over the training data
-
-A file of `save_weights` has the weights and no architecture. Any safetensors reader opens
-both.
+docs/checkpoint-format.md says what is in them.
 """
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
-from fastdnn import files
+from fastdnn import files, tensor_file
 from fastdnn._core import OptimizerConfig, __version__
 from fastdnn.files import FilePath
 from fastdnn.layers.layer import Shape
+from fastdnn.loading import LoadReport, Rename, Stored, plan
 from fastdnn.losses import FunctionLoss
 from fastdnn.metrics import FunctionMetric
 from fastdnn.optimizers import Optimizer, schedules
+from fastdnn.tensor_file import TensorFile
 
 if TYPE_CHECKING:
     from fastdnn.models.model import Model
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 
-Array = npt.NDArray[np.float32]
+Array = npt.NDArray[Any]
 _SLOT_PREFIX = "optimizer/"
+_FIT_PREFIX = "fit/"
 
 
 def load_model(
@@ -67,81 +58,152 @@ def load_model(
     >>> bool((same.get_weights()[0] == model.get_weights()[0]).all())
     True
     """
-    where = f"load_model {os.fspath(filepath)}"
-    return from_bytes(files.read("load_model", filepath), where, custom_objects, compile)
+    with TensorFile("load_model", filepath) as file:
+        texts = _texts(file.where, file.metadata)
+        if "architecture" not in texts:
+            raise ValueError(
+                f"[{file.where}] the file has no architecture; build the model and use load_weights"
+            )
+        return from_state(file, texts, custom_objects, compile, file.where)
 
 
 def save_model(model: "Model", filepath: FilePath, overwrite: bool) -> None:
     """Write everything there is to know about the model."""
-    files.write("save", filepath, overwrite, lambda: to_bytes(model))
+    files.write("save", filepath, overwrite, lambda: Snapshot.of(model).write)
 
 
 def save_weights(model: "Model", filepath: FilePath, overwrite: bool) -> None:
     """Write the weights alone."""
-
-    def content() -> bytes:
-        model._current_binding()
-        return _pack({name: weight.value for weight, name in model.named_weights().items()}, {})
-
-    files.write("save_weights", filepath, overwrite, content)
+    files.write("save_weights", filepath, overwrite, lambda: Snapshot.of_weights(model).write)
 
 
-def load_weights(model: "Model", filepath: FilePath) -> None:
-    """Read the weights into a built model, all of them or none."""
-    where = f"load_weights {os.fspath(filepath)}"
+def load_weights(
+    model: "Model",
+    filepath: FilePath,
+    match: str | None = None,
+    rename: Rename | None = None,
+    strict: bool = True,
+    dry_run: bool = False,
+) -> LoadReport:
+    """Read weights into a built model, all that are wanted or none."""
     model._current_binding()
-    tensors, _ = _unpack(where, files.read("load_weights", filepath))
-    names = model.named_weights()
-    stored, _ = _divided(tensors, names.values())
-    _check_tensors(where, stored, {name: weight.shape for weight, name in names.items()})
-    for weight, name in names.items():
-        weight.value[...] = stored[name]
+    with TensorFile("load_weights", filepath) as file:
+        texts = _texts(file.where, file.metadata)
+        others = _others(file, texts)
+        stored = {name: what for name, what in file.tensors.items() if name not in others}
+        report, places = plan(file.where, model, stored, match, rename, strict, dry_run)
+        if not dry_run:
+            views = {name: weight.value for weight, name in places.items()}
+            file.check(views)
+            file.read(views)
+        return report
 
 
-def to_bytes(model: "Model") -> bytes:
-    """Return the content of the model's file."""
-    binding = model._current_binding()
-    names = model.named_weights()
-    tensors = {name: weight.value for weight, name in names.items()}
-    for (slot, weight), view in binding.slots().items():
-        tensors[_slot_name(slot, names[weight])] = view
-    # Raises where names do not tell them apart.
-    custom = {} if model._compiled is None else model._compiled.custom_objects()
-    architecture = {"class_name": type(model).__name__, "config": model.get_config()}
-    texts = {
-        "architecture": _without_arrays(architecture),
-        "compile": model._compiled.get_config() if model._compiled else None,
-        "training": {
-            "seed": model.seed,
-            "iterations": int(binding.network.iterations) if binding.compiled else 0,
-            "passes": model._passes,
-        },
-    }
-    _check_readable(tensors, texts, custom)
-    return _pack(tensors, texts)
+class Snapshot:
+    """What a file of a model holds, as it was at some time.
+
+    Attributes:
+        tensors: name -> array.
+        texts: name -> what JSON can say.
+    """
+
+    def __init__(self, tensors: dict[str, Array], texts: dict[str, Any]) -> None:
+        self.tensors, self.texts = tensors, texts
+
+    @classmethod
+    def of(cls, model: "Model") -> "Snapshot":
+        """Return everything there is to know about the model; arrays are views.
+
+        Raises:
+            ValueError: if `load_model` would refuse it.
+        """
+        binding = model._current_binding()
+        names = model.named_weights()
+        tensors: dict[str, Array] = {name: weight.value for weight, name in names.items()}
+        for (slot, weight), view in binding.slots().items():
+            tensors[_slot_name(slot, names[weight])] = view
+        # Raises where names do not tell them apart.
+        custom = {} if model._compiled is None else model._compiled.custom_objects()
+        architecture = {"class_name": type(model).__name__, "config": model.get_config()}
+        texts = {
+            "architecture": _without_arrays(architecture),
+            "compile": model._compiled.get_config() if model._compiled else None,
+            "training": {
+                "seed": model.seed,
+                "iterations": int(binding.network.iterations) if binding.compiled else 0,
+                "passes": model._passes,
+            },
+        }
+        _check_readable(tensors, texts, custom)
+        if model._fit_state is not None:
+            texts["fit"], arrays = model._fit_state.get()
+            tensors |= {_FIT_PREFIX + name: array for name, array in arrays.items()}
+        return cls(tensors, texts)
+
+    @classmethod
+    def of_weights(cls, model: "Model") -> "Snapshot":
+        """Return the weights alone."""
+        model._current_binding()
+        return cls({name: weight.value for weight, name in model.named_weights().items()}, {})
+
+    def copied(self) -> "Snapshot":
+        """Return one that does not change when the model does."""
+        tensors = {name: np.array(array, order="C") for name, array in self.tensors.items()}
+        return Snapshot(tensors, self.texts)
+
+    def write(self, handle: int) -> None:
+        """Write the file's content to an open file."""
+        metadata = {
+            "format": "fastdnn",
+            "format_version": str(FORMAT_VERSION),
+            "library_version": __version__,
+            **{name: json.dumps(text, default=_plain) for name, text in self.texts.items()},
+        }
+        tensor_file.write(handle, self.tensors, metadata)
 
 
-def from_bytes(
-    content: bytes,
-    where: str = "load_model",
-    custom_objects: Mapping[str, Callable[..., Any]] | None = None,
-    compile: bool = True,
+class ArraySource:
+    """Arrays in memory, read as a file is: of pickles and copies."""
+
+    def __init__(self, arrays: Mapping[str, Array]) -> None:
+        self._arrays = arrays
+        self.tensors = {name: Stored(a.dtype.name, a.shape) for name, a in arrays.items()}
+
+    def read(self, views: Mapping[str, Array]) -> None:
+        """Copy arrays into others."""
+        for name, view in views.items():
+            view[...] = self._arrays[name]
+
+
+Source = TensorFile | ArraySource
+
+
+def from_arrays(
+    arrays: Mapping[str, Array],
+    texts: Mapping[str, Any],
+    custom_objects: Mapping[str, Callable[..., Any]],
 ) -> "Model":
-    """Return the model in the content of a file, after checking all of it."""
+    """Return the model that a `Snapshot` of one holds."""
+    return from_state(ArraySource(arrays), texts, custom_objects, True, "copy")
+
+
+def from_state(
+    source: Source,
+    texts: Mapping[str, Any],
+    custom_objects: Mapping[str, Callable[..., Any]] | None,
+    compile: bool,
+    where: str,
+) -> "Model":
+    """Return the model that tensors and texts describe, after checking all of them."""
     if not isinstance(custom_objects, Mapping | None):
         raise ValueError(
             f"[{where}] custom_objects: received a {type(custom_objects).__name__}; expected a "
             "dict from names to functions and classes of schedules"
         )
-    tensors, texts = _unpack(where, content)
-    if "architecture" not in texts:
-        raise ValueError(
-            f"[{where}] the file has no architecture; build the model and use load_weights"
-        )
     try:
         custom = {} if custom_objects is None else custom_objects
         config = _with_custom_objects(where, texts["compile"], custom) if compile else None
-        return _restore(where, tensors, texts | {"compile": config}, compile)
+        return _restore(where, source, {**texts, "compile": config}, compile)
     except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise ValueError(
             f"[{where}] the file's metadata is damaged: {type(error).__name__} {error}"
@@ -166,7 +228,7 @@ def _check_readable(
             for weight in model.trainable_weights:
                 for slot in slots[optimizer.rule_of(names[weight])]:
                     expected[_slot_name(slot, names[weight])] = weight.shape
-        _check_tensors("save", tensors, expected)
+        _check_tensors("save", ArraySource(tensors).tensors, expected)
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise ValueError(
             f"[save] load_model would refuse the file ({error}): a class that fastdnn does not "
@@ -174,32 +236,42 @@ def _check_readable(
         ) from error
 
 
-def _restore(
-    where: str, tensors: Mapping[str, Array], texts: Mapping[str, Any], compile: bool
-) -> "Model":
+def _restore(where: str, source: Source, texts: Mapping[str, Any], compile: bool) -> "Model":
     model, rows = _declare(where, texts)
     training = texts["training"]
     names = model.named_weights()
-    weights, slots = _divided(tensors, names.values())
+    others = _others(source, texts, names.values())
+    weights = {name: what for name, what in source.tensors.items() if name not in others}
+    slots = {name: source.tensors[name] for name in others if name.startswith(_SLOT_PREFIX)}
     _check_tensors(where, weights, {name: weight.shape for weight, name in names.items()})
-    for weight, name in names.items():
-        weight.bind(weights[name])
-    model._build(rows)
+    model._bind(initialize=False)  # only now: the file has as many numbers as this takes memory
+    views = {name: weight.value for weight, name in names.items()}
     if not compile or (not slots and not training["iterations"]):
+        source.read(views)
         return model
     if model._compiled is None:
         raise ValueError(f"[{where}] the file has steps or slots of an optimizer, but names none")
     model._compile_network(model._compiled_plan(), rows)
-    binding = model._current_binding()
-    views = {
-        _slot_name(slot, names[weight]): view for (slot, weight), view in binding.slots().items()
-    }
-    _check_tensors(where, slots, {name: view.shape for name, view in views.items()})
-    for name, view in views.items():
-        view[...] = slots[name]
-    binding.network.iterations = _count("iterations", training["iterations"], 2**53)
-    model._compiled.optimizer.note_steps(binding.network.iterations)
+    _restore_training(where, model, training, slots)
+    source.read(views | _slot_views(model))
     return model
+
+
+def _restore_training(
+    where: str, model: "Model", training: Mapping[str, Any], slots: Mapping[str, Stored]
+) -> None:
+    """Check the optimizer's slots, and let it have made so many steps."""
+    _check_tensors(where, slots, {name: view.shape for name, view in _slot_views(model).items()})
+    network = model._current_binding().network
+    network.iterations = _count(where, "iterations", training["iterations"], 2**53)
+    assert model.optimizer is not None, "compiled by the caller"
+    model.optimizer.note_steps(network.iterations)
+
+
+def _slot_views(model: "Model") -> dict[str, Array]:
+    names = model.named_weights()
+    slots = model._current_binding().slots()
+    return {_slot_name(slot, names[weight]): view for (slot, weight), view in slots.items()}
 
 
 def _slots_of(rule: Optimizer) -> list[str]:
@@ -260,10 +332,10 @@ def _declare(where: str, texts: Mapping[str, Any]) -> tuple["Model", list[Shape]
             f"[{where}] received the model class {architecture['class_name']!r}; "
             f"expected {' or '.join(map(repr, MODEL_CLASSES))}"
         )
-    seed = _count("seed", training["seed"], 2**64)
+    seed = _count(where, "seed", training["seed"], 2**64)
     cls = MODEL_CLASSES[architecture["class_name"]]
     model = cls.unbuilt_from_config(architecture["config"], seed)
-    model._passes = _count("passes", training["passes"], 2**32)
+    model._passes = _count(where, "passes", training["passes"], 2**32)
     rows = model._input_rows()
     if rows is None:
         raise ValueError(f"[{where}] the file's architecture has no Input")
@@ -273,53 +345,26 @@ def _declare(where: str, texts: Mapping[str, Any]) -> tuple["Model", list[Shape]
     return model, rows
 
 
-def _pack(tensors: Mapping[str, Array], texts: Mapping[str, Any]) -> bytes:
-    from safetensors.numpy import save
-
-    metadata = {
-        "format": "fastdnn",
-        "format_version": str(FORMAT_VERSION),
-        "library_version": __version__,
-        **{name: json.dumps(text) for name, text in texts.items()},
-    }
-    # Views of the parameters have padded rows; files have none.
-    contiguous = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
-    return bytes(save(contiguous, metadata))
-
-
-def _unpack(where: str, content: bytes) -> tuple[dict[str, Array], dict[str, Any]]:
-    """Return the tensors and the parsed metadata of a file."""
-    from safetensors import SafetensorError
-    from safetensors.numpy import load
-
-    try:
-        # The library checks every offset, shape and dtype against the length of the file.
-        tensors = load(content)
-        size = int.from_bytes(content[:8], "little")
-        metadata = json.loads(content[8 : 8 + size]).get("__metadata__", {})
-    except (SafetensorError, ValueError, KeyError) as error:
-        raise ValueError(
-            f"[{where}] the file is no valid safetensors file ({error}); expected one that save() "
-            "wrote: this one is of another kind, or was cut short"
-        ) from error
+def _texts(where: str, metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Return what the metadata says, after a look at the version of the format."""
     version = metadata.get("format_version", "1")
-    if not version.isdecimal() or int(version) > FORMAT_VERSION:
+    if not version.isdecimal() or not 1 <= int(version) <= FORMAT_VERSION:
         raise ValueError(
-            f"[{where}] received format version {version}; this fastdnn {__version__} reads up "
+            f"[{where}] received format version {version}; this fastdnn {__version__} reads 1 "
             f"to {FORMAT_VERSION}; update fastdnn"
         )
     texts = {}
-    for name in ("architecture", "compile", "training"):
+    for name in ("architecture", "compile", "training", "fit"):
         if name in metadata:
             try:
                 texts[name] = json.loads(metadata[name])
             except (ValueError, RecursionError) as error:
                 raise ValueError(f"[{where}] the file's {name} is no JSON: {error}") from error
-    return tensors, texts
+    return texts
 
 
 def _check_tensors(
-    where: str, stored: Mapping[str, Array], expected: Mapping[str, tuple[int, ...]]
+    where: str, stored: Mapping[str, Stored], expected: Mapping[str, tuple[int, ...]]
 ) -> None:
     """Raise a ValueError unless the file has exactly these tensors, in float32."""
     missing = [name for name in expected if name not in stored]
@@ -330,12 +375,9 @@ def _check_tensors(
             f"; left over: {', '.join(left_over) or 'nothing'}"
         )
     for name, shape in expected.items():
-        array = stored[name]
-        if array.shape != shape or array.dtype != np.float32:
-            raise ValueError(
-                f"[{where}] {name}: the file has {array.dtype} of shape {array.shape}; expected "
-                f"float32 of shape {shape}"
-            )
+        wanted = Stored("float32", shape)
+        if stored[name] != wanted:
+            raise ValueError(f"[{where}] {name}: the file has {stored[name]}; expected {wanted}")
 
 
 def _without_arrays(config: Any) -> Any:
@@ -353,22 +395,31 @@ def _slot_name(slot: str, weight: str) -> str:
     return f"{_SLOT_PREFIX}{slot}/{weight}"
 
 
-def _divided(
-    tensors: Mapping[str, Array], weights: Iterable[str]
-) -> tuple[dict[str, Array], dict[str, Array]]:
-    """Return the weights and the optimizer's slots; a layer may well be called "optimizer"."""
+def _others(source: Source, texts: Mapping[str, Any], weights: Iterable[str] = ()) -> set[str]:
+    """Return the names of tensors that are no weights, in a file of a whole model.
+
+    A layer may well be called "optimizer": `weights` are names that are known to be weights.
+    """
+    if "architecture" not in texts:
+        return set()
     known = set(weights)
-    slots = {
-        name: array
-        for name, array in tensors.items()
-        if name.startswith(_SLOT_PREFIX) and name not in known
-    }
-    return {name: array for name, array in tensors.items() if name not in slots}, slots
+    prefixes = (_SLOT_PREFIX, _FIT_PREFIX)
+    return {name for name in source.tensors if name.startswith(prefixes) and name not in known}
 
 
-def _count(name: str, value: Any, limit: int) -> int:
+def _count(where: str, name: str, value: Any, limit: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < limit:
         raise ValueError(
-            f"[load_model] {name}: received {value!r}; expected a whole number below {limit}"
+            f"[{where}] {name}: received {value!r}; expected a whole number below {limit}"
         )
     return value
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON takes for a number of NumPy's."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise ValueError(
+        f"[save] received {value!r} of type {type(value).__name__} in a state; expected numbers, "
+        "texts, lists and dicts, and arrays of NumPy's"
+    )

@@ -14,15 +14,19 @@ def _refuse_folder(where: str, path: Path) -> None:
         raise IsADirectoryError(f"[{where}] received {str(path)!r}, a folder; expected a file name")
 
 
-def read(where: str, filepath: FilePath) -> bytes:
-    """Return the content of a file."""
+def existing_file(where: str, filepath: FilePath) -> Path:
+    """Return the path of an ordinary file, or raise an OSError."""
     path = Path(filepath)
     _refuse_folder(where, path)
     if not path.exists():
         raise FileNotFoundError(
             f"[{where}] there is no file {str(path)!r}; expected one that a model was saved to"
         )
-    return path.read_bytes()
+    if not path.is_file():
+        raise OSError(
+            f"[{where}] received {str(path)!r}, a pipe or a device; expected an ordinary file"
+        )
+    return path
 
 
 def refuse_other_formats(where: str, path: Path) -> None:
@@ -34,8 +38,21 @@ def refuse_other_formats(where: str, path: Path) -> None:
         )
 
 
-def write(where: str, filepath: FilePath, overwrite: bool, content: Callable[[], bytes]) -> None:
-    """Write a file so that a crash leaves the old one or the new one, never a part."""
+def write(
+    where: str,
+    filepath: FilePath,
+    overwrite: bool,
+    content: Callable[[], Callable[[int], None]],
+) -> None:
+    """Write a file so that a crash leaves the old one or the new one, never a part.
+
+    Args:
+        where: what the caller is doing, for messages.
+        filepath: the file.
+        overwrite: whether there may be one.
+        content: returns the function that writes to the open file; raises where there is nothing
+            to write, before any file is touched.
+    """
     path = Path(filepath)
     refuse_other_formats(where, path)
     path = Path(os.path.realpath(path))  # a link stays, and the file it leads to is replaced
@@ -53,7 +70,7 @@ def write(where: str, filepath: FilePath, overwrite: bool, content: Callable[[],
         raise FileExistsError(
             f"[{where}] {str(path)!r} exists already; use overwrite=True to replace it"
         )
-    blob = content()
+    fill = content()
     temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
     # Never wider than the mode of the file to replace, not even while it is written.
     mode = path.stat().st_mode & 0o777 if path.exists() else None
@@ -65,10 +82,11 @@ def write(where: str, filepath: FilePath, overwrite: bool, content: Callable[[],
             f"[{where}] cannot write {str(path)!r}: no permission to write to the folder"
         ) from error
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(blob)
-            file.flush()
-            os.fsync(file.fileno())
+        try:
+            fill(handle)
+            os.fsync(handle)
+        finally:
+            os.close(handle)
         if mode is not None:
             temporary.chmod(mode)  # what the umask took away
         temporary.replace(path)

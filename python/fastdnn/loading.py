@@ -26,7 +26,7 @@ class Stored:
     shape: tuple[int, ...]
 
     def __str__(self) -> str:
-        return f"{self.dtype} {self.shape}"
+        return f"{self.dtype} of shape {self.shape}"
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ import numpy
 import numpy.typing
 import typing
 from . import testing
-__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'ParameterMemory', 'Schedule', 'activation', 'activation_backward', 'activation_default_alpha', 'activation_needs_input', 'add', 'alpha_dropout', 'alpha_dropout_backward', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'confusion_counts', 'constrain_norms', 'cpu_features', 'csr_dense', 'csr_dense_backward', 'dense_backward', 'dropout', 'dropout_backward', 'embedding', 'embedding_backward', 'first_nonfinite', 'gaussian_noise', 'gemm', 'isa_level', 'layer_norm', 'layer_norm_backward', 'log_softmax', 'loss', 'matmul_precision', 'max_abs', 'mean', 'metric_rows', 'multiply', 'non_negative', 'normalization', 'num_threads', 'optimizer_update', 'prelu', 'prelu_backward', 'random_affine', 'random_bits', 'random_light', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'regression_sums', 'rescaling', 'row_sums', 'set_matmul_precision', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_abs', 'sum_of_squares', 'supported_isa_levels', 'testing']
+__all__: list[str] = ['Graph', 'Network', 'OptimizerConfig', 'ParameterMemory', 'Schedule', 'activation', 'activation_backward', 'activation_default_alpha', 'activation_needs_input', 'add', 'alpha_dropout', 'alpha_dropout_backward', 'available_cpus', 'batch_norm', 'batch_norm_backward', 'batch_norm_inference', 'column_sums', 'confusion_counts', 'constrain_norms', 'cpu_features', 'csr_dense', 'csr_dense_backward', 'dense_backward', 'dropout', 'dropout_backward', 'embedding', 'embedding_backward', 'first_nonfinite', 'gaussian_noise', 'gemm', 'isa_level', 'layer_norm', 'layer_norm_backward', 'log_softmax', 'loss', 'matmul_precision', 'max_abs', 'mean', 'metric_rows', 'multiply', 'non_negative', 'normalization', 'num_threads', 'optimizer_update', 'prelu', 'prelu_backward', 'random_affine', 'random_bits', 'random_light', 'random_normal', 'random_permutation', 'random_truncated_normal', 'random_uniform', 'read_block', 'regression_sums', 'rescaling', 'row_sums', 'set_matmul_precision', 'set_num_threads', 'softmax', 'softmax_backward', 'sum', 'sum_abs', 'sum_of_squares', 'supported_isa_levels', 'testing', 'write_block', 'xxh64']
 class Graph:
     """
     What a network computes; see csrc/program/graph.h.
@@ -238,6 +238,8 @@ def random_truncated_normal(shape: collections.abc.Sequence[typing.SupportsInt |
     ...
 def random_uniform(shape: collections.abc.Sequence[typing.SupportsInt | typing.SupportsIndex], low: typing.SupportsFloat | typing.SupportsIndex, high: typing.SupportsFloat | typing.SupportsIndex, seed: typing.Any, stream: typing.Any, step: typing.Any, out: typing.Any = None) -> numpy.ndarray:
     ...
+def read_block(file: typing.SupportsInt | typing.SupportsIndex, begin: typing.SupportsInt | typing.SupportsIndex, size: typing.SupportsInt | typing.SupportsIndex, array: numpy.ndarray | None, first: typing.SupportsInt | typing.SupportsIndex) -> int:
+    ...
 def regression_sums(y_true: numpy.ndarray, y_pred: numpy.ndarray, sample_weight: numpy.ndarray | None = None, out: typing.Any = None) -> numpy.ndarray:
     ...
 def rescaling(x: numpy.ndarray, scale: typing.SupportsFloat | typing.SupportsIndex, offset: typing.SupportsFloat | typing.SupportsIndex, out: typing.Any = None) -> numpy.ndarray:
@@ -259,5 +261,9 @@ def sum_abs(x: numpy.ndarray) -> float:
 def sum_of_squares(x: numpy.ndarray) -> float:
     ...
 def supported_isa_levels() -> list[str]:
+    ...
+def write_block(file: typing.SupportsInt | typing.SupportsIndex, begin: typing.SupportsInt | typing.SupportsIndex, size: typing.SupportsInt | typing.SupportsIndex, array: numpy.ndarray, first: typing.SupportsInt | typing.SupportsIndex) -> int:
+    ...
+def xxh64(data: bytes) -> int:
     ...
 __version__: str = '0.1.0'

@@ -192,11 +192,12 @@ class Binding:
             lowering.graph.add_output(output)
         return cls(lowering, topology.output_rows, seed)
 
-    def fill(self, weights: Sequence[Weight]) -> None:
+    def fill(self, weights: Sequence[Weight], initialize: bool = True) -> None:
         """Give weights without native memory theirs; keep values, initialize where there are none.
 
         Args:
             weights: all weights of the model, whose places in it tell their random numbers apart.
+            initialize: if not, weights without values get zeros.
         """
         memories = [self.network.memory(self.ids[weight]) for weight in weights]
         views = [memory.array() for memory in memories]
@@ -205,6 +206,8 @@ class Binding:
                 continue
             if weight.bound:
                 view[...] = weight.value
+            elif not initialize:
+                continue  # memory is zeros
             elif weight.initializer.seed is None:
                 view[...] = weight.initializer.draw(weight.shape, self._seed, WEIGHT_STREAM + place)
             else:

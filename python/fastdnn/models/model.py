@@ -14,6 +14,7 @@ from fastdnn.layers.input import Input
 from fastdnn.layers.layer import Layer, Shape
 from fastdnn.layers.reshape import Reshape
 from fastdnn.layers.tensor import Call, Tensor, as_tensors
+from fastdnn.loading import LoadReport, Rename
 from fastdnn.models.data import Rows
 from fastdnn.models.health import HealthReport, examine, first_nonfinite
 from fastdnn.models.lowering import Binding, Lowering
@@ -95,13 +96,17 @@ class Model(Members, Trainer):
             )
         return self._topology
 
-    def _bind(self) -> None:
-        """Lower the layers to a new native network, and move weights and optimizer there."""
+    def _bind(self, initialize: bool = True) -> None:
+        """Lower the layers to a new native network, and move weights and optimizer there.
+
+        Args:
+            initialize: whether to draw numbers for weights that have none; zeros if not.
+        """
         topology, names = self._known_topology(), self.named_weights()
         topology.declare()
         binding = Binding.of(topology, names, self.seed)
         with self._all_or_nothing():
-            binding.fill(list(names))
+            binding.fill(list(names), initialize)
             self._move_optimizer(binding)
             self._binding = binding
 
@@ -396,22 +401,56 @@ class Model(Members, Trainer):
         """
         checkpoint.save_weights(self, filepath, overwrite)
 
-    def load_weights(self, filepath: str | os.PathLike[str]) -> None:
-        """Read the weights from a file of `save_weights` or `save`.
+    def load_weights(
+        self,
+        filepath: str | os.PathLike[str],
+        match: str | None = None,
+        rename: Rename | None = None,
+        strict: bool = True,
+        dry_run: bool = False,
+    ) -> LoadReport:
+        """Read weights from a file of `save_weights`, `save`, or another safetensors file.
+
+        Args:
+            filepath: the file.
+            match: a regular expression for what to load, such as "hidden[123]". It has to match
+                the whole of a weight's name in the model, "tower/hidden1/kernel", of a beginning,
+                "tower/hidden1", or of a part of it.
+            rename: what names in the file become before they are looked up in the model: a dict
+                from names, "old/kernel", or beginnings of names, "old", to others, or a function
+                of the name. None as the new name leaves a tensor out.
+            strict: whether it is an error if a weight that `match` asks for is not in the file,
+                or one that it asks for is not in the model.
+            dry_run: whether to only report what would be done.
+
+        Returns:
+            The `LoadReport`; print it.
 
         Raises:
-            ValueError: if the file is damaged, or a weight is missing, has another shape or is
-                left over; nothing is changed then.
+            ValueError: if the file is damaged, a weight has another shape or type there, or
+                `strict` forbids what is missing or left over; nothing is changed then.
             OSError: if the file cannot be read.
+
+        >>> import tempfile, fastdnn as fd
+        >>> old = fd.Sequential([fd.Input(shape=(4,)), fd.layers.Dense(3, name="hidden1")])
+        >>> new = fd.Sequential([fd.Input(shape=(4,)), fd.layers.Dense(3, name="first")])
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     old.save_weights(f"{folder}/old.safetensors")
+        ...     report = new.load_weights(f"{folder}/old.safetensors", rename={"hidden1": "first"})
+        >>> print(report)
+        2 loaded, 0 skipped, 0 missing, 0 mismatched
+        loaded  first/kernel  from hidden1/kernel
+        loaded  first/bias    from hidden1/bias
         """
-        checkpoint.load_weights(self, filepath)
+        return checkpoint.load_weights(self, filepath, match, rename, strict, dry_run)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        # Pickling and copying go through the file format, which has everything once there are
-        # weights; before that there is nothing but Python objects.
+        # Pickles and copies hold what files do, which is everything once there are weights;
+        # before that there is nothing but Python objects.
         if self._binding is not None:
             custom = {} if self._compiled is None else self._compiled.custom_objects()
-            return checkpoint.from_bytes, (checkpoint.to_bytes(self), "load_model", custom)
+            snapshot = checkpoint.Snapshot.of(self).copied()
+            return checkpoint.from_arrays, (snapshot.tensors, snapshot.texts, custom)
         state = self.__getstate__()
         return copyreg.__newobj__, (type(self),), state  # type: ignore[attr-defined]
 

@@ -45,6 +45,7 @@ class Trainer(Evaluator):
         self._frozen_cache: frozen_cache.FrozenCache | None = None  # while fit runs
         self._stop: Stop | None = None  # where a loss was not finite
         self._passes = 0  # over training data, in the life of the model
+        self._fit_state: Any = None  # while callbacks save, and it can go on from there
 
     # What a model provides.
     def fit(
