@@ -53,6 +53,7 @@ MODULES = (
 NEEDED = {
     "Dense": (3,),
     "Embedding": (4, 2),
+    "BackupAndRestore": ("x",),
     "CSVLogger": ("x.csv",),
     "ModelCheckpoint": ("x.safetensors",),
     "ExponentialDecay": (0.1, 10, 0.5),

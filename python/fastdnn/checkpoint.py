@@ -3,6 +3,7 @@
 docs/checkpoint-format.md says what is in them.
 """
 
+import copy
 import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from fastdnn import files, tensor_file
 from fastdnn._core import OptimizerConfig, __version__
+from fastdnn.checks import is_number
 from fastdnn.files import FilePath
 from fastdnn.layers.layer import Shape
 from fastdnn.loading import LoadReport, Rename, Stored, plan
@@ -21,6 +23,7 @@ from fastdnn.optimizers import Optimizer, schedules
 from fastdnn.tensor_file import TensorFile
 
 if TYPE_CHECKING:
+    from fastdnn.models.fit_state import FitState
     from fastdnn.models.model import Model
 
 FORMAT_VERSION = 2
@@ -99,6 +102,75 @@ def load_weights(
         return report
 
 
+def resume(model: "Model", filepath: FilePath, state: "FitState") -> None:
+    """Put a compiled model, and a fit of it that begins, where those of a file were.
+
+    Raises:
+        ValueError: if the file is damaged, or was written by a fit of another model, of other data
+            or with other callbacks; nothing is changed then.
+        OSError: if the file cannot be read.
+    """
+    with TensorFile("fit", filepath) as file:
+        texts = _texts(file.where, file.metadata)
+        if not texts.get("fit"):
+            raise ValueError(
+                f"[{file.where}] the file holds no fit to go on with; expected one that "
+                "BackupAndRestore or ModelCheckpoint wrote; use load_model, or another path"
+            )
+        try:
+            views, arrays = _check_resumable(file, texts, model)
+            file.check(file.tensors)
+            file.read(arrays)
+            training = texts["training"]
+            seed = _count(file.where, "seed", training["seed"], 2**64)
+            iterations = _count(file.where, "iterations", training["iterations"], 2**53)
+            passes = _count(file.where, "passes", training["passes"], 2**32)
+            named = {name.removeprefix(_FIT_PREFIX): array for name, array in arrays.items()}
+            state.set(file.where, seed, texts["fit"], named)
+        except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+            raise ValueError(
+                f"[{file.where}] the file's metadata is damaged: {type(error).__name__} {error}"
+            ) from error
+        file.read(views)
+    model.seed, model._passes = seed, passes
+    binding = model._current_binding()
+    binding.network.seed, binding.network.iterations = seed, iterations
+    assert model.optimizer is not None, "compiled by the caller"
+    model.optimizer.note_steps(iterations)
+
+
+def _check_resumable(
+    file: TensorFile, texts: Mapping[str, Any], model: "Model"
+) -> tuple[dict[str, Array], dict[str, Array]]:
+    """Return where weights and slots go, and new arrays for the rest, if all of it fits."""
+    own = Snapshot.of(model)
+    for name in ("architecture", "compile"):
+        # As a file would hold it, but for rates that callbacks have set.
+        mine = json.loads(json.dumps(_without_rates(own.texts[name]), default=_plain))
+        if mine != _without_rates(texts[name]):
+            raise ValueError(
+                f"[{file.where}] the file's fit is that of a model with another {name}; expected "
+                "the same; delete the file to begin anew"
+            )
+    others = {name for name in file.tensors if name.startswith(_FIT_PREFIX)} - set(own.tensors)
+    stored = {name: what for name, what in file.tensors.items() if name not in others}
+    shapes = {name: array.shape for name, array in own.tensors.items()}
+    _check_tensors(file.where, stored, shapes)
+    arrays = {name: np.empty(file.tensors[name].shape, file.tensors[name].dtype) for name in others}
+    return own.tensors, arrays
+
+
+def _without_rates(config: Any) -> Any:
+    """Return a config without learning rates that are numbers."""
+    if isinstance(config, Mapping):
+        return {
+            key: _without_rates(value)
+            for key, value in config.items()
+            if key != "learning_rate" or not is_number(value)
+        }
+    return [_without_rates(item) for item in config] if isinstance(config, list | tuple) else config
+
+
 class Snapshot:
     """What a file of a model holds, as it was at some time.
 
@@ -137,7 +209,13 @@ class Snapshot:
         _check_readable(tensors, texts, custom)
         if model._fit_state is not None:
             texts["fit"], arrays = model._fit_state.get()
-            tensors |= {_FIT_PREFIX + name: array for name, array in arrays.items()}
+            for name, array in arrays.items():
+                if _FIT_PREFIX + name in tensors:
+                    raise ValueError(
+                        f"[save] received a weight named {_FIT_PREFIX + name!r}, which is what "
+                        "files call a part of a fit; rename the layer"
+                    )
+                tensors[_FIT_PREFIX + name] = array
         return cls(tensors, texts)
 
     @classmethod
@@ -149,7 +227,7 @@ class Snapshot:
     def copied(self) -> "Snapshot":
         """Return one that does not change when the model does."""
         tensors = {name: np.array(array, order="C") for name, array in self.tensors.items()}
-        return Snapshot(tensors, self.texts)
+        return Snapshot(tensors, copy.deepcopy(self.texts))
 
     def write(self, handle: int) -> None:
         """Write the file's content to an open file."""

@@ -1,11 +1,14 @@
 """Files that are written in one piece or not at all."""
 
+import glob
 import os
 from collections.abc import Callable
 from pathlib import Path
 
 FilePath = str | os.PathLike[str]
 
+# In the name of a file that is being written.
+_RANDOM_BYTES = 6
 _FOREIGN_SUFFIXES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".onnx", ".pkl")
 
 
@@ -71,7 +74,7 @@ def write(
             f"[{where}] {str(path)!r} exists already; use overwrite=True to replace it"
         )
     fill = content()
-    temporary = path.with_name(f".{path.name}.{os.urandom(6).hex()}")
+    temporary = path.with_name(f".{path.name}.{os.urandom(_RANDOM_BYTES).hex()}")
     # Never wider than the mode of the file to replace, not even while it is written.
     mode = path.stat().st_mode & 0o777 if path.exists() else None
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
@@ -94,6 +97,17 @@ def write(
         temporary.unlink(missing_ok=True)
         raise
     _sync_folder(path.parent)
+
+
+def remove_leftovers(filepath: FilePath) -> None:
+    """Remove what killed processes have left of a file that they were writing.
+
+    Nobody else may be writing the file now.
+    """
+    path = Path(os.path.realpath(filepath))
+    if path.parent.is_dir():
+        for leftover in path.parent.glob(f".{glob.escape(path.name)}.{'?' * 2 * _RANDOM_BYTES}"):
+            leftover.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

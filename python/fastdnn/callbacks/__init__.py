@@ -3,7 +3,9 @@
 Names, arguments and defaults are Keras's.
 """
 
-from fastdnn.callbacks.callback import Callback, CallbackList, Logs, checked_callbacks
+from fastdnn.callbacks.backup_and_restore import BackupAndRestore
+from fastdnn.callbacks.callback import Callback, Logs
+from fastdnn.callbacks.callback_list import CallbackList, checked_callbacks
 from fastdnn.callbacks.csv_logger import CSVLogger
 from fastdnn.callbacks.early_stopping import EarlyStopping, TerminateOnNaN
 from fastdnn.callbacks.history import History
@@ -14,6 +16,7 @@ from fastdnn.callbacks.progress import ProgressBar, chosen_verbosity, format_log
 from fastdnn.callbacks.tensorboard import TensorBoard
 
 __all__ = [
+    "BackupAndRestore",
     "CSVLogger",
     "Callback",
     "CallbackList",

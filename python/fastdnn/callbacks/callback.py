@@ -1,7 +1,6 @@
-"""The base of the callbacks, and how they are called."""
+"""The base of the callbacks."""
 
-from collections.abc import Iterable, MutableMapping
-from contextlib import ExitStack
+from collections.abc import MutableMapping
 from typing import Any
 
 # Those of an epoch are one dict for all callbacks: what one adds, later ones see.
@@ -75,46 +74,15 @@ class Callback:
     def close(self) -> None:
         """Release what is open; run last, also when `fit` is interrupted or raises."""
 
+    def get_state(self) -> dict[str, Any]:
+        """Return what `set_state` needs, for a `fit` that goes on elsewhere.
 
-class CallbackList:
-    """The callbacks of a fit, an evaluation or a prediction, as one."""
+        Numbers, texts, lists and dicts of these, and arrays of NumPy's or lists of arrays.
+        """
+        return {}
 
-    def __init__(self, callbacks: Iterable[Callback], model: Any, params: dict[str, Any]) -> None:
-        self.callbacks = list(callbacks)
-        for callback in self.callbacks:
-            callback.set_model(model)
-            callback.set_params(params)
-        self.wants_batches = any(map(_wants_batches, self.callbacks))
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Become what another callback of this class was.
 
-    def call(self, event: str, *arguments: Any) -> None:
-        """Call a method of every callback, in the order they were given."""
-        for callback in self.callbacks:
-            getattr(callback, event)(*arguments)
-
-    def close(self) -> None:
-        """Close every callback, whatever the others raise."""
-        with ExitStack() as stack:
-            for callback in reversed(self.callbacks):
-                stack.callback(callback.close)
-
-
-def checked_callbacks(callbacks: Any, where: str = "fit") -> list[Callback]:
-    """Return the callbacks in a list, or raise a ValueError."""
-    if callbacks is None or isinstance(callbacks, Callback):
-        return [] if callbacks is None else [callbacks]
-    found = list(callbacks) if isinstance(callbacks, Iterable) else [callbacks]
-    for callback in found:
-        if not isinstance(callback, Callback):
-            raise ValueError(
-                f"[{where}] callbacks: received {callback!r} of type {type(callback).__name__}; "
-                "expected objects of classes derived from fastdnn.callbacks.Callback"
-            )
-    return found
-
-
-def _wants_batches(callback: Callback) -> bool:
-    for name in ("on_train_batch_begin", "on_train_batch_end"):
-        method = getattr(callback, name)
-        if getattr(method, "__func__", method) is not getattr(Callback, name):
-            return True
-    return False
+        Run after `on_train_begin`, and in the middle of an epoch after `on_epoch_begin` too.
+        """

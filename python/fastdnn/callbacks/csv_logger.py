@@ -38,17 +38,20 @@ class CSVLogger(Callback):
         self.append = flag("CSVLogger", "append", append)
         self._file: TextIO | None = None
         self._columns: list[str] | None = None
+        self._size = 0  # of the lines to keep
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Open the file."""
         import csv  # here, as importing it takes milliseconds
 
-        self._columns = None
+        self._columns, self._size = None, 0
         if self.append and self.filename.exists():
             with self.filename.open(newline="") as file:
                 header = next(csv.reader(file, delimiter=self.separator), None)
             self._columns = header[1:] if header else None
-        self._file = self.filename.open("a" if self.append else "w", newline="")
+            self._size = self.filename.stat().st_size
+        # What is not kept goes with the first line: until then a backup may tell to keep it.
+        self._file = self.filename.open("a", newline="")
         self.append = True  # another fit goes on in the same file
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
@@ -57,6 +60,7 @@ class CSVLogger(Callback):
 
         assert self._file is not None, "opened by on_train_begin"
         numbers: dict[str, Any] = dict(logs or {})
+        self._file.truncate(self._size)
         writer = csv.writer(self._file, delimiter=self.separator, lineterminator="\n")
         if self._columns is None:
             names = set(numbers)
@@ -67,6 +71,16 @@ class CSVLogger(Callback):
             writer.writerow(["epoch", *self._columns])
         writer.writerow([epoch, *(numbers.get(name, "NA") for name in self._columns)])
         self._file.flush()
+        self._size = self._file.tell()
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the columns, and the bytes of the lines so far."""
+        return {"columns": self._columns, "size": self._size}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on after these lines, if the file still has them."""
+        if self.filename.stat().st_size >= state["size"]:
+            self._columns, self._size = state["columns"], state["size"]
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Close the file."""

@@ -96,6 +96,22 @@ class EarlyStopping(Callback):
                 print(f"The weights are those of the best epoch, {self.best_epoch + 1}")
             self.model.set_weights(self._best_weights)
 
+    def get_state(self) -> dict[str, Any]:
+        """Return the best value, its epoch and weights, and how long there was no better one."""
+        return {
+            "best": self.best,
+            "best_epoch": self.best_epoch,
+            "stopped_epoch": self.stopped_epoch,
+            "waited": self._waited,
+            "best_weights": self._best_weights,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.best, self.best_epoch = state["best"], state["best_epoch"]
+        self.stopped_epoch, self._waited = state["stopped_epoch"], state["waited"]
+        self._best_weights = state["best_weights"]
+
     def _keep_weights(self, epoch: int) -> None:
         self.best_epoch = epoch
         if self.restore_best_weights:

@@ -1,5 +1,7 @@
 """What `fit` returns."""
 
+from typing import Any
+
 from fastdnn.callbacks.callback import Callback, Logs
 
 
@@ -31,3 +33,12 @@ class History(Callback):
         for name, value in (logs or {}).items():
             self.history.setdefault(name, []).append(value)
             self.epochs_of.setdefault(name, []).append(epoch)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the numbers."""
+        return {"epoch": self.epoch, "history": self.history, "epochs_of": self.epochs_of}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Have these numbers."""
+        self.epoch, self.history = state["epoch"], state["history"]
+        self.epochs_of = state["epochs_of"]

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable
+from typing import Any
 
 from fastdnn.callbacks.callback import Callback, Logs
 from fastdnn.callbacks.monitor import Monitor
@@ -126,6 +127,15 @@ class ReduceLROnPlateau(Callback):
             self._waited += 1
             if self._waited >= self.patience:
                 self._lower(epoch)
+
+    def get_state(self) -> dict[str, Any]:
+        """Return the best value, and how long it waits and cools down."""
+        return {"best": self._best, "waited": self._waited, "cooling": self._cooling}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self._best, self._waited = state["best"], state["waited"]
+        self._cooling = state["cooling"]
 
     def _lower(self, epoch: int) -> None:
         above = [rule for rule in self.model.optimizer.rules if rule.learning_rate > self.min_lr]

@@ -4,14 +4,17 @@ import os
 from pathlib import Path
 from typing import Any
 
-from fastdnn.callbacks.callback import Callback, Logs
+from fastdnn import checkpoint, files
+from fastdnn.callbacks.callback import Logs
 from fastdnn.callbacks.monitor import Monitor
+from fastdnn.callbacks.saver import Saver
 from fastdnn.checks import at_least, flag, number
-from fastdnn.files import refuse_other_formats
 
 
-class ModelCheckpoint(Callback):
+class ModelCheckpoint(Saver):
     """Saves the model after every epoch, or every so many batches, or when it is the best so far.
+
+    Training goes on while a file is written. `BackupAndRestore` can go on from any of the files.
 
     Args:
         filepath: the file. "{epoch:02d}" and "{val_loss:.2f}" in it stand for the epoch, counted
@@ -23,11 +26,18 @@ class ModelCheckpoint(Callback):
         mode: "min" or "max": whether less or more is better; "auto" to go by the name.
         save_freq: "epoch", or a number of batches.
         initial_value_threshold: a value that the number has to be better than.
+        period: the epochs from one file to the next, where `save_freq` is "epoch".
+        max_to_keep: how many files to keep; older ones that this callback has written are
+            deleted. None for all.
+
+    Attributes:
+        best: the number of the best model that there is a file of.
 
     Raises:
         ValueError: if an argument is wrong; in `fit`, if the file's name asks for a number that
             the logs do not have.
-        OSError: in `fit`, if the file cannot be written; an older file stays as it was.
+        OSError: in `fit`, if the file cannot be written, when the next one is or training ends; an
+            older file stays as it was.
 
     >>> best = ModelCheckpoint("best.safetensors", monitor="val_accuracy", save_best_only=True)
     """
@@ -42,26 +52,28 @@ class ModelCheckpoint(Callback):
         mode: str = "auto",
         save_freq: int | str = "epoch",
         initial_value_threshold: float | None = None,
+        period: int = 1,
+        max_to_keep: int | None = None,
     ) -> None:
-        super().__init__()
-        self.filepath = os.fspath(filepath)
-        refuse_other_formats("ModelCheckpoint", Path(self.filepath))
         where = "ModelCheckpoint"
+        super().__init__(where, save_freq)
+        self.filepath = os.fspath(filepath)
+        files.refuse_other_formats(where, Path(self.filepath))
         best_only = flag(where, "save_best_only", save_best_only)
         # Without, nobody needs to know which numbers are better.
         known = Monitor(where, monitor, mode if best_only or mode != "auto" else "min")
         self._monitor = known if best_only else None
         self.verbose = verbose
         self.save_weights_only = flag(where, "save_weights_only", save_weights_only)
-        self.save_freq = save_freq
         self.best = initial_value_threshold
         if initial_value_threshold is not None:
             self.best = number(where, "initial_value_threshold", initial_value_threshold)
-        self._epoch = self._batches = 0
-        if save_freq != "epoch":
-            self.save_freq = at_least(where, "save_freq", save_freq, 1)
-            # Only now: a callback with this method makes fit come back after every batch.
-            self.on_train_batch_end = self._after_batch  # type: ignore[method-assign]
+        self.period = at_least(where, "period", period, 1)
+        self.max_to_keep = max_to_keep
+        if max_to_keep is not None:
+            self.max_to_keep = at_least(where, "max_to_keep", max_to_keep, 1)
+        self._epoch = self._epochs = 0
+        self._kept: list[str] = []
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Remember the epoch."""
@@ -69,15 +81,31 @@ class ModelCheckpoint(Callback):
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Save, unless that is done by batches."""
-        if self.save_freq == "epoch":
-            self._save(logs)
+        self._epochs += 1
+        if self.save_freq == "epoch" and self._epochs % self.period == 0:
+            self.save(logs)
 
-    def _after_batch(self, batch: int, logs: Logs | None = None) -> None:
-        self._batches += 1
-        if self._batches % int(self.save_freq) == 0:
-            self._save(logs)
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Wait for the last file."""
+        self._wait()
 
-    def _save(self, logs: Logs | None) -> None:
+    def get_state(self) -> dict[str, Any]:
+        """Return the best number, the files, and where it is between two of them."""
+        return {
+            "best": self.best,
+            "kept": self._kept,
+            "epoch": self._epoch,
+            "epochs": self._epochs,
+            "steps": self._steps,
+        }
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.best, self._kept, self._epoch = state["best"], state["kept"], state["epoch"]
+        self._epochs, self._steps = state["epochs"], state["steps"]
+
+    def save(self, logs: Logs | None = None) -> None:
+        """Write a file, if the model is good enough."""
         numbers: dict[str, Any] = dict(logs or {})
         try:
             path = self.filepath.format(epoch=self._epoch + 1, **numbers)
@@ -86,12 +114,30 @@ class ModelCheckpoint(Callback):
                 f"[ModelCheckpoint] filepath: received {self.filepath!r}, which asks for {error}; "
                 f"expected names among epoch, {', '.join(numbers)}"
             ) from None
+        self._wait()
         value = None if self._monitor is None else self._monitor.value(logs)
         if self._monitor is not None and (
             value is None or not self._monitor.improves(value, self.best)
         ):
             return
-        (self.model.save_weights if self.save_weights_only else self.model.save)(path)
-        self.best = self.best if value is None else value  # only once there is the file
-        if self.verbose:
-            print(f"Epoch {self._epoch + 1}: the model is saved to {path}")
+        before = self.best, self._kept
+        self.best = self.best if value is None else value
+        kept = [*(each for each in self._kept if each != path), path]
+        surplus = [] if self.max_to_keep is None else kept[: -self.max_to_keep]
+        self._kept = kept[len(surplus) :]
+        epoch, verbose = self._epoch, self.verbose
+        take = checkpoint.Snapshot.of_weights if self.save_weights_only else checkpoint.Snapshot.of
+        snapshot = take(self.model).copied()
+
+        def write() -> None:
+            try:
+                files.write("ModelCheckpoint", path, True, lambda: snapshot.write)
+            except BaseException:
+                self.best, self._kept = before  # there is no such file
+                raise
+            for old in surplus:
+                Path(old).unlink(missing_ok=True)
+            if verbose:
+                print(f"Epoch {epoch + 1}: the model is saved to {path}")
+
+        self._write(write)

@@ -134,6 +134,14 @@ class TensorBoard(Callback):
         while self._files:
             self._files.popitem()[1].close()
 
+    def get_state(self) -> dict[str, Any]:
+        """Return how many batches there were, and the steps before this epoch."""
+        return {"batches": self._batches, "iterations": self._iterations}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there, in new files beside the old ones."""
+        self._batches, self._iterations = state["batches"], state["iterations"]
+
     def _before_batch(self, batch: int, logs: Logs | None = None) -> None:
         self._batch_began = time.perf_counter()
 

@@ -2,7 +2,9 @@
 
 import functools
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -23,8 +25,9 @@ class FullBatchSource:
         steps: the steps of an epoch: 1.
     """
 
-    def __init__(self, data: Dataset, batch_size: int) -> None:
+    def __init__(self, data: Dataset, batch_size: int, optimizer: LBFGS) -> None:
         self.steps: int | None = 1
+        self._optimizer = optimizer
         self._data, self._batch_size = data, min(batch_size, data.rows)
         self._here: Point | None = None  # where the last step has led to
 
@@ -37,8 +40,7 @@ class FullBatchSource:
 
     def train(self, model: "Trainer", wanted: int, totals: Totals) -> tuple[int, Totals]:
         """Make a step, and return 1 and the totals of an epoch: what the rows give after it."""
-        optimizer, network = model.optimizer, model._current_binding().network
-        assert isinstance(optimizer, LBFGS), "chosen by the caller"
+        optimizer, network = self._optimizer, model._current_binding().network
         weights = _Weights(model)
         start = self._here
         # The model may have changed since: callbacks can.
@@ -59,6 +61,30 @@ class FullBatchSource:
             network.iterations += 1
             optimizer.note_steps(int(network.iterations))
         return 1, self._here.totals
+
+    def get_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what tells which rows these are, and what the optimizer goes on from."""
+        state = {"rows": self._data.rows, "batch_size": self._batch_size}
+        if self._here is None:
+            return state, {}
+        here = {name: np.asarray(value) for name, value in vars(self._here).items()}
+        return state, here | self._optimizer.get_state()
+
+    def set_state(
+        self, where: str, seed: int, state: Mapping[str, Any], arrays: Mapping[str, Any]
+    ) -> None:
+        """Go on where another one was, or raise a ValueError if that had other rows."""
+        own, _ = self.get_state()
+        for name in own:
+            if state[name] != own[name]:
+                raise ValueError(
+                    f"[{where}] received a fit with {name} {own[name]}; the file's has "
+                    f"{state[name]}; use the same, or delete the file to begin anew"
+                )
+        if arrays:
+            here = {field.name: arrays[field.name] for field in fields(Point)}
+            self._here = Point(**{**here, "loss": float(here["loss"])})
+            self._optimizer.set_state(arrays)
 
     def _evaluate(self, model: "Trainer", weights: "_Weights", x: npt.NDArray[np.float64]) -> Point:
         data, plan, network = self._data, model._plan, model._current_binding().network

@@ -3,16 +3,16 @@
 import math
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastdnn import ops
-from fastdnn.callbacks import CallbackList
 from fastdnn.models.compiling import MetricPlan
 from fastdnn.models.data import Dataset, Rows, Stop
+from fastdnn.models.fit_state import FitState
 from fastdnn.models.full_batch import FullBatchSource
 from fastdnn.optimizers.lbfgs import LBFGS
 from fastdnn.random import SHUFFLE_STREAM
@@ -65,6 +65,33 @@ class Passes:
             )
         self.count, self.done = self.count + 1, 0
 
+    def get_state(self) -> dict[str, Any]:
+        """Return what tells where this is, and on which rows."""
+        return {
+            "rows": self._rows,
+            "batch_size": self.batch_size,
+            "shuffle": self._seed is not None,
+            "passes": self.count,
+            "batches": self.done,
+        }
+
+    def set_state(self, where: str, state: Mapping[str, Any], seed: int) -> None:
+        """Go on where another one was.
+
+        Raises:
+            ValueError: if that went over other rows, or in another way.
+        """
+        for name in ("rows", "batch_size", "shuffle"):
+            if state[name] != self.get_state()[name]:
+                raise ValueError(
+                    f"[{where}] received a fit with {name} {self.get_state()[name]}; the file's "
+                    f"has {state[name]}; use the same, or delete the file to begin anew"
+                )
+        self._seed = seed if self._seed is not None else None
+        self.count, self.done = state["passes"] - 1, self.batches
+        self.begin()  # the order of the rows
+        self.done = state["batches"]
+
 
 class ArraySource:
     """Rows in memory, as batches to train on.
@@ -99,6 +126,14 @@ class ArraySource:
         passes.done += done
         return done, totals
 
+    def get_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what tells where this is, and no arrays."""
+        return self._passes.get_state(), {}
+
+    def set_state(self, where: str, seed: int, state: Mapping[str, Any], arrays: Any) -> None:
+        """Go on where another one was, or raise a ValueError if that had other rows."""
+        self._passes.set_state(where, state, seed)
+
 
 class BatchSource:
     """Batches that an iterator makes, each `(x, y)` or `(x, y, sample_weight)`.
@@ -122,11 +157,12 @@ class BatchSource:
         self.steps = steps
         self._batches, self._iterator, self._prepare = batches, iterator, prepare
         self._next: Dataset | None = first
+        self._used = 0  # of what the iterator has made
 
     def begin_epoch(self) -> None:
         """Start anew, where epochs have no given number of batches."""
         if self.steps is None and self._next is None:
-            self._iterator = iter(self._batches)
+            self._iterator, self._used = iter(self._batches), 0
 
     def has_more(self) -> bool:
         """Whether there is another batch."""
@@ -140,25 +176,39 @@ class BatchSource:
         """Make a step, and return 1 and the totals with it."""
         data, self._next = self._next, None
         assert data is not None, "asked for by has_more"
+        self._used += 1
         return 1, train_step(model, data, totals)
+
+    def get_state(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return how many batches were used, and no arrays."""
+        return {"used": self._used}, {}
+
+    def set_state(self, where: str, seed: int, state: Mapping[str, Any], arrays: Any) -> None:
+        """Leave out as many batches as were used, or raise a ValueError if there are fewer."""
+        for number in range(state["used"]):
+            if not self.has_more():
+                raise ValueError(
+                    f"[{where}] x: received an iterator of {number} batches; the file's fit has "
+                    f"used {state['used']}; use the same, or delete the file to begin anew"
+                )
+            self._next = None
+        self._used = state["used"]
 
 
 Source = ArraySource | BatchSource | FullBatchSource
 
 
 def train_epoch(
-    model: "Trainer",
-    source: Source,
-    steps: int | None,
-    callbacks: CallbackList,
-    deadline: float,
+    model: "Trainer", source: Source, steps: int | None, state: FitState, deadline: float
 ) -> dict[str, float]:
-    """Make an epoch's steps and return its loss and metrics."""
-    plan = model._plan
+    """Make an epoch's steps, or what is left of them, and return its loss and metrics."""
+    plan, callbacks = model._plan, state.callbacks
     assert plan is not None, "compiled by the caller"
-    totals, done = np.zeros(plan.size), 0
-    logs: dict[str, float] = {}
-    source.begin_epoch()
+    if state.totals is None:
+        state.totals = np.zeros(plan.size)
+        source.begin_epoch()
+    totals, done = state.totals, state.batches
+    logs: dict[str, float] = plan.logs(totals) if done else {}
     while (steps is None or done < steps) and not model.stop_training:
         if not source.has_more():
             if done == 0 or steps is not None:
@@ -169,18 +219,22 @@ def train_epoch(
                 )
                 model.stop_training = True
             break
-        wanted = _MOST_STEPS if steps is None else steps - done
+        wanted = min(_MOST_STEPS if steps is None else steps - done, callbacks.steps_to_go())
         if callbacks.wants_batches:
             wanted = 1
             callbacks.call("on_train_batch_begin", done, {})
         batches, totals = source.train(model, wanted, totals)
         done += batches
+        state.batches, state.totals = done, totals
         logs = plan.logs(totals)
         if callbacks.wants_batches:
             callbacks.call("on_train_batch_end", done - 1, logs)
         callbacks.call("on_train_progress", done, logs)
         if model._stop is not None:
             model._stop.batch, model.stop_training = done, True
+        if model._stop is None:
+            with model._saving(state):
+                callbacks.note_steps(batches, logs)
         if time.perf_counter() >= deadline:
             model.stop_training = True
     return logs
@@ -189,7 +243,7 @@ def train_epoch(
 def train_step(model: "Trainer", data: Dataset, totals: Totals) -> Totals:
     """Make one step on all rows, in their order, and return the totals with it."""
     if isinstance(model.optimizer, LBFGS):
-        return FullBatchSource(data, data.rows).train(model, 1, totals)[1]
+        return FullBatchSource(data, data.rows, model.optimizer).train(model, 1, totals)[1]
     passes = Passes(data.rows, data.rows, None, 0)
     passes.begin()
     return _train(model, model._current_binding(), data, data, passes, 1, totals)[1]

@@ -5,6 +5,7 @@ import copyreg
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from fastdnn import checkpoint
@@ -16,6 +17,7 @@ from fastdnn.layers.reshape import Reshape
 from fastdnn.layers.tensor import Call, Tensor, as_tensors
 from fastdnn.loading import LoadReport, Rename
 from fastdnn.models.data import Rows
+from fastdnn.models.fit_state import FitState
 from fastdnn.models.health import HealthReport, examine, first_nonfinite
 from fastdnn.models.lowering import Binding, Lowering
 from fastdnn.models.members import Members
@@ -443,6 +445,9 @@ class Model(Members, Trainer):
         loaded  first/bias    from hidden1/bias
         """
         return checkpoint.load_weights(self, filepath, match, rename, strict, dry_run)
+
+    def _resume(self, path: Path, state: FitState) -> None:
+        checkpoint.resume(self, path, state)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Pickles and copies hold what files do, which is everything once there are weights;

@@ -3,7 +3,10 @@
 import os
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,6 +32,7 @@ from fastdnn.models.arguments import (
 from fastdnn.models.compiling import MetricPlan
 from fastdnn.models.data import Dataset, Stop, split
 from fastdnn.models.evaluation import Evaluator, evaluation_batch, in_form
+from fastdnn.models.fit_state import FitState, backup_of
 from fastdnn.models.full_batch import FullBatchSource
 from fastdnn.optimizers.lbfgs import LBFGS
 
@@ -45,7 +49,7 @@ class Trainer(Evaluator):
         self._frozen_cache: frozen_cache.FrozenCache | None = None  # while fit runs
         self._stop: Stop | None = None  # where a loss was not finite
         self._passes = 0  # over training data, in the life of the model
-        self._fit_state: Any = None  # while callbacks save, and it can go on from there
+        self._fit_state: FitState | None = None  # while callbacks save, and it can go on from there
 
     # What a model provides.
     def fit(
@@ -155,11 +159,11 @@ class Trainer(Evaluator):
             data = self._compiled.weighed_by_class("fit", data, class_weight, widths)
             seed = self.seed if flag("fit", "shuffle", shuffle) else None
             passes = loops.Passes(data.rows, batch_size, seed, self._passes)
-            full = isinstance(self.optimizer, LBFGS)
-            source = FullBatchSource(data, batch_size) if full else loops.ArraySource(data, passes)
+            source = loops.ArraySource(data, passes)
+            parts = [(data, passes.batch_size)]
             if isinstance(self.optimizer, LBFGS):
                 self.optimizer.forget()  # steps on other rows or weights
-            parts = [] if full else [(data, passes.batch_size)]
+                source, parts = FullBatchSource(data, batch_size, self.optimizer), []
         if validation_data is not None:
             validation = self._prepare_validation(validation_data, rows)
         evaluation_size = evaluation_batch("fit", validation_batch_size, validation)
@@ -178,19 +182,26 @@ class Trainer(Evaluator):
         everybody = CallbackList([*own, bar, self.history], self, params)
         deadline = time.perf_counter() + seconds
         logs: dict[str, float] = {}
-        made = self._current_binding().network.iterations
+        state = FitState(self, source, everybody, initial_epoch)
+        backup = backup_of(everybody)
         try:
             self._fitting = True
+            if backup is not None:
+                self._resume(backup.path, state)
             if parts:
                 parts += [] if validation is None else [(validation, evaluation_size)]
                 repeats = (steps or 0) * (epochs - initial_epoch) > passes.batches
                 self._frozen_cache = frozen_cache.made_for(self, parts, caching, repeats)
             everybody.call("on_train_begin")
-            for epoch in range(initial_epoch, epochs):
+            if state.totals is None:
+                state.restore_callbacks()
+            while state.epoch < epochs and (state.totals is not None or not self.stop_training):
+                epoch = state.epoch
                 everybody.call("on_epoch_begin", epoch)
+                state.restore_callbacks()
                 if self._frozen_cache is not None:
                     self._frozen_cache.refresh()
-                now = loops.train_epoch(self, source, steps, everybody, deadline)
+                now = loops.train_epoch(self, source, steps, state, deadline)
                 if self._stop is not None:
                     bar.make_way()
                     self._warn_of_loss(epoch, self._stop)
@@ -203,10 +214,11 @@ class Trainer(Evaluator):
                     everybody.call("on_test_end", values)
                     logs |= {f"val_{name}": value for name, value in values.items()}
                 bar.make_way()
-                everybody.call("on_epoch_end", epoch, logs)
-                if self.stop_training:
-                    break
-            if self._current_binding().network.iterations > made:
+                everybody.call_watchers("on_epoch_end", epoch, logs)
+                state.next_epoch()
+                with self._saving(state):
+                    everybody.call_savers("on_epoch_end", epoch, logs)
+            if self._current_binding().network.iterations > state.began:
                 self._current_binding().overwrite_with_averages()
             everybody.call("on_train_end", logs)
         finally:
@@ -281,6 +293,19 @@ class Trainer(Evaluator):
             RuntimeWarning,
             stacklevel=3,
         )
+
+    @abstractmethod
+    def _resume(self, path: Path, state: FitState) -> None:
+        """Put the model, and a fit that begins, where those of a file were."""
+
+    @contextmanager
+    def _saving(self, state: FitState) -> Iterator[None]:
+        """Let files that are written now hold where `fit` stands."""
+        self._fit_state = state
+        try:
+            yield
+        finally:
+            self._fit_state = None
 
     def _cache_in_use(self) -> "frozen_cache.FrozenCache | None":
         """Return the cache of the fit that runs, unless layers have been frozen or thawed since."""

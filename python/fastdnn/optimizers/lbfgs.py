@@ -1,7 +1,7 @@
 """L-BFGS: steps by all rows at once, from what the last steps say of the curvature."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -109,6 +109,20 @@ class LBFGS(UpdateRules):
     def forget(self) -> None:
         """Forget the steps that the estimate is from."""
         self._pairs = []
+
+    def get_state(self) -> dict[str, Vector]:
+        """Return the steps that the estimate is from."""
+        parts = [(f"change/{i}", f"turn/{i}") for i in range(len(self._pairs))]
+        return {
+            name: vector
+            for names, pair in zip(parts, self._pairs, strict=True)
+            for name, vector in zip(names, pair, strict=True)
+        }
+
+    def set_state(self, state: Mapping[str, Vector]) -> None:
+        """Estimate from the steps of another one."""
+        count = sum(name.startswith("change/") for name in state)
+        self._pairs = [(state[f"change/{i}"], state[f"turn/{i}"]) for i in range(count)]
 
     def step(self, evaluate: Evaluate, start: Point) -> Point | None:
         """Return the point that a step leads to, or None where there is none that is lower.

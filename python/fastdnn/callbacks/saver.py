@@ -1,0 +1,78 @@
+"""What the callbacks that save have in common."""
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+from fastdnn.callbacks.callback import Callback, Logs
+from fastdnn.checks import at_least
+
+
+class Saver(Callback):
+    """Base of the callbacks that save the model.
+
+    `fit` calls them after all others, and the files hold what those have become. Training goes on
+    while a file is written: only copying the numbers holds it up.
+
+    Args:
+        where: the callback, for messages.
+        save_freq: "epoch", or a number of batches.
+    """
+
+    # Whether the file is to hold what the other savers have become, too.
+    comes_last = False
+
+    def __init__(self, where: str, save_freq: int | str) -> None:
+        super().__init__()
+        self.save_freq = save_freq
+        if save_freq != "epoch":
+            self.save_freq = at_least(where, "save_freq", save_freq, 1)
+        self._steps = 0  # since the last file
+        self._pool: ThreadPoolExecutor | None = None
+        self._writing: Future[None] | None = None
+
+    def steps_to_go(self) -> int | None:
+        """Return the batches before the next file, or None where files go by epochs."""
+        return None if self.save_freq == "epoch" else int(self.save_freq) - self._steps
+
+    def count_steps(self, steps: int) -> bool:
+        """Note batches, at most `steps_to_go`, and return whether to `save` now."""
+        if self.save_freq == "epoch":
+            return False
+        self._steps = (self._steps + steps) % int(self.save_freq)
+        return self._steps == 0
+
+    def save(self, logs: Logs | None = None) -> None:
+        """Write a file."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Wait for the file that is being written."""
+        try:
+            self._wait()
+        finally:
+            if self._pool is not None:
+                self._pool.shutdown()
+                self._pool = None
+
+    def _write(self, job: Callable[[], None]) -> None:
+        """Run a function that writes a file: later, while `fit` runs, else now.
+
+        Raises:
+            OSError: what the last one raised.
+        """
+        self._wait()
+        if not self.model._fitting:
+            job()
+            return
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, "fastdnn-saver")
+        self._writing = self._pool.submit(job)
+
+    def _wait(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_pool": None, "_writing": None}

@@ -1,0 +1,511 @@
+"""Training that is interrupted, and goes on as if it had not been."""
+
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from hostile_files import metadata_of, rewritten
+
+import fastdnn as fd
+from fastdnn import callbacks, layers, optimizers
+
+
+class InterruptionError(Exception):
+    pass
+
+
+class Interrupt(callbacks.Callback):
+    """Raises after so many batches."""
+
+    def __init__(self, steps):
+        super().__init__()
+        self.steps = steps
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.steps -= 1
+        if self.steps == 0:
+            raise InterruptionError
+
+
+class InterruptEpoch(callbacks.Callback):
+    """Raises at the end of an epoch."""
+
+    def __init__(self, epoch):
+        super().__init__()
+        self.epoch = epoch
+
+    def on_epoch_end(self, epoch, logs=None):
+        if epoch == self.epoch:
+            raise InterruptionError
+
+
+def _model():
+    return fd.Sequential(
+        [
+            fd.Input(shape=(16,)),
+            fd.augment.RandomTranslation(0.2, 0.2, image_shape=(4, 4)),
+            layers.Dense(9, "elu", kernel_regularizer="l2", kernel_constraint="max_norm"),
+            layers.BatchNormalization(),
+            layers.Dropout(0.3),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
+def _two_outputs():
+    a, b = fd.Input(shape=(16,), name="a"), fd.Input(shape=(16,), name="b")
+    shared = layers.Dense(6, "tanh", name="shared")
+    hidden = layers.Dropout(0.2)(layers.Concatenate()([shared(a), shared(b)]))
+    classes = layers.Dense(3, "softmax", name="classes")(hidden)
+    return fd.Model([a, b], [classes, layers.Dense(1, name="number")(hidden)])
+
+
+def _data(rng, rows=70):
+    return rng.standard_normal((rows, 16)).astype(np.float32), rng.integers(0, 3, rows)
+
+
+def _everything(model, history, own):
+    """Return what has to be the same, to the last bit."""
+    slots = model._current_binding().slots()
+    named = model.named_weights()
+    return {
+        "weights": [weight.tobytes() for weight in model.get_weights()],
+        "slots": {(name, named[w]): np.array(view).tobytes() for (name, w), view in slots.items()},
+        "iterations": model.optimizer.iterations,
+        "history": (history.epoch, history.history),
+        "callbacks": [str(callback.get_state()) for callback in own],
+        "seed": model.seed,
+        "passes": model._passes,
+    }
+
+
+class Run:
+    """A fit that can be interrupted and go on in another model."""
+
+    def __init__(self, folder, make, compile, data, watchers=list, **fit):
+        self.path = folder / "backup.safetensors"
+        self.make, self.compile, self.data, self.watchers = make, compile, data, watchers
+        self.fit = {"batch_size": 16, "epochs": 5, "verbose": 0, **fit}
+
+    def go(self, seed, *more, save_freq="epoch", delete=True):
+        fd.set_seed(seed)
+        model, own = self.make(), self.watchers()
+        self.compile(model)
+        backup = callbacks.BackupAndRestore(self.path, save_freq, delete_checkpoint=delete)
+        arguments = {"callbacks": [backup, *own, *more], **self.fit}
+        history = model.fit(*self.data(), **arguments)
+        return _everything(model, history, own)
+
+    def interrupted(self, seed, *more, save_freq="epoch"):
+        with pytest.raises(InterruptionError):
+            self.go(seed, *more, save_freq=save_freq)
+
+    def check(self, interruptions, save_freq):
+        """Compare a run with one that is interrupted again and again."""
+        expected = self.go(1)
+        assert not self.path.exists()
+        for interruption in interruptions:
+            self.interrupted(1 if not self.path.exists() else 2, interruption, save_freq=save_freq)
+        assert self.go(3, save_freq=save_freq) == expected
+        assert not self.path.exists()
+
+
+def _watchers():
+    return [
+        callbacks.EarlyStopping("val_loss", patience=20, restore_best_weights=True),
+        callbacks.ReduceLROnPlateau("loss", factor=0.5, patience=1, min_delta=10.0),
+        callbacks.LearningRateScheduler(lambda epoch, rate: rate * 0.9),
+    ]
+
+
+OPTIMIZERS = {
+    "Adam": lambda: optimizers.Adam(0.01, clipnorm=1.0, amsgrad=True),
+    "EMA": lambda: optimizers.SGD(0.1, momentum=0.9, use_ema=True, ema_overwrite_frequency=4),
+    "accumulation": lambda: optimizers.AdamW(
+        0.01, gradient_accumulation_steps=3, global_clipnorm=1.0
+    ),
+    "several": lambda: optimizers.MultiOptimizer(
+        [(optimizers.Ftrl(0.1), "dense"), (optimizers.Nadam(0.01), ".*")]
+    ),
+}
+
+
+@pytest.mark.parametrize("save_freq", ["epoch", 1, 4])
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_the_same_bits(tmp_path, rng, optimizer, save_freq):
+    x, y = _data(rng)
+
+    def watchers():
+        # A rate of several optimizers cannot be set by LearningRateScheduler.
+        return _watchers()[:2] if optimizer == "several" else _watchers()
+
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile(
+            OPTIMIZERS[optimizer](), "sparse_categorical_crossentropy", metrics=["accuracy"]
+        ),
+        lambda: (x, y),
+        watchers,
+        validation_split=0.1,
+        epochs=8,
+    )
+    # Four batches an epoch. An interruption counts from where its fit begins.
+    steps = rng.integers(4, 8, 3)
+    run.check([InterruptEpoch(0), *map(Interrupt, steps), InterruptEpoch(6)], save_freq)
+
+
+def test_with_a_schedule_and_all_kinds_of_metrics(tmp_path, rng):
+    x, y = _data(rng)
+    y = np.eye(3, dtype=np.float32)[y]
+    rate = optimizers.schedules.CosineDecayRestarts(0.01, 7)
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile(
+            optimizers.RMSprop(rate, centered=True),
+            "categorical_crossentropy",
+            metrics=["AUC", fd.metrics.F1Score(average="macro"), "accuracy", "R2Score"],
+            weighted_metrics=["Recall"],
+        ),
+        lambda: (x, y),
+        sample_weight=rng.uniform(0.5, 1.5, 70),
+        steps_per_epoch=7,
+        shuffle=True,
+    )
+    run.check([Interrupt(9), Interrupt(8), Interrupt(11)], 3)
+
+
+def test_several_inputs_and_outputs(tmp_path, rng):
+    x, y = [_data(rng)[0] for _ in range(2)], [_data(rng)[1], rng.standard_normal(70)]
+    run = Run(
+        tmp_path,
+        _two_outputs,
+        lambda model: model.compile("adam", ["sparse_categorical_crossentropy", "mse"]),
+        lambda: (x, y),
+    )
+    run.check([Interrupt(7), Interrupt(6)], 2)
+
+
+@pytest.mark.parametrize("steps", [None, 4])
+def test_iterators(tmp_path, rng, steps):
+    x, y = _data(rng)
+
+    class Batches:
+        def __iter__(self):
+            return ((x[i : i + 10], y[i : i + 10]) for i in range(0, 70, 10))
+
+    def forever():
+        while True:
+            yield from Batches()
+
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
+        lambda: (Batches() if steps is None else forever(),),
+        batch_size=None,
+        steps_per_epoch=steps,
+    )
+    run.check([Interrupt(9), Interrupt(3), InterruptEpoch(3)], 2)
+
+
+def test_lbfgs(tmp_path, rng):
+    x, y = _data(rng)
+    run = Run(
+        tmp_path,
+        lambda: fd.Sequential([fd.Input(shape=(16,)), layers.Dense(5, "tanh"), layers.Dense(3)]),
+        lambda model: model.compile(
+            optimizers.LBFGS(history_size=3),
+            fd.losses.SparseCategoricalCrossentropy(from_logits=True),
+        ),
+        lambda: (x, y),
+        epochs=9,
+    )
+    run.check([InterruptEpoch(1), InterruptEpoch(6)], "epoch")
+
+
+def test_frozen_layers_and_their_cache(tmp_path, rng):
+    x, y = _data(rng)
+
+    def make():
+        model = fd.Sequential(
+            [fd.Input(shape=(16,)), layers.Dense(9, "elu", name="low"), layers.Dense(3, "softmax")]
+        )
+        model.freeze("low")
+        return model
+
+    run = Run(
+        tmp_path,
+        make,
+        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
+        lambda: (x, y),
+    )
+    run.check([Interrupt(8), Interrupt(5)], 3)
+
+
+def test_the_files_of_other_callbacks(tmp_path, rng):
+    x, y = _data(rng)
+    folder = tmp_path / "one"
+
+    def watchers():
+        return [
+            callbacks.CSVLogger(folder / "log.csv"),
+            callbacks.ModelCheckpoint(
+                folder / "{epoch}.safetensors", "loss", save_best_only=True, max_to_keep=2
+            ),
+        ]
+
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
+        lambda: (x, y),
+        watchers,
+        validation_split=0.2,
+    )
+    folder.mkdir()
+    run.go(1)
+    log = (folder / "log.csv").read_bytes()
+    names = sorted(path.name for path in folder.iterdir())
+    assert log.count(b"\n") == 6 and 2 <= len(names) <= 3
+    models = [(folder / name).read_bytes() for name in names]
+    for path in folder.iterdir():
+        path.unlink()
+    run.interrupted(1, Interrupt(10), save_freq=3)
+    run.interrupted(1, InterruptEpoch(3), save_freq=5)  # two batches behind the lines of the log
+    run.go(2)
+    assert (folder / "log.csv").read_bytes() == log
+    assert sorted(path.name for path in folder.iterdir()) == names
+    assert [(folder / name).read_bytes() for name in names] == models
+
+
+def test_a_fit_that_had_ended_is_not_begun_again(tmp_path, rng):
+    x, y = _data(rng)
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile(
+            optimizers.SGD(0.1, use_ema=True), "sparse_categorical_crossentropy"
+        ),
+        lambda: (x, y),
+        lambda: [callbacks.EarlyStopping("loss", restore_best_weights=True)],
+    )
+    expected = run.go(1, delete=False)
+    assert run.path.exists()
+    assert run.go(2, delete=False) == expected
+    assert run.go(2) == expected and not run.path.exists()
+
+
+def test_early_stopping_stays_stopped(tmp_path, rng):
+    x, y = _data(rng)
+
+    def watchers():
+        return [callbacks.EarlyStopping("loss", min_delta=10.0, patience=2)]
+
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile("sgd", "sparse_categorical_crossentropy"),
+        lambda: (x, y),
+        watchers,
+        epochs=9,
+    )
+    expected = run.go(1, delete=False)
+    assert expected["history"][0] == [0, 1, 2]
+    assert run.go(2) == expected
+
+
+def test_files_of_model_checkpoint_do_as_well(tmp_path, rng):
+    x, y = _data(rng)
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
+        lambda: (x, y),
+    )
+    every = callbacks.ModelCheckpoint(tmp_path / "{epoch}.safetensors", period=2, max_to_keep=2)
+    expected = run.go(1, every)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"2.safetensors", "4.safetensors"}
+    (tmp_path / "2.safetensors").rename(run.path)
+    other = callbacks.ModelCheckpoint(tmp_path / "x.safetensors", period=2, max_to_keep=2)
+    assert run.go(2, other) == expected
+
+
+def test_a_backup_can_be_loaded_and_trained(tmp_path, rng):
+    x, y = _data(rng)
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
+        lambda: (x, y),
+        _watchers,
+        validation_split=0.1,
+    )
+    run.interrupted(1, Interrupt(7), save_freq=5)
+    model = fd.load_model(run.path)
+    assert model.optimizer.iterations == 5
+    model.fit(x, y, verbose=0)
+    other = _model()
+    assert len(other.load_weights(run.path).loaded) == len(other.weights)
+
+
+def _other_rate(model):
+    model.compile(optimizers.Adam(0.5, beta_1=0.8), "sparse_categorical_crossentropy")
+
+
+@pytest.mark.parametrize(
+    "changes, message",
+    [
+        ({"batch_size": 17}, r"received a fit with batch_size 17; the file's has 16; use the same"),
+        ({"shuffle": False}, r"received a fit with shuffle False; the file's has True"),
+        ({"data": 30}, r"received a fit with rows 30; the file's has 70"),
+        ({"compile": _other_rate}, r"that of a model with another compile; expected the same; del"),
+        ({"make": _two_outputs}, r"that of a model with another architecture"),
+        ({"watchers": list}, r"has a callback EarlyStopping, and this one has no such one, or few"),
+    ],
+)
+def test_another_fit_is_refused_and_nothing_changed(tmp_path, rng, changes, message):
+    x, y = _data(rng)
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
+        lambda: (x, y),
+        _watchers,
+        validation_data=(x, y),
+    )
+    run.interrupted(1, Interrupt(6), save_freq=2)
+    content = run.path.read_bytes()
+    if "data" in changes:
+        run.data = lambda: (x[: changes["data"]], y[: changes["data"]])
+    if changes.get("make"):
+        run.data = lambda: ([x, x], [y, np.ones(70)])
+        run.compile = lambda model: model.compile(
+            "adam", ["sparse_categorical_crossentropy", "mse"]
+        )
+        run.fit["validation_data"] = run.data()
+    for name in ("make", "compile", "watchers"):
+        setattr(run, name, changes.get(name, getattr(run, name)))
+    run.fit |= {name: changes[name] for name in ("batch_size", "shuffle") if name in changes}
+    models = []
+    make = run.make
+    run.make = lambda: models.append(make()) or models[0]
+    fd.set_seed(5)
+    before = make().get_weights()
+    with pytest.raises(ValueError, match=message):
+        run.go(5)
+    for a, b in zip(before, models[0].get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert models[0].optimizer.iterations == 0 and run.path.read_bytes() == content
+
+
+def test_files_that_hold_no_fit(tmp_path, rng):
+    x, y = _data(rng)
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
+        lambda: (x, y),
+    )
+    model = _model()
+    run.compile(model)
+    model.save(run.path)
+    with pytest.raises(ValueError, match=r"\[fit .*\] the file holds no fit to go on with; expect"):
+        run.go(1)
+    run.path.unlink()
+    run.interrupted(1, Interrupt(6), save_freq=2)
+    whole = run.path.read_bytes()
+    for fit in ({}, {"epoch": 1}, 3, {"epoch": 1, "batches": 2, "callbacks": [3]}):
+        run.path.write_bytes(whole)
+        rewritten(run.path, fit=fit)
+        with pytest.raises(ValueError, match=r"holds no fit|metadata is damaged"):
+            run.go(1)
+    run.path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    with pytest.raises(
+        ValueError, match=r"\[fit .*\] .*: the file is damaged: the numbers are not"
+    ):
+        run.go(1)
+    rewritten_file = metadata_of(run.path)
+    assert rewritten_file["format_version"] == "2"
+
+
+def test_arguments():
+    for arguments, message in (
+        (
+            ("x", 0),
+            r"\[BackupAndRestore\] save_freq: received 0; expected an integer of at least 1",
+        ),
+        (("x", "batch"), r"save_freq: received 'batch'; expected an integer of at least 1"),
+        (("x", 1, 2), r"delete_checkpoint: received 2; expected True or False"),
+        (("x.keras",), r"received 'x.keras'; fastdnn writes safetensors; use 'x.safetensors'"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            callbacks.BackupAndRestore(*arguments)
+
+
+# What is killed: everything with a state is there, and most of the time goes into writing.
+PROGRAM = """
+import sys, numpy as np, fastdnn as fd
+from fastdnn import callbacks, layers
+backup, final = sys.argv[1:]
+rng = np.random.default_rng(1)
+x, y = rng.standard_normal((400, 64)).astype(np.float32), rng.integers(0, 3, 400)
+model = fd.Sequential([
+    fd.Input(shape=(64,)),
+    fd.augment.RandomTranslation(0.2, 0.2, image_shape=(8, 8)),
+    layers.Dense(50, "elu"), layers.BatchNormalization(), layers.Dropout(0.3),
+    layers.Dense(3, activation="softmax"),
+])
+rate = fd.optimizers.schedules.ExponentialDecay(0.01, 10, 0.95)
+model.compile(fd.optimizers.Adam(rate), "sparse_categorical_crossentropy", metrics=["accuracy"])
+if len(sys.argv) == 3:
+    print("ready", flush=True)
+stopping = callbacks.EarlyStopping("val_loss", patience=4, restore_best_weights=True)
+model.fit(x, y, batch_size=20, epochs=12, validation_split=0.25, verbose=0,
+          callbacks=[stopping, callbacks.BackupAndRestore(backup, save_freq=2)])
+model.save_weights(final)
+"""
+
+
+def test_killed_at_fifty_random_moments(tmp_path, rng):
+    backup, final = tmp_path / "backup.safetensors", tmp_path / "final.safetensors"
+    command = [sys.executable, "-c", PROGRAM, str(backup), str(final)]
+
+    def begin(seed):
+        # Another seed every time: the run's own one comes from the file.
+        program = f"import fastdnn; fastdnn.set_seed({seed})" + PROGRAM
+        process = subprocess.Popen(
+            [*command[:2], program, *command[3:]], stdout=subprocess.PIPE, text=True
+        )
+        with process.stdout:
+            assert process.stdout.readline() == "ready\n"
+        return process
+
+    started = time.perf_counter()
+    assert begin(1).wait() == 0
+    longest = time.perf_counter() - started
+    expected = final.read_bytes()
+    kills = whole_runs = while_writing = 0
+    while kills < 50:
+        final.unlink(missing_ok=True)
+        process = begin(2 if backup.exists() else 1)
+        time.sleep(rng.uniform(0.0, 0.5 * longest))
+        process.kill()
+        if process.wait() == 0:
+            assert final.read_bytes() == expected and not backup.exists()
+            whole_runs += 1
+            continue
+        kills += 1
+        while_writing += any(path.name.startswith(".backup") for path in tmp_path.iterdir())
+    while process.returncode != 0:
+        process = begin(2 if backup.exists() else 1)
+        process.wait()
+    assert final.read_bytes() == expected
+    assert [path.name for path in tmp_path.iterdir()] == [
+        "final.safetensors"
+    ]  # no leftovers either
+    print(f"{kills} kills, {while_writing} while writing, {whole_runs + 1} runs came to their end")
