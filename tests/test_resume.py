@@ -1,5 +1,6 @@
 """Training that is interrupted, and goes on as if it had not been."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -499,11 +500,11 @@ def test_killed_at_fifty_random_moments(tmp_path, rng):
             assert final.read_bytes() == expected and not backup.exists()
             whole_runs += 1
             continue
+        assert process.returncode == -signal.SIGKILL
         kills += 1
         while_writing += any(path.name.startswith(".backup") for path in tmp_path.iterdir())
-    while process.returncode != 0:
-        process = begin(2 if backup.exists() else 1)
-        process.wait()
+    if process.returncode != 0:
+        assert begin(2 if backup.exists() else 1).wait() == 0
     assert final.read_bytes() == expected
     assert not [path for path in tmp_path.iterdir() if "backup" in path.name]  # nor leftovers
     print(f"{kills} kills, {while_writing} while writing, {whole_runs + 1} runs came to their end")

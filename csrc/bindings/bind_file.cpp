@@ -27,16 +27,16 @@ ByteRows byte_rows(const char* op, const py::array& array, bool writes) {
     packed = packed && array.strides(axis) == static_cast<py::ssize_t>(row);
     row *= static_cast<std::size_t>(array.shape(axis));
   }
-  const bool one = array.ndim() == 0;
-  const auto stride = one ? row : static_cast<std::size_t>(array.strides(0));
-  check(packed && stride >= row && (array.ndim() != 1 || stride == row), op,
+  // NumPy's strides of one row mean nothing.
+  const bool one = array.ndim() == 0 || array.shape(0) <= 1;
+  const auto stride = one ? static_cast<py::ssize_t>(row) : array.strides(0);
+  const bool forward = stride >= static_cast<py::ssize_t>(row);
+  check(packed && forward && (array.ndim() != 1 || stride == static_cast<py::ssize_t>(row)), op,
         "array: received gaps between the numbers of a row; expected none");
   check(!writes || array.writeable(), op, "array: received one that is read-only");
-  // NumPy's strides of one row mean nothing.
-  const bool in_one_piece = one || array.ndim() == 1 || array.shape(0) <= 1;
   return {.data = static_cast<std::byte*>(const_cast<void*>(array.data())),
           .row = row,
-          .stride = in_one_piece ? row : stride};
+          .stride = static_cast<std::size_t>(stride)};
 }
 
 void check_range(const char* op, const py::array& array, std::size_t first, std::size_t size) {

@@ -5,7 +5,8 @@ docs/checkpoint-format.md says what is in them.
 
 import copy
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -92,7 +93,7 @@ def load_weights(
     model._current_binding()
     with TensorFile("load_weights", filepath) as file:
         texts = _texts(file.where, file.metadata)
-        others = _others(file, texts)
+        others = _others(file, texts, model.named_weights().values())
         stored = {name: what for name, what in file.tensors.items() if name not in others}
         report, places = plan(file.where, model, stored, match, rename, strict, dry_run)
         if not dry_run:
@@ -117,7 +118,7 @@ def resume(model: "Model", filepath: FilePath, state: "FitState") -> None:
                 f"[{file.where}] the file holds no fit to go on with; expected one that "
                 "BackupAndRestore or ModelCheckpoint wrote; use load_model, or another path"
             )
-        try:
+        with _damage_in_words(file.where):
             views, arrays = _check_resumable(file, texts, model)
             file.check(file.tensors)
             file.read(arrays)
@@ -127,10 +128,6 @@ def resume(model: "Model", filepath: FilePath, state: "FitState") -> None:
             passes = _count(file.where, "passes", training["passes"], 2**32)
             named = {name.removeprefix(_FIT_PREFIX): array for name, array in arrays.items()}
             state.set(file.where, seed, texts["fit"], named)
-        except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-            raise ValueError(
-                f"[{file.where}] the file's metadata is damaged: {type(error).__name__} {error}"
-            ) from error
         file.read(views)
     model.seed, model._passes = seed, passes
     binding = model._current_binding()
@@ -278,11 +275,23 @@ def from_state(
             f"[{where}] custom_objects: received a {type(custom_objects).__name__}; expected a "
             "dict from names to functions and classes of schedules"
         )
-    try:
+    with _damage_in_words(where):
         custom = {} if custom_objects is None else custom_objects
         config = _with_custom_objects(where, texts["compile"], custom) if compile else None
         return _restore(where, source, {**texts, "compile": config}, compile)
-    except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
+
+
+@contextmanager
+def _damage_in_words(where: str) -> Iterator[None]:
+    """Turn what a text of unexpected content leads to into a ValueError that says so."""
+    try:
+        yield
+    except (
+        *(ValueError, KeyError, IndexError, TypeError, AttributeError),
+        *(OverflowError, RecursionError, MemoryError),
+    ) as error:
+        if isinstance(error, ValueError) and str(error).startswith("["):
+            raise  # says it by itself
         raise ValueError(
             f"[{where}] the file's metadata is damaged: {type(error).__name__} {error}"
         ) from error
@@ -473,7 +482,7 @@ def _slot_name(slot: str, weight: str) -> str:
     return f"{_SLOT_PREFIX}{slot}/{weight}"
 
 
-def _others(source: Source, texts: Mapping[str, Any], weights: Iterable[str] = ()) -> set[str]:
+def _others(source: Source, texts: Mapping[str, Any], weights: Iterable[str]) -> set[str]:
     """Return the names of tensors that are no weights, in a file of a whole model.
 
     A layer may well be called "optimizer": `weights` are names that are known to be weights.

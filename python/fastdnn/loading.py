@@ -172,11 +172,18 @@ def _renamed(where: str, stored: Mapping[str, Stored], rename: Rename | None) ->
     if isinstance(rename, Mapping):
         for name in rename:
             if name not in used:
+                heads = {head for each in stored for head in _heads(each)}
                 raise ValueError(
                     f"[{where}] rename: received {name!r}, which the file does not have; expected "
-                    f"some of {', '.join(stored)}{nearest_name(name, stored)}"
+                    f"some of {', '.join(stored)}{nearest_name(name, heads)}"
                 )
     return result
+
+
+def _heads(name: str) -> list[str]:
+    """Return a name and its beginnings: "tower/hidden1/kernel", "tower/hidden1", "tower"."""
+    parts = name.split("/")
+    return ["/".join(parts[:count]) for count in range(len(parts), 0, -1)]
 
 
 def _new_name(where: str, name: str, rename: Rename | None, used: set[str]) -> str | None:
@@ -190,10 +197,7 @@ def _new_name(where: str, name: str, rename: Rename | None, used: set[str]) -> s
             )
         new = rename(name)
     else:
-        parts = name.split("/")
-        # The whole name, or the longest beginning: "tower/hidden1/kernel", "tower/hidden1", ...
-        heads = ("/".join(parts[:count]) for count in range(len(parts), 0, -1))
-        head = next((head for head in heads if head in rename), None)
+        head = next((head for head in _heads(name) if head in rename), None)
         if head is None:
             return name
         used.add(head)

@@ -246,5 +246,13 @@ def _checked_digests(
             f"[{where}] the file is damaged: its header is not the one that was saved; expected a "
             "whole file; use a copy of it"
         )
-    digests: Mapping[str, str] = json.loads(metadata["tensor_digests"])
+    try:
+        digests = json.loads(metadata["tensor_digests"])
+    except (KeyError, ValueError, RecursionError):
+        digests = None
+    if not isinstance(digests, dict):
+        raise ValueError(
+            f"[{where}] the file is damaged: it has no digests of its tensors; expected a file "
+            "that save() wrote"
+        )
     return digests

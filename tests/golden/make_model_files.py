@@ -1,4 +1,4 @@
-"""Writes a model's file in the format of this version, and what the model predicts.
+"""Writes files in the format of this version: a model's, with what it predicts, and a fit's.
 
     python tests/golden/make_model_files.py FOLDER
 
@@ -26,10 +26,14 @@ if __name__ == "__main__":
     )
     rate = fd.optimizers.schedules.ExponentialDecay(0.01, 10, 0.9)
     optimizer = fd.optimizers.AdamW(rate, weight_decay=0.01, clipnorm=1.0, use_ema=True)
+    folder, version = Path(sys.argv[1]), checkpoint.FORMAT_VERSION
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     x = np.random.default_rng(20).standard_normal((60, 5)).astype(np.float32)
     y = np.arange(60) % 3
     model.fit(x, y, epochs=3, batch_size=16, verbose=0)
-    path = Path(sys.argv[1]) / f"model-{checkpoint.FORMAT_VERSION}.safetensors"
-    model.save(path)
-    np.savez(path.with_suffix(".npz"), x=x, y=y, outputs=model.predict(x))
+    model.save(folder / f"model-{version}.safetensors")
+    np.savez(folder / f"model-{version}.npz", x=x, y=y, outputs=model.predict(x))
+    backup = folder / f"fit-{version}.safetensors"
+    watchers = [fd.callbacks.EarlyStopping("loss", patience=9, restore_best_weights=True)]
+    saver = fd.callbacks.BackupAndRestore(backup, save_freq=7, delete_checkpoint=False)
+    model.fit(x, y, epochs=2, batch_size=16, verbose=0, callbacks=[*watchers, saver])

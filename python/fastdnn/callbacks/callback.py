@@ -86,3 +86,25 @@ class Callback:
 
         Run after `on_train_begin`, and in the middle of an epoch after `on_epoch_begin` too.
         """
+
+
+def checked_state(callback: Callback, state: Any, **kinds: Any) -> dict[str, Any]:
+    """Return a callback's state, or raise a ValueError unless it has values of these kinds.
+
+    Args:
+        callback: whose state it is.
+        state: what came from a file.
+        kinds: by name, a type, several in a tuple, or None for a value that may be missing.
+    """
+    where = type(callback).__name__
+    for name, kind in kinds.items():
+        kind = kind if isinstance(kind, tuple) else (kind,)
+        wanted = tuple(type(None) if each is None else each for each in kind)
+        value = state.get(name) if isinstance(state, dict) else state
+        missing = not isinstance(state, dict) or name not in state
+        if missing or not isinstance(value, wanted) or (isinstance(value, bool)):
+            raise ValueError(
+                f"[{where}] set_state: received {value!r} for {name!r}; expected "
+                f"{' or '.join(each.__name__ for each in wanted)}: the file is damaged"
+            )
+    return dict(state)

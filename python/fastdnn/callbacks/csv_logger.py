@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any, TextIO
 
-from fastdnn.callbacks.callback import Callback, Logs
+from fastdnn.callbacks.callback import Callback, Logs, checked_state
 from fastdnn.checks import flag
 
 
@@ -79,6 +79,7 @@ class CSVLogger(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on after these lines, if the file still has them."""
+        state = checked_state(self, state, columns=(list, None), size=int)
         if self.filename.stat().st_size >= state["size"]:
             self._columns, self._size = state["columns"], state["size"]
 

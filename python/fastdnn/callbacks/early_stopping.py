@@ -3,9 +3,10 @@
 import math
 from typing import Any
 
-from fastdnn.callbacks.callback import Callback, Logs
+from fastdnn.callbacks.callback import Callback, Logs, checked_state
 from fastdnn.callbacks.monitor import Monitor
 from fastdnn.checks import at_least, flag, number
+from fastdnn.layers.weight import checked_value
 
 
 class EarlyStopping(Callback):
@@ -108,6 +109,12 @@ class EarlyStopping(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from there."""
+        whole = dict.fromkeys(("best_epoch", "stopped_epoch", "waited"), int)
+        kinds = {"best": (float, int, None), "best_weights": (list, None), **whole}
+        state = checked_state(self, state, **kinds)
+        if state["best_weights"] is not None:
+            for stored, weight in zip(state["best_weights"], self.model.weights, strict=True):
+                checked_value("EarlyStopping", stored, weight.shape)
         self.best, self.best_epoch = state["best"], state["best_epoch"]
         self.stopped_epoch, self._waited = state["stopped_epoch"], state["waited"]
         self._best_weights = state["best_weights"]

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from fastdnn.callbacks.callback import Callback, Logs
+from fastdnn.callbacks.callback import Callback, Logs, checked_state
 
 
 class History(Callback):
@@ -40,5 +40,8 @@ class History(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Have these numbers."""
+        state = checked_state(self, state, epoch=list, history=dict, epochs_of=dict)
+        for lists in (state["history"], state["epochs_of"]):
+            checked_state(self, lists, **dict.fromkeys(lists, list))
         self.epoch, self.history = state["epoch"], state["history"]
         self.epochs_of = state["epochs_of"]

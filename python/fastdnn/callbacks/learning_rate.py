@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from fastdnn.callbacks.callback import Callback, Logs
+from fastdnn.callbacks.callback import Callback, Logs, checked_state
 from fastdnn.callbacks.monitor import Monitor
 from fastdnn.checks import at_least, is_number, number
 
@@ -134,6 +134,7 @@ class ReduceLROnPlateau(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from there."""
+        state = checked_state(self, state, best=(float, int, None), waited=int, cooling=int)
         self._best, self._waited = state["best"], state["waited"]
         self._cooling = state["cooling"]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from fastdnn import checkpoint, files
-from fastdnn.callbacks.callback import Logs
+from fastdnn.callbacks.callback import Logs, checked_state
 from fastdnn.callbacks.monitor import Monitor
 from fastdnn.callbacks.saver import Saver
 from fastdnn.checks import at_least, flag, number
@@ -101,6 +101,8 @@ class ModelCheckpoint(Saver):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from there."""
+        whole = dict.fromkeys(("epoch", "epochs", "steps"), int)
+        state = checked_state(self, state, best=(float, int, None), kept=list, **whole)
         self.best, self._kept, self._epoch = state["best"], state["kept"], state["epoch"]
         self._epochs, self._steps = state["epochs"], state["steps"]
 

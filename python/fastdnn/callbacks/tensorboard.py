@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from fastdnn.callbacks.callback import Callback, Logs
+from fastdnn.callbacks.callback import Callback, Logs, checked_state
 from fastdnn.callbacks.event_file import EventFile, histogram, scalar
 from fastdnn.checks import at_least, flag
 from fastdnn.layers.tensor import Tensor
@@ -140,6 +140,7 @@ class TensorBoard(Callback):
 
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from there, in new files beside the old ones."""
+        state = checked_state(self, state, batches=int, iterations=int)
         self._batches, self._iterations = state["batches"], state["iterations"]
 
     def _before_batch(self, batch: int, logs: Logs | None = None) -> None:

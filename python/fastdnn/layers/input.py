@@ -26,8 +26,8 @@ class Input(Tensor, Configurable):
             what they take. For code that says it, as Keras's in front of an `Embedding`.
 
     Raises:
-        ValueError: if the shape is not a tuple of positive integers, or the dtype not one of
-            numbers.
+        ValueError: if the shape is not a tuple of positive integers, the dtype not one of
+            numbers, or the name no string.
 
     >>> Input(shape=(784,))
     Input(shape=(784,))
@@ -37,6 +37,8 @@ class Input(Tensor, Configurable):
         self, shape: int | Sequence[int], name: str = "input", dtype: npt.DTypeLike = "float32"
     ) -> None:
         _check_numbers(dtype)
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"[Input] name: received {name!r}; expected a string")
         single = isinstance(shape, Sequence) and len(shape) == 0
         super().__init__(() if single else row_shape("Input", shape), name=name)
 

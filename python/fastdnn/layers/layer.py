@@ -125,7 +125,9 @@ class Layer(Configurable, ABC):
 
     def rename(self, name: str) -> None:
         """Give the layer a name that a model may replace where another layer has it."""
-        if not isinstance(name, str) or not name or "/" in name:
+        # Files cannot hold halves of surrogate pairs.
+        whole = isinstance(name, str) and name == name.encode(errors="ignore").decode()
+        if not whole or not name or "/" in name:
             raise ValueError(
                 f"[{type(self).__name__}] name: received {name!r}; expected a string without '/'"
             )

@@ -1,5 +1,6 @@
 """Where a fit stands: what files hold, so that it can go on elsewhere."""
 
+import copy
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn.callbacks import BackupAndRestore, Callback, CallbackList
+from fastdnn.checks import at_least, flag, number
 
 if TYPE_CHECKING:
     from fastdnn.models.loops import Source
@@ -51,13 +53,13 @@ class FitState:
     def get(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return all of it, as what JSON can say and arrays by name."""
         arrays: dict[str, Array] = {}
-        place, of_source = self._source.get_state()
+        source, of_source = self._source.get_state()
         arrays |= {f"source/{name}": array for name, array in of_source.items()}
         if self.totals is not None:
             arrays["totals"] = self.totals
         callbacks = []
-        for number, callback in enumerate(self.callbacks.callbacks):
-            state, of_callback = _without_arrays(callback.get_state(), f"callback/{number}/")
+        for place, callback in enumerate(self.callbacks.callbacks):
+            state, of_callback = _without_arrays(callback.get_state(), f"callback/{place}/")
             arrays |= of_callback
             if state:
                 callbacks.append({"class_name": type(callback).__name__, "state": state})
@@ -67,7 +69,7 @@ class FitState:
             "began": self.began,
             "stop": self._model.stop_training,
             "learning_rates": _rates(self._model),
-            "source": place,
+            "source": source,
             "callbacks": callbacks,
         }
         return text, arrays
@@ -93,10 +95,19 @@ class FitState:
                 f"[{where}] the file's fit sums up other metrics; expected those of this model; "
                 "delete the file to begin anew"
             )
+        epoch, batches, began = (
+            at_least(where, name, text[name], 0) for name in ("epoch", "batches", "began")
+        )
+        stop = flag(where, "stop", text["stop"])
+        rates = text["learning_rates"]
+        for own, rate in zip(_rates(self._model), rates, strict=True):
+            if (own is None) != (rate is None):
+                raise ValueError(f"[{where}] learning_rates: received {rates}; expected others")
+            if rate is not None:
+                number(where, "learning_rates", rate, 0.0)
         self._source.set_state(where, seed, text["source"], of_source)
-        self.epoch, self.batches, self.totals = text["epoch"], text["batches"], totals
-        self.began, self._states, self._rates = text["began"], states, text["learning_rates"]
-        self._model.stop_training = text["stop"]
+        self.epoch, self.batches, self.totals, self.began = epoch, batches, totals, began
+        self._states, self._rates, self._model.stop_training = states, rates, stop
 
     def restore_callbacks(self) -> None:
         """Put callbacks, and learning rates that they may have set, where they were."""
@@ -125,7 +136,9 @@ class FitState:
                     "begin anew"
                 )
             callback = waiting[item["class_name"]].pop(0)
-            result.append((callback, _with_arrays(item["state"], arrays)))
+            state = _with_arrays(item["state"], arrays)
+            copy.copy(callback).set_state(state)  # raises where it is damaged
+            result.append((callback, state))
         return result
 
 
@@ -156,7 +169,7 @@ def _without_arrays(
         if not items or not all(isinstance(item, np.ndarray) for item in items):
             plain[key] = value
             continue
-        names = [f"{prefix}{key}/{number}" for number in range(len(items))]
+        names = [f"{prefix}{key}/{place}" for place in range(len(items))]
         arrays.update(zip(names, items, strict=True))
         plain[key] = {"arrays": names} if isinstance(value, list) else {"array": names[0]}
     return plain, arrays

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn import ops
+from fastdnn.checks import at_least
 from fastdnn.models.compiling import MetricPlan
 from fastdnn.models.data import Dataset, Rows, Stop
 from fastdnn.models.fit_state import FitState
@@ -87,10 +88,14 @@ class Passes:
                     f"[{where}] received a fit with {name} {self.get_state()[name]}; the file's "
                     f"has {state[name]}; use the same, or delete the file to begin anew"
                 )
+        passes = at_least(where, "passes", state["passes"], 1)
+        done = at_least(where, "batches", state["batches"], 0)
+        if passes >= 2**32 or done > self.batches:
+            raise ValueError(f"[{where}] received a place in the rows that there is not: {state}")
         self._seed = seed if self._seed is not None else None
-        self.count, self.done = state["passes"] - 1, self.batches
+        self.count, self.done = passes - 1, self.batches
         self.begin()  # the order of the rows
-        self.done = state["batches"]
+        self.done = done
 
 
 class ArraySource:
@@ -185,14 +190,15 @@ class BatchSource:
 
     def set_state(self, where: str, seed: int, state: Mapping[str, Any], arrays: Any) -> None:
         """Leave out as many batches as were used, or raise a ValueError if there are fewer."""
-        for number in range(state["used"]):
+        used = at_least(where, "used", state["used"], 0)
+        for number in range(used):
             if not self.has_more():
                 raise ValueError(
                     f"[{where}] x: received an iterator of {number} batches; the file's fit has "
-                    f"used {state['used']}; use the same, or delete the file to begin anew"
+                    f"used {used}; use the same, or delete the file to begin anew"
                 )
             self._next = None
-        self._used = state["used"]
+        self._used = used
 
 
 Source = ArraySource | BatchSource | FullBatchSource
