@@ -86,7 +86,7 @@ sanitize() {
   if [ $# -eq 0 ]; then
     mapfile -t kernel_tests < <(grep -l '^KERNELS = ' tests/test_*.py)
     # Golden values of Keras say nothing of memory, and JAX takes long to load here.
-    set -- -q -n auto -k 'not keras' "${kernel_tests[@]}"
+    set -- -q -n auto -k 'not keras' "${kernel_tests[@]}" tests/test_{tensor_file,fuzz_files}.py
   fi
   cmake_build asan-ubsan
   ctest --preset asan-ubsan

@@ -61,8 +61,9 @@ class LoadReport:
             *(("missing", name, "") for name in self.missing),
             *(("mismatched", *item) for item in self.mismatched.items()),
         ]
-        widths = [max((len(row[i]) for row in rows), default=0) for i in range(2)]
-        lines = [f"{what:<{widths[0]}}  {name:<{widths[1]}}  {note}" for what, name, note in rows]
+        first = max((len(what) for what, _, _ in rows), default=0)
+        second = max((len(name) for _, name, note in rows if note), default=0)
+        lines = [f"{what:<{first}}  {name:<{second}}  {note}" for what, name, note in rows]
         return "\n".join([counts, *map(str.rstrip, lines)])
 
 
