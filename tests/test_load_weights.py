@@ -73,7 +73,7 @@ def test_other_names(saved, rename):
     report = model.load_weights(path, rename=rename)
     assert report.loaded["second/kernel"] == "hidden2/kernel" and len(report.loaded) == 6
     _assert_loaded(model, {}, _values(source), report)
-    assert "loaded  second/kernel   from hidden2/kernel" in str(report)
+    assert "loaded  second/kernel  from hidden2/kernel" in str(report)
 
 
 def test_left_out_and_exchanged(saved):

@@ -63,18 +63,19 @@ __all__ = [
     "set_num_threads",
     "set_seed",
     "show_config",
+    "zoo",
 ]
 
 if TYPE_CHECKING:
-    from fastdnn import datasets, plot
+    from fastdnn import datasets, plot, zoo
 else:
 
     def __dir__() -> list[str]:
         return sorted({*globals(), *__all__})
 
     def __getattr__(name: str) -> Any:
-        # Imported when first used: training needs neither.
-        if name in ("datasets", "plot"):
+        # Imported when first used: training needs none of them.
+        if name in ("datasets", "plot", "zoo"):
             from importlib import import_module
 
             return import_module(f"fastdnn.{name}")

@@ -63,7 +63,7 @@ def load_model(
     True
     """
     with TensorFile("load_model", filepath) as file:
-        texts = _texts(file.where, file.metadata)
+        texts = texts_of(file)
         if "architecture" not in texts:
             raise ValueError(
                 f"[{file.where}] the file has no architecture; build the model and use load_weights"
@@ -92,7 +92,7 @@ def load_weights(
     """Read weights into a built model, all that are wanted or none."""
     model._current_binding()
     with TensorFile("load_weights", filepath) as file:
-        texts = _texts(file.where, file.metadata)
+        texts = texts_of(file)
         others = _others(file, texts, model.named_weights().values())
         stored = {name: what for name, what in file.tensors.items() if name not in others}
         report, places = plan(file.where, model, stored, match, rename, strict, dry_run)
@@ -112,7 +112,7 @@ def resume(model: "Model", filepath: FilePath, state: "FitState") -> None:
         OSError: if the file cannot be read.
     """
     with TensorFile("fit", filepath) as file:
-        texts = _texts(file.where, file.metadata)
+        texts = texts_of(file)
         if not texts.get("fit"):
             raise ValueError(
                 f"[{file.where}] the file holds no fit to go on with; expected one that "
@@ -226,15 +226,18 @@ class Snapshot:
         tensors = {name: np.array(array, order="C") for name, array in self.tensors.items()}
         return Snapshot(tensors, copy.deepcopy(self.texts))
 
-    def write(self, handle: int) -> None:
-        """Write the file's content to an open file."""
-        metadata = {
+    def metadata(self) -> dict[str, str]:
+        """Return the texts of the file."""
+        return {
             "format": "fastdnn",
             "format_version": str(FORMAT_VERSION),
             "library_version": __version__,
             **{name: json.dumps(text, default=_plain) for name, text in self.texts.items()},
         }
-        tensor_file.write(handle, self.tensors, metadata)
+
+    def write(self, handle: int) -> None:
+        """Write the file's content to an open file."""
+        tensor_file.write(handle, self.tensors, self.metadata())
 
 
 class ArraySource:
@@ -256,10 +259,11 @@ Source = TensorFile | ArraySource
 def from_arrays(
     arrays: Mapping[str, Array],
     texts: Mapping[str, Any],
-    custom_objects: Mapping[str, Callable[..., Any]],
+    custom_objects: Mapping[str, Callable[..., Any]] | None = None,
+    compile: bool = True,
 ) -> "Model":
     """Return the model that a `Snapshot` of one holds."""
-    return from_state(ArraySource(arrays), texts, custom_objects, True, "copy")
+    return from_state(ArraySource(arrays), texts, custom_objects, compile, "copy")
 
 
 def from_state(
@@ -279,6 +283,25 @@ def from_state(
         custom = {} if custom_objects is None else custom_objects
         config = _with_custom_objects(where, texts["compile"], custom) if compile else None
         return _restore(where, source, {**texts, "compile": config}, compile)
+
+
+def texts_of(file: TensorFile) -> dict[str, Any]:
+    """Return what the metadata says, after a look at the version of the format."""
+    where, metadata = file.where, file.metadata
+    version = metadata.get("format_version", "1")
+    if not version.isdecimal() or not 1 <= int(version) <= FORMAT_VERSION:
+        raise ValueError(
+            f"[{where}] received format version {version}; this fastdnn {__version__} reads 1 "
+            f"to {FORMAT_VERSION}; update fastdnn"
+        )
+    texts: dict[str, Any] = {}
+    for name in ("architecture", "compile", "training", "fit"):
+        if name in metadata:
+            try:
+                texts[name] = json.loads(metadata[name])
+            except (ValueError, RecursionError) as error:
+                raise ValueError(f"[{where}] the file's {name} is no JSON: {error}") from error
+    return texts
 
 
 @contextmanager
@@ -430,24 +453,6 @@ def _declare(where: str, texts: Mapping[str, Any]) -> tuple["Model", list[Shape]
     if texts["compile"] is not None:
         model.compile(**texts["compile"])
     return model, rows
-
-
-def _texts(where: str, metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Return what the metadata says, after a look at the version of the format."""
-    version = metadata.get("format_version", "1")
-    if not version.isdecimal() or not 1 <= int(version) <= FORMAT_VERSION:
-        raise ValueError(
-            f"[{where}] received format version {version}; this fastdnn {__version__} reads 1 "
-            f"to {FORMAT_VERSION}; update fastdnn"
-        )
-    texts = {}
-    for name in ("architecture", "compile", "training", "fit"):
-        if name in metadata:
-            try:
-                texts[name] = json.loads(metadata[name])
-            except (ValueError, RecursionError) as error:
-                raise ValueError(f"[{where}] the file's {name} is no JSON: {error}") from error
-    return texts
 
 
 def _check_tensors(
