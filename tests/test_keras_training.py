@@ -270,8 +270,8 @@ def _shared_classes():
 @pytest.mark.parametrize(("module", "name"), list(_shared_classes()))
 def test_arguments_by_position_are_keras_s(keras, module, name):
     theirs = getattr(getattr(keras, module), name, None)
-    if not inspect.isclass(theirs):
-        return  # not in Keras, or a function there: Input
+    if not inspect.isclass(theirs) or name == "BackupAndRestore":
+        return  # not in Keras, or a function there: Input; or of a folder there, of a file here
     parameters = inspect.signature(getattr(getattr(fd, module), name)).parameters.values()
     ours = [p.name for p in parameters if p.kind is p.POSITIONAL_OR_KEYWORD]
     theirs = inspect.signature(theirs).parameters.values()

@@ -1,5 +1,6 @@
 """Training that is interrupted, and goes on as if it had not been."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -300,6 +301,136 @@ def test_a_fit_that_had_ended_is_not_begun_again(tmp_path, rng):
     assert run.go(2) == expected and not run.path.exists()
 
 
+def test_time_that_is_over_does_not_end_training(tmp_path, rng):
+    x, y = _data(rng)
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
+        lambda: (x, y),
+        _watchers,
+        validation_split=0.1,
+    )
+    expected = run.go(1)
+    run.fit["max_seconds"] = 1e-9  # a batch or a slice of time each
+    for seed in range(2, 60):
+        found = run.go(seed if run.path.exists() else 1, save_freq=1)
+        if not run.path.exists():
+            break
+    assert found == expected
+
+
+class Counter(callbacks.Callback):
+    """Has a state only now and then, and opens what it needs when training begins."""
+
+    def __init__(self, first):
+        super().__init__()
+        self.first, self.count, self.file = first, 0, None
+
+    def on_train_begin(self, logs=None):
+        self.file = []
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.count += 1
+        self.file.append(epoch)
+
+    def get_state(self):
+        return {"count": self.count, "array": np.arange(self.count)} if self.count % 2 else {}
+
+    def set_state(self, state):
+        self.file.append(state)
+        self.count += state["count"]
+
+
+def test_callbacks_of_ones_own(tmp_path, rng):
+    x, y = _data(rng)
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
+        lambda: (x, y),
+    )
+    one, two = Counter(1), Counter(2)
+    two.count = 1
+    run.interrupted(1, one, two, InterruptEpoch(1), save_freq=4)
+    assert (one.count, two.count) == (2, 3)
+    one, two = Counter(1), Counter(2)
+    run.go(2, one, two)
+    # The file is that of the end of the first epoch: 1 and none.
+    assert one.file[0]["count"] == 1 and one.file[1:] == [1, 2, 3, 4] and one.count == 5
+    assert two.file == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    "array", [np.ones(2, ">f4"), np.ones(2, complex), np.array(["a"]), np.ma.ones(2)]
+)
+def test_states_that_no_file_can_hold(tmp_path, rng, array):
+    class Odd(callbacks.Callback):
+        def get_state(self):
+            return {"a": array}
+
+    x, y = _data(rng)
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
+        lambda: (x, y),
+    )
+    with pytest.raises(ValueError, match=r"\[save\] callback/0/a/0: received .*; expected an arra"):
+        run.go(1, Odd())
+
+
+def test_files_that_a_fit_has_not_written_are_not_deleted(tmp_path, rng):
+    x, y = _data(rng)
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+
+    def watchers():
+        return [callbacks.ModelCheckpoint(tmp_path / "m{epoch}.safetensors", max_to_keep=1)]
+
+    run = Run(
+        tmp_path,
+        _model,
+        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
+        lambda: (x, y),
+        watchers,
+    )
+    run.interrupted(1, InterruptEpoch(2))
+    for kept in ([str(victim)], [1], [None], [str(tmp_path)], [str(tmp_path / "m/../victim")]):
+        text = json.loads(metadata_of(run.path)["fit"])
+        [state] = [
+            item["state"] for item in text["callbacks"] if item["class_name"] == "ModelCheckpoint"
+        ]
+        state["kept"] = kept
+        rewritten(run.path, fit=text)
+        with pytest.raises(
+            ValueError, match=r"filepath: the file's fit has written .*; expected n"
+        ):
+            run.go(1)
+    assert victim.read_text() == "precious"
+
+
+def test_an_error_of_the_writer_keeps_that_of_a_callback(tmp_path, rng):
+    x, y = _data(rng)
+    folder = tmp_path / "gone"
+    folder.mkdir()
+
+    class Remove(callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 0:
+                folder.rmdir()
+            if epoch == 1:
+                raise InterruptionError
+
+    model = _model()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    save = callbacks.ModelCheckpoint(folder / "m.safetensors")
+    with pytest.raises(FileNotFoundError, match="there is no folder") as error:
+        model.fit(x, y, epochs=3, callbacks=[Remove(), save], verbose=0)
+    assert isinstance(error.value.__context__, InterruptionError)
+    model.fit(x, y, verbose=0)
+
+
 def test_early_stopping_stays_stopped(tmp_path, rng):
     x, y = _data(rng)
 
@@ -332,8 +463,8 @@ def test_files_of_model_checkpoint_do_as_well(tmp_path, rng):
     names = {path.name for path in tmp_path.iterdir()}
     assert names == {"2.safetensors", "4.safetensors"}
     (tmp_path / "2.safetensors").rename(run.path)
-    other = callbacks.ModelCheckpoint(tmp_path / "x.safetensors", period=2, max_to_keep=2)
-    assert run.go(2, other) == expected
+    again = callbacks.ModelCheckpoint(tmp_path / "{epoch}.safetensors", period=2, max_to_keep=2)
+    assert run.go(2, again) == expected
 
 
 def test_a_backup_can_be_loaded_and_trained(tmp_path, rng):
@@ -441,11 +572,12 @@ def test_arguments():
             r"\[BackupAndRestore\] save_freq: received 0; expected an integer of at least 1",
         ),
         (("x", "batch"), r"save_freq: received 'batch'; expected an integer of at least 1"),
-        (("x", 1, 2), r"delete_checkpoint: received 2; expected True or False"),
         (("x.keras",), r"received 'x.keras'; fastdnn writes safetensors; use 'x.safetensors'"),
     ):
         with pytest.raises(ValueError, match=message):
             callbacks.BackupAndRestore(*arguments)
+    with pytest.raises(ValueError, match=r"delete_checkpoint: received 2; expected True or False"):
+        callbacks.BackupAndRestore("x", delete_checkpoint=2)
 
 
 # What is killed: everything with a state is there, and most of the time goes into writing.

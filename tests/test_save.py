@@ -366,3 +366,28 @@ def test_saving_and_loading_draw_no_seed(tmp_path):
     model.save(tmp_path / "m.safetensors")
     fd.load_model(tmp_path / "m.safetensors")
     assert fd.Sequential().seed == expected
+
+
+def test_models_in_models_that_are_larger_than_they_look():
+    inputs = fd.Input(shape=(2,))
+    config = fd.Model(inputs, layers.ReLU()(layers.ReLU()(inputs))).get_config()
+    for _ in range(20):  # a million calls in some kilobytes
+        config = {
+            "name": "m",
+            "inputs": config["inputs"],
+            "layers": [{"class_name": "Model", "config": config}],
+            "calls": [[0, [0]], [0, [1]]],
+            "outputs": [2],
+        }
+    with pytest.raises(ValueError, match=r"models in models with \d+ calls of layers in all"):
+        fd.Model.from_config(config)
+
+
+def test_a_name_that_is_another_part_s(tmp_path):
+    inner = fd.Sequential([fd.Input(shape=(2,)), layers.Dense(2, name="d")], name="momentum")
+    middle = fd.Sequential([fd.Input(shape=(2,)), inner], name="optimizer")
+    model = fd.Sequential([fd.Input(shape=(2,)), layers.Dense(2, name="d"), middle])
+    model.compile(fd.optimizers.SGD(momentum=0.9), "mse")
+    model.fit(np.ones((4, 2)), np.ones((4, 2)), verbose=0)
+    with pytest.raises(ValueError, match=r"a weight named 'optimizer/momentum/d/.*', which is"):
+        model.save(tmp_path / "m.safetensors")

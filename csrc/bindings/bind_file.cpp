@@ -33,6 +33,7 @@ ByteRows byte_rows(const char* op, const py::array& array, bool writes) {
   const bool forward = stride >= static_cast<py::ssize_t>(row);
   check(packed && forward && (array.ndim() != 1 || stride == static_cast<py::ssize_t>(row)), op,
         "array: received gaps between the numbers of a row; expected none");
+  check(array.dtype().kind() != 'O', op, "array: received Python objects; expected numbers");
   check(!writes || array.writeable(), op, "array: received one that is read-only");
   return {.data = static_cast<std::byte*>(const_cast<void*>(array.data())),
           .row = row,

@@ -190,7 +190,7 @@ class Snapshot:
         names = model.named_weights()
         tensors: dict[str, Array] = {name: weight.value for weight, name in names.items()}
         for (slot, weight), view in binding.slots().items():
-            tensors[_slot_name(slot, names[weight])] = view
+            _add(tensors, _slot_name(slot, names[weight]), view)
         # Raises where names do not tell them apart.
         custom = {} if model._compiled is None else model._compiled.custom_objects()
         architecture = {"class_name": type(model).__name__, "config": model.get_config()}
@@ -207,12 +207,8 @@ class Snapshot:
         if model._fit_state is not None:
             texts["fit"], arrays = model._fit_state.get()
             for name, array in arrays.items():
-                if _FIT_PREFIX + name in tensors:
-                    raise ValueError(
-                        f"[save] received a weight named {_FIT_PREFIX + name!r}, which is what "
-                        "files call a part of a fit; rename the layer"
-                    )
-                tensors[_FIT_PREFIX + name] = array
+                tensor_file.code_of("save", name, array)
+                _add(tensors, _FIT_PREFIX + name, array)
         return cls(tensors, texts)
 
     @classmethod
@@ -238,6 +234,15 @@ class Snapshot:
     def write(self, handle: int) -> None:
         """Write the file's content to an open file."""
         tensor_file.write(handle, self.tensors, self.metadata())
+
+
+def _add(tensors: dict[str, Array], name: str, array: Array) -> None:
+    if name in tensors:
+        raise ValueError(
+            f"[save] received a weight named {name!r}, which is what files call another part of "
+            "a model; rename the layer"
+        )
+    tensors[name] = array
 
 
 class ArraySource:
@@ -289,9 +294,10 @@ def texts_of(file: TensorFile) -> dict[str, Any]:
     """Return what the metadata says, after a look at the version of the format."""
     where, metadata = file.where, file.metadata
     version = metadata.get("format_version", "1")
-    if not version.isdecimal() or not 1 <= int(version) <= FORMAT_VERSION:
+    known = version.isascii() and version.isdecimal() and len(version) < 10
+    if not known or not 1 <= int(version) <= FORMAT_VERSION:
         raise ValueError(
-            f"[{where}] received format version {version}; this fastdnn {__version__} reads 1 "
+            f"[{where}] received format version {version[:20]}; this fastdnn {__version__} reads 1 "
             f"to {FORMAT_VERSION}; update fastdnn"
         )
     texts: dict[str, Any] = {}

@@ -22,11 +22,19 @@ def is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
-def at_least(where: str, name: str, value: Any, least: int) -> int:
-    """Return `value` as an int, or raise a ValueError unless it is one of at least `least`."""
+# More of anything is a mistake, or somebody's bad joke in a file.
+_MOST = 2**62
+
+
+def at_least(where: str, name: str, value: Any, least: int, most: int = _MOST) -> int:
+    """Return `value` as an int, or raise a ValueError unless it is one from `least` to `most`."""
     if isinstance(value, bool) or not hasattr(value, "__index__") or value < least:
         raise ValueError(
             f"[{where}] {name}: received {value!r}; expected an integer of at least {least}"
+        )
+    if value > most:
+        raise ValueError(
+            f"[{where}] {name}: received {value!r}; expected an integer of at most {most}"
         )
     return int(value)
 

@@ -68,7 +68,7 @@ def write(handle: int, tensors: Mapping[str, Array], metadata: Mapping[str, str]
     end = 0
     for name in names:
         begin, end = end, end + tensors[name].nbytes
-        code = _CODES[tensors[name].dtype.name]
+        code = code_of("save", name, tensors[name])
         shape = list(tensors[name].shape)
         header[name] = {"dtype": code, "shape": shape, "data_offsets": [begin, end]}
     begin = 8 + len(_header_text(header, dict.fromkeys(names, _NO_DIGEST)))
@@ -94,6 +94,18 @@ def write(handle: int, tensors: Mapping[str, Array], metadata: Mapping[str, str]
     write_block(handle, 0, len(front), front, 0)
 
 
+def code_of(where: str, name: str, array: Array) -> str:
+    """Return what files call an array's type, or raise a ValueError."""
+    code = _CODES.get(array.dtype.name)
+    if code is None or not array.dtype.isnative or isinstance(array, np.ma.MaskedArray):
+        kind = type(array).__name__ if isinstance(array, np.ma.MaskedArray) else array.dtype
+        raise ValueError(
+            f"[{where}] {name}: received {kind}; expected an array of {', '.join(_CODES)} in the "
+            "processor's order of bytes"
+        )
+    return code
+
+
 class TensorFile:
     """A file whose header is known to be whole; the tensors are checked when they are read.
 
@@ -116,7 +128,7 @@ class TensorFile:
         self.where = f"{where} {path}"
         self._handle = os.open(path, os.O_RDONLY)
         try:
-            self._read_header(path)
+            self._read_header()
         except BaseException:
             self.close()
             raise
@@ -148,12 +160,13 @@ class TensorFile:
         """
         self._read(views)
 
-    def _read_header(self, path: FilePath) -> None:
+    def _read_header(self) -> None:
         from safetensors import SafetensorError, safe_open
 
         try:
             # The library checks every offset, shape and type against the length of the file.
-            with safe_open(path, framework="np") as file:
+            # Of the file that is open: another one may have its name by now.
+            with safe_open(f"/dev/fd/{self._handle}", framework="np") as file:
                 slices = {name: file.get_slice(name) for name in file.offset_keys()}
                 self.metadata: dict[str, str] = file.metadata() or {}
             codes = {name: part.get_dtype() for name, part in slices.items()}

@@ -18,8 +18,10 @@ class BackupAndRestore(Saver):
     one that was never interrupted. A kill at any moment leaves a whole file.
 
     The file is one of `Model.save`, and those that `ModelCheckpoint` writes do as well. Callbacks
-    of one's own take part if they have `get_state` and `set_state`. Of an iterator of batches,
-    those that were used are taken from it anew and skipped: it has to make the same ones.
+    of one's own take part if they have `get_state` and `set_state`; layers that they freeze have
+    to be frozen before `fit`. Of an iterator of batches, those that were used are taken from it
+    anew and skipped: it has to make the same ones. Where `max_seconds` end a fit, the file stays,
+    and the next one goes on.
 
     Args:
         path: the file.
@@ -50,6 +52,7 @@ class BackupAndRestore(Saver):
         self,
         path: str | os.PathLike[str],
         save_freq: str | int = "epoch",
+        *,
         delete_checkpoint: bool = True,
     ) -> None:
         where = "BackupAndRestore"
@@ -57,22 +60,28 @@ class BackupAndRestore(Saver):
         self.path = Path(path)
         files.refuse_other_formats(where, self.path)
         self.delete_checkpoint = flag(where, "delete_checkpoint", delete_checkpoint)
+        self._timed_out = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Remove what a kill has left of a file that was being written."""
-        self._steps = 0
+        self._steps, self._timed_out = 0, False
         files.remove_leftovers(self.path)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         """Save, unless that is done by batches."""
-        if self.save_freq == "epoch":
+        if self.save_freq == "epoch" and not self._timed_out:
             self.save(logs)
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Delete the file."""
         self._wait()
-        if self.delete_checkpoint:
-            self.path.unlink(missing_ok=True)
+        if self.delete_checkpoint and not self._timed_out:
+            Path(os.path.realpath(self.path)).unlink(missing_ok=True)
+
+    def on_time_out(self, logs: Logs | None = None) -> None:
+        """Save where training stands, and keep the file."""
+        self.save(logs)
+        self._timed_out = True
 
     def save(self, logs: Logs | None = None) -> None:
         """Write the file."""

@@ -81,6 +81,9 @@ class Callback:
         """
         return {}
 
+    def check_state(self, state: dict[str, Any]) -> None:
+        """Raise a ValueError unless `set_state` can take it; run before anything is changed."""
+
     def set_state(self, state: dict[str, Any]) -> None:
         """Become what another callback of this class was.
 

@@ -1,11 +1,10 @@
 """How callbacks are called."""
 
 from collections.abc import Iterable
-from contextlib import ExitStack
 from typing import Any
 
 from fastdnn.callbacks.callback import Callback, Logs
-from fastdnn.callbacks.saver import Saver
+from fastdnn.callbacks.saver import Saver, Writer
 
 _NEVER = 2**62
 
@@ -27,6 +26,9 @@ class CallbackList:
         for callback in self.callbacks:
             callback.set_model(model)
             callback.set_params(params)
+        self._writer = Writer()
+        for saver in self._savers:
+            saver.writer = self._writer
         self.wants_batches = any(map(_wants_batches, self.callbacks))
 
     def call(self, event: str, *arguments: Any) -> None:
@@ -56,10 +58,15 @@ class CallbackList:
             saver.save(logs)
 
     def close(self) -> None:
-        """Close every callback, whatever the others raise."""
-        with ExitStack() as stack:
-            for callback in reversed(self.callbacks):
-                stack.callback(callback.close)
+        """Close every callback, whatever the others raise, and raise the first error of these."""
+        errors = []
+        for close in (*(callback.close for callback in self.callbacks), self._writer.close):
+            try:
+                close()
+            except BaseException as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
 
 
 def checked_callbacks(callbacks: Any, where: str = "fit") -> list[Callback]:

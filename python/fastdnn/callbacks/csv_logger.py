@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from fastdnn.callbacks.callback import Callback, Logs, checked_state
-from fastdnn.checks import flag
+from fastdnn.checks import at_least, flag
 
 
 class CSVLogger(Callback):
@@ -77,9 +77,15 @@ class CSVLogger(Callback):
         """Return the columns, and the bytes of the lines so far."""
         return {"columns": self._columns, "size": self._size}
 
+    def check_state(self, state: dict[str, Any]) -> None:
+        """Raise a ValueError unless it is such a state."""
+        checked_state(self, state, columns=(list, None), size=int)
+        at_least("CSVLogger", "size", state["size"], 0)
+        if not all(isinstance(column, str) for column in state["columns"] or ()):
+            raise ValueError(f"[CSVLogger] columns: received {state['columns']!r}; expected names")
+
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on after these lines, if the file still has them."""
-        state = checked_state(self, state, columns=(list, None), size=int)
         if self.filename.stat().st_size >= state["size"]:
             self._columns, self._size = state["columns"], state["size"]
 

@@ -107,14 +107,17 @@ class EarlyStopping(Callback):
             "best_weights": self._best_weights,
         }
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Go on from there."""
+    def check_state(self, state: dict[str, Any]) -> None:
+        """Raise a ValueError unless it is such a state, with weights of the model's shapes."""
         whole = dict.fromkeys(("best_epoch", "stopped_epoch", "waited"), int)
         kinds = {"best": (float, int, None), "best_weights": (list, None), **whole}
         state = checked_state(self, state, **kinds)
         if state["best_weights"] is not None:
             for stored, weight in zip(state["best_weights"], self.model.weights, strict=True):
                 checked_value("EarlyStopping", stored, weight.shape)
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on from there."""
         self.best, self.best_epoch = state["best"], state["best_epoch"]
         self.stopped_epoch, self._waited = state["stopped_epoch"], state["waited"]
         self._best_weights = state["best_weights"]

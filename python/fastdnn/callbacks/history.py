@@ -38,10 +38,13 @@ class History(Callback):
         """Return the numbers."""
         return {"epoch": self.epoch, "history": self.history, "epochs_of": self.epochs_of}
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Have these numbers."""
-        state = checked_state(self, state, epoch=list, history=dict, epochs_of=dict)
+    def check_state(self, state: dict[str, Any]) -> None:
+        """Raise a ValueError unless it is such a state."""
+        checked_state(self, state, epoch=list, history=dict, epochs_of=dict)
         for lists in (state["history"], state["epochs_of"]):
             checked_state(self, lists, **dict.fromkeys(lists, list))
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Have these numbers."""
         self.epoch, self.history = state["epoch"], state["history"]
         self.epochs_of = state["epochs_of"]

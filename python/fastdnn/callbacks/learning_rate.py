@@ -132,9 +132,12 @@ class ReduceLROnPlateau(Callback):
         """Return the best value, and how long it waits and cools down."""
         return {"best": self._best, "waited": self._waited, "cooling": self._cooling}
 
+    def check_state(self, state: dict[str, Any]) -> None:
+        """Raise a ValueError unless it is such a state."""
+        checked_state(self, state, best=(float, int, None), waited=int, cooling=int)
+
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        state = checked_state(self, state, best=(float, int, None), waited=int, cooling=int)
         self._best, self._waited = state["best"], state["waited"]
         self._cooling = state["cooling"]
 

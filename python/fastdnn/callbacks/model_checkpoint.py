@@ -1,6 +1,8 @@
 """The model in files, while it is trained."""
 
 import os
+import re
+import string
 from pathlib import Path
 from typing import Any
 
@@ -99,10 +101,24 @@ class ModelCheckpoint(Saver):
             "steps": self._steps,
         }
 
+    def check_state(self, state: dict[str, Any]) -> None:
+        """Raise a ValueError unless it is such a state, of files that this callback may delete."""
+        whole = dict.fromkeys(("epoch", "epochs", "steps"), int)
+        checked_state(self, state, best=(float, int, None), kept=list, **whole)
+        parts = string.Formatter().parse(self.filepath)
+        own = "".join(
+            re.escape(text) + ("" if field is None else f"[^{re.escape(os.sep)}]*")
+            for text, field, _, _ in parts
+        )
+        for path in state["kept"]:
+            if not isinstance(path, str) or not re.fullmatch(own, path):
+                raise ValueError(
+                    f"[ModelCheckpoint] filepath: the file's fit has written {path!r}; expected "
+                    f"names such as {self.filepath!r}"
+                )
+
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from there."""
-        whole = dict.fromkeys(("epoch", "epochs", "steps"), int)
-        state = checked_state(self, state, best=(float, int, None), kept=list, **whole)
         self.best, self._kept, self._epoch = state["best"], state["kept"], state["epoch"]
         self._epochs, self._steps = state["epochs"], state["steps"]
 

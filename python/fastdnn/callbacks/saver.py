@@ -8,6 +8,34 @@ from fastdnn.callbacks.callback import Callback, Logs
 from fastdnn.checks import at_least
 
 
+class Writer:
+    """Runs functions that write files, one after the other, and none after one that failed."""
+
+    def __init__(self) -> None:
+        self._pool: ThreadPoolExecutor | None = None
+        self._last: Future[None] | None = None
+
+    def submit(self, job: Callable[[], None]) -> "Future[None]":
+        """Run it after all others; what one of those raised, it raises, too."""
+        before = self._last
+
+        def run() -> None:
+            if before is not None:
+                before.result()
+            job()
+
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, "fastdnn-writer")
+        self._last = self._pool.submit(run)
+        return self._last
+
+    def close(self) -> None:
+        """Wait for all of them."""
+        if self._pool is not None:
+            self._pool.shutdown()
+        self._pool = self._last = None
+
+
 class Saver(Callback):
     """Base of the callbacks that save the model.
 
@@ -28,7 +56,7 @@ class Saver(Callback):
         if save_freq != "epoch":
             self.save_freq = at_least(where, "save_freq", save_freq, 1)
         self._steps = 0  # since the last file
-        self._pool: ThreadPoolExecutor | None = None
+        self.writer: Writer | None = None  # while fit runs: that of all its savers
         self._writing: Future[None] | None = None
 
     def steps_to_go(self) -> int | None:
@@ -46,14 +74,13 @@ class Saver(Callback):
         """Write a file."""
         raise NotImplementedError
 
+    def on_time_out(self, logs: Logs | None = None) -> None:
+        """Run where `max_seconds` are over, before the epoch's end."""
+
     def close(self) -> None:
         """Wait for the file that is being written."""
-        try:
-            self._wait()
-        finally:
-            if self._pool is not None:
-                self._pool.shutdown()
-                self._pool = None
+        self.writer = None
+        self._wait()
 
     def _write(self, job: Callable[[], None]) -> None:
         """Run a function that writes a file: later, while `fit` runs, else now.
@@ -62,12 +89,10 @@ class Saver(Callback):
             OSError: what the last one raised.
         """
         self._wait()
-        if not self.model._fitting:
+        if self.writer is None:
             job()
-            return
-        if self._pool is None:
-            self._pool = ThreadPoolExecutor(1, "fastdnn-saver")
-        self._writing = self._pool.submit(job)
+        else:
+            self._writing = self.writer.submit(job)
 
     def _wait(self) -> None:
         writing, self._writing = self._writing, None
@@ -75,4 +100,4 @@ class Saver(Callback):
             writing.result()
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_pool": None, "_writing": None}
+        return {**self.__dict__, "writer": None, "_writing": None}

@@ -138,9 +138,12 @@ class TensorBoard(Callback):
         """Return how many batches there were, and the steps before this epoch."""
         return {"batches": self._batches, "iterations": self._iterations}
 
+    def check_state(self, state: dict[str, Any]) -> None:
+        """Raise a ValueError unless it is such a state."""
+        checked_state(self, state, batches=int, iterations=int)
+
     def set_state(self, state: dict[str, Any]) -> None:
         """Go on from there, in new files beside the old ones."""
-        state = checked_state(self, state, batches=int, iterations=int)
         self._batches, self._iterations = state["batches"], state["iterations"]
 
     def _before_batch(self, batch: int, logs: Logs | None = None) -> None:

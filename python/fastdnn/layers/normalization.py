@@ -102,8 +102,9 @@ class Normalization(Layer):
                 f"[{self.name}] {name}: received {len(value)} numbers for rows of shape {shape}; "
                 "expected one, or one for every feature"
             )
-        array = np.broadcast_to(np.asarray(value, np.float32), shape)
-        return self.add_weight(name, shape, initializers.get(np.array(array)), trainable=False)
+        given = np.asarray(value, np.float32)
+        initial = given if given.ndim else initializers.Constant(float(given))
+        return self.add_weight(name, shape, initializers.get(initial), trainable=False)
 
     def adapt(self, data: Any) -> None:
         """Find mean and (biased) variance of every feature, in float64.

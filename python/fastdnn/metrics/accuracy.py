@@ -84,7 +84,7 @@ class TopKCategoricalAccuracy(RowMetric):
 
     def __init__(self, k: int = 5, name: str = "top_k_categorical_accuracy") -> None:
         super().__init__(name)
-        self.k = at_least(type(self).__name__, "k", k, 1)
+        self.k = at_least(type(self).__name__, "k", k, 1, 2**31 - 1)
 
     def options(self) -> dict[str, Any]:
         """Return the options the native core takes."""
@@ -110,7 +110,7 @@ class SparseTopKCategoricalAccuracy(RowMetric):
 
     def __init__(self, k: int = 5, name: str = "sparse_top_k_categorical_accuracy") -> None:
         super().__init__(name)
-        self.k = at_least(type(self).__name__, "k", k, 1)
+        self.k = at_least(type(self).__name__, "k", k, 1, 2**31 - 1)
 
     def options(self) -> dict[str, Any]:
         """Return the options the native core takes."""

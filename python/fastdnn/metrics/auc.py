@@ -21,7 +21,7 @@ class AUC(ConfusionMetric):
     against recall (PR), or their gains (PRGAIN). All columns count together.
 
     Args:
-        num_thresholds: how many thresholds lie evenly between 0 and 1, at least 2.
+        num_thresholds: how many thresholds lie evenly between 0 and 1, from 2 to a million.
         curve: "ROC", "PR" or "PRGAIN".
         summation_method: "interpolation" joins points by lines, for PR by what a line of counts
             gives; "minoring" takes the lower, "majoring" the higher end of every interval.
@@ -61,7 +61,7 @@ class AUC(ConfusionMetric):
         self.summation_method = _chosen("summation_method", str(summation_method).lower(), _METHODS)
         self.thresholds = None
         if thresholds is None:
-            self.num_thresholds = at_least("AUC", "num_thresholds", num_thresholds, 2)
+            self.num_thresholds = at_least("AUC", "num_thresholds", num_thresholds, 2, 1_000_000)
         else:
             inner = [number("AUC", "thresholds", each, 0.0, 1.0) for each in np.ravel(thresholds)]
             self.thresholds, self.num_thresholds = sorted(inner), len(inner) + 2

@@ -1,6 +1,5 @@
 """Where a fit stands: what files hold, so that it can go on elsewhere."""
 
-import copy
 from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from fastdnn.models.training import Trainer
 
 Array = npt.NDArray[Any]
+# What stands for arrays in a callback's state.
+_ARRAY, _ARRAYS = "__array__", "__arrays__"
 
 
 class FitState:
@@ -32,6 +33,7 @@ class FitState:
         batches: those of it that are done.
         totals: the sums of losses and metrics over them.
         began: the model's steps before the first one of this fit.
+        out_of_time: whether `max_seconds` are over.
         callbacks: what watches.
     """
 
@@ -41,6 +43,7 @@ class FitState:
         self._model, self._source, self.callbacks = model, source, callbacks
         self.epoch = epoch
         self.batches = 0
+        self.out_of_time = False
         self.totals: npt.NDArray[np.float64] | None = None
         self.began = int(model._current_binding().network.iterations)
         self._states: list[tuple[Callback, dict[str, Any]]] = []
@@ -59,10 +62,11 @@ class FitState:
             arrays["totals"] = self.totals
         callbacks = []
         for place, callback in enumerate(self.callbacks.callbacks):
+            if type(callback).get_state is Callback.get_state:
+                continue
             state, of_callback = _without_arrays(callback.get_state(), f"callback/{place}/")
             arrays |= of_callback
-            if state:
-                callbacks.append({"class_name": type(callback).__name__, "state": state})
+            callbacks.append({"class_name": type(callback).__name__, "state": state})
         text = {
             "epoch": self.epoch,
             "batches": self.batches,
@@ -129,6 +133,8 @@ class FitState:
             waiting[type(callback).__name__].append(callback)
         result = []
         for item in stored:
+            if not waiting[item["class_name"]] and not item["state"]:
+                continue  # nothing is lost
             if not waiting[item["class_name"]]:
                 raise ValueError(
                     f"[{where}] the file's fit has a callback {item['class_name']}, and this one "
@@ -137,8 +143,9 @@ class FitState:
                 )
             callback = waiting[item["class_name"]].pop(0)
             state = _with_arrays(item["state"], arrays)
-            copy.copy(callback).set_state(state)  # raises where it is damaged
-            result.append((callback, state))
+            if state:
+                callback.check_state(state)
+                result.append((callback, state))
         return result
 
 
@@ -171,7 +178,7 @@ def _without_arrays(
             continue
         names = [f"{prefix}{key}/{place}" for place in range(len(items))]
         arrays.update(zip(names, items, strict=True))
-        plain[key] = {"arrays": names} if isinstance(value, list) else {"array": names[0]}
+        plain[key] = {_ARRAYS: names} if isinstance(value, list) else {_ARRAY: names[0]}
     return plain, arrays
 
 
@@ -179,9 +186,9 @@ def _with_arrays(state: Mapping[str, Any], arrays: Mapping[str, Array]) -> dict[
     """Undo `_without_arrays`."""
     result = {}
     for key, value in state.items():
-        if isinstance(value, dict) and set(value) == {"arrays"}:
-            value = [arrays[name] for name in value["arrays"]]
-        elif isinstance(value, dict) and set(value) == {"array"}:
-            value = arrays[value["array"]]
+        if isinstance(value, dict) and set(value) == {_ARRAYS}:
+            value = [arrays[name] for name in value[_ARRAYS]]
+        elif isinstance(value, dict) and set(value) == {_ARRAY}:
+            value = arrays[value[_ARRAY]]
         result[key] = value
     return result

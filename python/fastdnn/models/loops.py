@@ -215,7 +215,7 @@ def train_epoch(
         source.begin_epoch()
     totals, done = state.totals, state.batches
     logs: dict[str, float] = plan.logs(totals) if done else {}
-    while (steps is None or done < steps) and not model.stop_training:
+    while (steps is None or done < steps) and not (model.stop_training or state.out_of_time):
         if not source.has_more():
             if done == 0 or steps is not None:
                 warnings.warn(
@@ -241,8 +241,7 @@ def train_epoch(
         if model._stop is None:
             with model._saving(state):
                 callbacks.note_steps(batches, logs)
-        if time.perf_counter() >= deadline:
-            model.stop_training = True
+        state.out_of_time = time.perf_counter() >= deadline
     return logs
 
 

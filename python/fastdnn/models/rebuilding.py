@@ -15,6 +15,8 @@ LAYER_CLASSES: dict[str, type[Layer]] = {
     **layers.CLASSES,
     **{name: getattr(augment, name) for name in augment.__all__},
 }
+# Models that use others twice, which use others twice, are large however short their config is.
+_MOST_CALLS = 100_000
 MODEL_CLASSES: dict[str, type[Model]] = {"Model": Model, "Sequential": Sequential}
 
 
@@ -39,6 +41,12 @@ def connected_tensors(config: Mapping[str, Any]) -> tuple[list[Tensor], Any]:
     """
     inputs = [Input.from_config(item["config"]) for item in config["inputs"]]
     made = [layer_from_config(item) for item in config["layers"]]
+    calls = sum(_calls(_item(made, number)) for number, _ in config["calls"])
+    if calls > _MOST_CALLS:
+        raise ValueError(
+            f"[from_config] received models in models with {calls} calls of layers in all; "
+            f"expected at most {_MOST_CALLS}"
+        )
     tensors: list[Tensor] = list(inputs)
     for layer_number, input_numbers in config["calls"]:
         layer = _item(made, layer_number)
@@ -50,6 +58,16 @@ def connected_tensors(config: Mapping[str, Any]) -> tuple[list[Tensor], Any]:
     outputs = [_item(tensors, number) for number in config["outputs"]]
     keys = config.get("output_keys")
     return list(inputs), outputs if keys is None else dict(zip(keys, outputs, strict=True))
+
+
+def _calls(layer: Any, known: dict[int, int] | None = None) -> int:
+    """Return how many calls of layers a call of this one is, with those in models inside."""
+    known = {} if known is None else known
+    if id(layer) not in known:
+        topology = layer._topology if isinstance(layer, Model) else None
+        calls = () if topology is None else topology.calls
+        known[id(layer)] = sum(_calls(call.layer, known) for call in calls) if calls else 1
+    return known[id(layer)]
 
 
 def _item(items: Sequence[Any], number: Any) -> Any:

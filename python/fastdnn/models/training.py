@@ -208,6 +208,9 @@ class Trainer(Evaluator):
                 if not now:  # no step was made
                     break
                 logs = now
+                if state.out_of_time:
+                    with self._saving(state):
+                        everybody.call_savers("on_time_out", logs)
                 if validation is not None and validates(validation_freq, epoch):
                     everybody.call("on_test_begin")
                     values = self._validate(validation, evaluation_size)
@@ -218,6 +221,8 @@ class Trainer(Evaluator):
                 state.next_epoch()
                 with self._saving(state):
                     everybody.call_savers("on_epoch_end", epoch, logs)
+                if state.out_of_time:
+                    break
             if self._current_binding().network.iterations > state.began:
                 self._current_binding().overwrite_with_averages()
             everybody.call("on_train_end", logs)
