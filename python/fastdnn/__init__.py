@@ -50,6 +50,7 @@ __all__ = [
     "get_matmul_precision",
     "get_num_threads",
     "initializers",
+    "interop",
     "layers",
     "load_model",
     "losses",
@@ -67,7 +68,7 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
-    from fastdnn import datasets, plot, zoo
+    from fastdnn import datasets, interop, plot, zoo
 else:
 
     def __dir__() -> list[str]:
@@ -75,7 +76,7 @@ else:
 
     def __getattr__(name: str) -> Any:
         # Imported when first used: training needs none of them.
-        if name in ("datasets", "plot", "zoo"):
+        if name in ("datasets", "interop", "plot", "zoo"):
             from importlib import import_module
 
             return import_module(f"fastdnn.{name}")

@@ -1,0 +1,347 @@
+"""Models and weights of PyTorch."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from fastdnn import layers
+from fastdnn.interop.torch_file import read_state_dict
+from fastdnn.layers.layer import Layer
+from fastdnn.loading import LoadReport, load_arrays
+from fastdnn.models import Model, Sequential
+from fastdnn.tensor_file import TensorFile
+
+Array = npt.NDArray[Any]
+
+# PyTorch's defaults, which a state dict does not say.
+_EPSILON, _NEW_SHARE = 1e-5, 0.1
+
+
+@dataclass
+class _Part:
+    """One module's tensors, and what it is."""
+
+    name: str
+    tensors: dict[str, Array]
+
+    @property
+    def kind(self) -> str:
+        """The class of layers that has such tensors."""
+        names = set(self.tensors)
+        weight = self.tensors.get("weight")
+        if "running_mean" in names:
+            return "BatchNormalization"
+        if weight is not None and weight.ndim == 2:
+            return "Dense"
+        if weight is not None and weight.ndim == 1 and "bias" in names:
+            return "LayerNormalization"
+        if weight is not None and weight.ndim == 1:
+            return "PReLU"
+        raise ValueError(
+            f"[from_torch] {self.name!r} has the tensors {', '.join(sorted(names))}"
+            f"{'' if weight is None else f' (weight of shape {weight.shape})'}; expected those of "
+            "Linear, BatchNorm1d, LayerNorm, PReLU or Embedding"
+        )
+
+
+def from_torch(
+    source: Any,
+    model: Model | None = None,
+    *,
+    activation: Any = "relu",
+    output_activation: Any = None,
+    strict: bool = True,
+) -> "Model | LoadReport":
+    """Return a model with PyTorch's weights, or load them into one.
+
+    Args:
+        source: an `nn.Module` made of `nn.Sequential`; a state dict; or a file: `.pt` and `.pth`
+            of `torch.save(module.state_dict(), path)`, which is read without PyTorch and without
+            running what is in it, or `.safetensors`.
+        model: where to load the weights: module by module in their order, which has to be that of
+            its layers with weights. None for a new model.
+        activation: of a new model from a state dict, which does not say: what follows every
+            hidden `Linear`, behind a normalization if one follows.
+        output_activation: likewise, what follows the last one.
+        strict: with `model`, whether every weight of it has to be among these.
+
+    Returns:
+        The new `Sequential`, or the `LoadReport`.
+
+    Raises:
+        ValueError: if a module or a tensor is of a kind that there is no layer for, does not fit
+            the model, or the file is damaged; nothing is changed then.
+        OSError: if the file cannot be read.
+
+    >>> import numpy as np
+    >>> weights = {"0.weight": np.ones((2, 3)), "0.bias": np.zeros(2), "2.weight": np.ones((1, 2))}
+    >>> model = from_torch(weights)
+    >>> model.predict(np.ones((1, 3), np.float32), verbose=0).tolist()
+    [[6.0]]
+    """
+    if hasattr(source, "named_children") and hasattr(source, "state_dict"):
+        if model is None:
+            return _from_module(source)
+        source = source.state_dict()
+    parts = _parts(_numbers(source))
+    if model is None:
+        return _from_parts(parts, activation, output_activation)
+    return _into(model, parts, strict)
+
+
+def _numbers(source: Any) -> dict[str, Array]:
+    """Return the tensors of a state dict or a file as arrays."""
+    if isinstance(source, str | os.PathLike):
+        if Path(source).suffix == ".safetensors":
+            with TensorFile("from_torch", source) as file:
+                arrays = {n: np.empty(s.shape, s.dtype) for n, s in file.tensors.items()}
+                file.read(arrays)
+                return arrays
+        return read_state_dict("from_torch", source)
+    if not isinstance(source, Mapping) or not source:
+        raise ValueError(
+            f"[from_torch] source: received {type(source).__name__}; expected an nn.Module, a "
+            "state dict or a path"
+        )
+    return {name: _array(value) for name, value in source.items()}
+
+
+def _array(value: Any) -> Array:
+    """Return a tensor's numbers; bfloat16, which NumPy does not have, as float32."""
+    if hasattr(value, "detach"):
+        value = value.detach().cpu()
+        value = value.float() if value.dtype.is_floating_point else value
+        return np.asarray(value.numpy())
+    return np.asarray(value)
+
+
+def _parts(arrays: Mapping[str, Array]) -> list[_Part]:
+    """Return the tensors by their modules, in their order."""
+    parts: dict[str, _Part] = {}
+    for name, array in arrays.items():
+        module, _, tensor = name.rpartition(".")
+        if tensor == "num_batches_tracked":
+            continue
+        parts.setdefault(module, _Part(module, {})).tensors[tensor] = array
+    return list(parts.values())
+
+
+def _float32(array: Array) -> npt.NDArray[np.float32]:
+    return np.ascontiguousarray(array, np.float32)
+
+
+def _weights(kind: str, tensors: Mapping[str, Array]) -> dict[str, npt.NDArray[np.float32]]:
+    """Return what the tensors of a module are called here, in our layout."""
+    names = {
+        "Dense": {"weight": "kernel", "bias": "bias"},
+        "Embedding": {"weight": "embeddings"},
+        "LayerNormalization": {"weight": "gamma", "bias": "beta"},
+        "PReLU": {"weight": "alpha"},
+        "BatchNormalization": {
+            "weight": "gamma",
+            "bias": "beta",
+            "running_mean": "moving_mean",
+            "running_var": "moving_variance",
+        },
+    }[kind]
+    result = {own: _float32(tensors[theirs]) for theirs, own in names.items() if theirs in tensors}
+    if kind == "Dense":
+        result["kernel"] = _float32(result["kernel"].T)  # (outputs, inputs) there
+    return result
+
+
+def _into(model: Model, parts: list[_Part], strict: bool) -> LoadReport:
+    """Load modules into the layers with weights, both in their order."""
+    model._current_binding()
+    named = [(layer, name) for layer, name in model.named_layers().items() if layer.weights]
+    kinds = [part.kind for part in parts]
+    if strict and len(parts) != len(named):
+        raise ValueError(
+            f"[from_torch] received {len(parts)} modules with tensors ("
+            f"{', '.join(part.name for part in parts)}) for {len(named)} layers with weights ("
+            f"{', '.join(name for _, name in named)}); expected equal numbers; strict=False takes "
+            "the first ones"
+        )
+    arrays: dict[str, npt.NDArray[np.float32]] = {}
+    for part, found_kind, (layer, name) in zip(parts, kinds, named, strict=False):
+        kind = type(layer).__name__
+        if kind == "Embedding" and found_kind == "Dense" and "bias" not in part.tensors:
+            found = _weights("Embedding", part.tensors)  # its tensor looks like a Linear's
+        elif kind == found_kind:
+            found = _weights(kind, part.tensors)
+        else:
+            raise ValueError(
+                f"[from_torch] received {part.name!r}, a {found_kind}, for the layer {name!r}, a "
+                f"{kind}; expected modules in the order of the layers"
+            )
+        for weight, array in found.items():
+            if weight == "alpha" and array.shape == (1,):
+                array = np.broadcast_to(array, layer.weights[0].shape)
+            arrays[f"{name}/{weight}"] = array
+    return load_arrays("from_torch", model, arrays, strict=strict)
+
+
+def _from_parts(parts: list[_Part], activation: Any, output_activation: Any) -> Sequential:
+    """Return a model of layers that have such tensors."""
+    dense = [place for place, part in enumerate(parts) if part.kind == "Dense"]
+    if not dense:
+        raise ValueError("[from_torch] received no Linear module; expected some")
+    row = (parts[dense[0]].tensors["weight"].shape[1],)
+    if dense[0] > 0:  # what comes before has as many features
+        row = (next(iter(parts[0].tensors.values())).shape[0],)
+    made: list[tuple[Layer, Mapping[str, Array]]] = []
+    for place, part in enumerate(parts):
+        made.append((_layer(part.kind, part.tensors), part.tensors))
+        following = parts[place + 1].kind if place + 1 < len(parts) else None
+        normalized = following in ("BatchNormalization", "LayerNormalization")
+        # An activation stands behind a Linear, or behind the normalization behind one.
+        first = max((i for i in dense if i <= place), default=-1)
+        if normalized or following == "PReLU" or part.kind == "PReLU" or first < 0:
+            continue
+        chosen = output_activation if first == dense[-1] else activation
+        if chosen is not None:
+            made.append((layers.Activation(chosen), {}))
+    return _assembled(row, made)
+
+
+def _layer(kind: str, tensors: Mapping[str, Array], **options: Any) -> Layer:
+    """Return a layer for such tensors."""
+    weight = tensors.get("weight")
+    if kind == "Dense":
+        assert weight is not None, "what makes it one"
+        return layers.Dense(weight.shape[0], use_bias="bias" in tensors)
+    affine: dict[str, Any] = {"scale": weight is not None, "center": "bias" in tensors}
+    if kind == "BatchNormalization":
+        options = {"momentum": 1.0 - _NEW_SHARE, "epsilon": _EPSILON, **options}
+        return layers.BatchNormalization(**options, **affine)
+    if kind == "LayerNormalization":
+        return layers.LayerNormalization(**{"epsilon": _EPSILON, **options}, **affine)
+    if kind == "Embedding":
+        assert weight is not None, "what makes it one"
+        return layers.Embedding(*weight.shape)
+    return layers.PReLU()
+
+
+def _assembled(row: tuple[int, ...], made: list[tuple[Layer, Mapping[str, Array]]]) -> Sequential:
+    """Return a model of layers, with the tensors that belong to them."""
+    import fastdnn as fd
+
+    model = Sequential([fd.Input(shape=row), *(layer for layer, _ in made)])
+    arrays: dict[str, npt.NDArray[np.float32]] = {}
+    for layer, tensors in made:
+        if tensors:
+            for name, array in _weights(type(layer).__name__, tensors).items():
+                shape = layer.weights[0].shape if name == "alpha" else array.shape
+                arrays[f"{layer.name}/{name}"] = np.broadcast_to(array, shape)
+    load_arrays("from_torch", model, arrays)
+    return model
+
+
+# What becomes of a module that has no tensors.
+_PLAIN: dict[str, Callable[[Any], "Layer | None"]] = {
+    "Identity": lambda m: None,
+    "Flatten": lambda m: layers.Flatten(),
+    "Dropout": lambda m: layers.Dropout(m.p),
+    "AlphaDropout": lambda m: layers.AlphaDropout(m.p),
+    "ReLU": lambda m: layers.ReLU(),
+    "ReLU6": lambda m: layers.Activation("relu6"),
+    "LeakyReLU": lambda m: layers.LeakyReLU(m.negative_slope),
+    "ELU": lambda m: layers.ELU(m.alpha),
+    "SELU": lambda m: layers.Activation("selu"),
+    "GELU": lambda m: layers.Activation("gelu"),
+    "SiLU": lambda m: layers.Activation("silu"),
+    "Mish": lambda m: layers.Activation("mish"),
+    "Softplus": lambda m: layers.Activation("softplus"),
+    "Softsign": lambda m: layers.Activation("softsign"),
+    "Hardsigmoid": lambda m: layers.Activation("hard_sigmoid"),
+    "Hardtanh": lambda m: layers.Activation("hard_tanh"),
+    "Sigmoid": lambda m: layers.Activation("sigmoid"),
+    "Tanh": lambda m: layers.Activation("tanh"),
+    "Softmax": lambda m: layers.Softmax(),
+}
+# Arguments that the layers here have no room for, and what they must be.
+_FIXED: dict[str, dict[str, tuple[Any, ...]]] = {
+    "GELU": {"approximate": ("none",)},
+    "Softplus": {"beta": (1, 1.0)},
+    "Hardtanh": {"min_val": (-1, -1.0), "max_val": (1, 1.0)},
+    "Softmax": {"dim": (1, -1)},
+    "Flatten": {"start_dim": (1,), "end_dim": (-1,)},
+}
+_WITH_TENSORS = {
+    "Linear": "Dense",
+    "BatchNorm1d": "BatchNormalization",
+    "LayerNorm": "LayerNormalization",
+    "PReLU": "PReLU",
+    "Embedding": "Embedding",
+}
+
+
+def _from_module(module: Any) -> Sequential:
+    """Return a model of the layers that the modules are."""
+    made: list[tuple[Layer, Mapping[str, Array]]] = []
+    row: tuple[int, ...] | None = None
+    for name, each in _modules(module, ""):
+        kind = type(each).__name__
+        for argument, allowed in _FIXED.get(kind, {}).items():
+            if getattr(each, argument) not in allowed:
+                raise ValueError(
+                    f"[from_torch] {name!r} is a {kind} with {argument}="
+                    f"{getattr(each, argument)!r}; expected {allowed[0]!r}"
+                )
+        if kind in _PLAIN:
+            layer = _PLAIN[kind](each)
+            made += [] if layer is None else [(layer, {})]
+            continue
+        if kind not in _WITH_TENSORS:
+            raise ValueError(
+                f"[from_torch] {name!r} is a {kind}; expected modules of nn.Sequential among "
+                f"{', '.join([*_WITH_TENSORS, *_PLAIN])}; build the model here, and load the state "
+                "dict: from_torch(module.state_dict(), model)"
+            )
+        tensors = {key: _array(value) for key, value in each.state_dict().items()}
+        tensors.pop("num_batches_tracked", None)
+        own = _WITH_TENSORS[kind]
+        made.append((_layer(own, tensors, **_options(name, each)), tensors))
+        if row is None:
+            features = {"Linear": "in_features", "BatchNorm1d": "num_features"}.get(kind)
+            size = next(iter(tensors.values())).shape[-1]
+            row = (getattr(each, features) if features else size,)
+            row = () if kind == "Embedding" else row
+    if row is None:
+        raise ValueError("[from_torch] received no module with weights; expected some")
+    return _assembled(row, made)
+
+
+def _modules(module: Any, name: str) -> Iterator[tuple[str, Any]]:
+    """Yield the modules in an `nn.Sequential`, and in those inside it."""
+    if type(module).__name__ != "Sequential":
+        yield name, module
+        return
+    for child, each in module.named_children():
+        yield from _modules(each, f"{name}.{child}".lstrip("."))
+
+
+def _options(name: str, module: Any) -> dict[str, Any]:
+    """Return the arguments of a normalization."""
+    kind = type(module).__name__
+    if kind == "LayerNorm":
+        if len(module.normalized_shape) != 1:
+            raise ValueError(
+                f"[from_torch] {name!r} normalizes over {tuple(module.normalized_shape)}; expected "
+                "one axis"
+            )
+        return {"epsilon": module.eps}
+    if kind != "BatchNorm1d":
+        return {}
+    if module.momentum is None or not module.track_running_stats:
+        raise ValueError(
+            f"[from_torch] {name!r} keeps no moving statistics; expected momentum as a number and "
+            "track_running_stats=True"
+        )
+    # The share of what is new there, of what is kept here.
+    return {"epsilon": module.eps, "momentum": 1.0 - module.momentum}

@@ -1,0 +1,244 @@
+"""Models and weights of PyTorch."""
+
+import os
+import pickle
+import zipfile
+from importlib.util import find_spec
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import fastdnn as fd
+from fastdnn import layers
+from fastdnn.interop import from_torch, torch_file
+
+GOLDEN = Path(__file__).with_name("golden")
+# Sums of up to some tens of products of numbers near 1, each rounded to 2^-24 of it on both sides.
+CLOSE = {"rtol": 1e-6, "atol": 1e-6}
+
+
+@pytest.fixture
+def torch():
+    if find_spec("torch") is None:
+        pytest.skip("no PyTorch: pip install torch==2.13.0")
+    import torch
+
+    return torch
+
+
+@pytest.mark.parametrize(
+    "name, outputs", [("torch.pt", "outputs"), ("torch-checkpoint.pt", "rounded")]
+)
+def test_golden_files(name, outputs):
+    with np.load(GOLDEN / "torch.npz") as expected:
+        model = from_torch(GOLDEN / name, output_activation="softmax")
+        np.testing.assert_allclose(model.predict(expected["x"]), expected[outputs], **CLOSE)
+        normalization = model.layers[1]
+        assert normalization.momentum == pytest.approx(0.9) and normalization.epsilon == 1e-5
+        own = fd.Sequential(
+            [
+                fd.Input(shape=(3,)),
+                layers.Dense(4),
+                layers.BatchNormalization(epsilon=1e-5),
+                layers.ReLU(),
+                layers.Dense(2, "softmax"),
+            ]
+        )
+        report = from_torch(GOLDEN / name, own)
+        assert len(report.loaded) == 8
+        np.testing.assert_allclose(own.predict(expected["x"]), expected[outputs], **CLOSE)
+
+
+def _modules(nn):
+    return [
+        nn.Sequential(nn.Linear(6, 5), nn.ReLU(), nn.Linear(5, 3)),
+        nn.Sequential(
+            nn.Sequential(nn.Linear(6, 7, bias=False), nn.BatchNorm1d(7, eps=0.01, momentum=0.3)),
+            nn.Sequential(nn.ELU(0.5), nn.Dropout(0.4), nn.Linear(7, 2), nn.Sigmoid()),
+        ),
+        nn.Sequential(
+            nn.LayerNorm(6),
+            nn.Linear(6, 8),
+            nn.PReLU(),
+            nn.Linear(8, 8),
+            nn.PReLU(8),
+            nn.LayerNorm(8, elementwise_affine=False),
+            nn.Identity(),
+            nn.LeakyReLU(0.2),
+            nn.Linear(8, 4),
+            nn.Softmax(dim=-1),
+        ),
+        nn.Sequential(nn.BatchNorm1d(6, affine=False), nn.Linear(6, 3), nn.Hardtanh()),
+        *(
+            nn.Sequential(nn.Linear(6, 9), activation, nn.Linear(9, 2), nn.Tanh())
+            for activation in (
+                *(nn.SELU(), nn.GELU(), nn.SiLU(), nn.Mish(), nn.Softplus(), nn.Softsign()),
+                *(nn.Hardsigmoid(), nn.ReLU6(), nn.AlphaDropout(0.2)),
+            )
+        ),
+    ]
+
+
+def test_modules(torch, rng):
+    torch.manual_seed(int(rng.integers(2**31)))
+    for module in _modules(torch.nn):
+        x = torch.randn(40, 6)
+        module(x)
+        module.eval()
+        model = from_torch(module)
+        expected = module(x).detach().numpy()
+        np.testing.assert_allclose(model.predict(x.numpy()), expected, rtol=1e-5, atol=2e-6)
+        other = model.from_config(model.get_config())
+        assert from_torch(module.state_dict(), other).missing == ()
+        np.testing.assert_array_equal(other.predict(x.numpy()), model.predict(x.numpy()))
+
+
+def test_embeddings(torch):
+    module = torch.nn.Sequential(torch.nn.Embedding(7, 3), torch.nn.Linear(3, 2))
+    model = from_torch(module)
+    codes = torch.tensor([0, 6, 3])
+    np.testing.assert_allclose(model.predict(codes.numpy()), module(codes).detach(), **CLOSE)
+    own = fd.Sequential([fd.Input(shape=()), layers.Embedding(7, 3), layers.Dense(2)])
+    from_torch(module.state_dict(), own)
+    np.testing.assert_array_equal(own.predict(codes.numpy()), model.predict(codes.numpy()))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "float16", "bfloat16"])
+def test_files(torch, tmp_path, dtype):
+    from safetensors.torch import save_file
+
+    module = torch.nn.Sequential(torch.nn.Linear(6, 5), torch.nn.ReLU(), torch.nn.Linear(5, 3))
+    state = module.to(getattr(torch, dtype)).state_dict()
+    model = from_torch(state)
+    torch.save(state, tmp_path / "a.pt")
+    torch.save({"optimizer": {"x": [1]}, "state_dict": state, "step": 3}, tmp_path / "b.pth")
+    paths = [tmp_path / "a.pt", tmp_path / "b.pth"]
+    if dtype != "bfloat16":
+        save_file(state, tmp_path / "c.safetensors")
+        paths.append(tmp_path / "c.safetensors")
+    for path in paths:
+        for a, b in zip(from_torch(path).get_weights(), model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+
+
+def test_what_there_is_no_layer_for(torch):
+    nn = torch.nn
+    for module, message in (
+        (nn.Sequential(nn.Linear(2, 3), nn.Hardswish()), r"'1' is a Hardswish; expected modules"),
+        (nn.Sequential(nn.Linear(2, 3), nn.GELU("tanh")), r"'1' is a GELU with approximate='tanh'"),
+        (nn.Sequential(nn.Linear(2, 3), nn.Softmax(dim=0)), r"Softmax with dim=0; expected 1"),
+        (nn.Sequential(nn.BatchNorm1d(2, momentum=None)), r"'0' keeps no moving statistics; expec"),
+        (nn.Sequential(nn.LayerNorm((2, 3))), r"'0' normalizes over \(2, 3\); expected one axis"),
+        (nn.Sequential(nn.ReLU()), r"received no module with weights"),
+        (nn.Conv1d(1, 2, 3), r"is a Conv1d; expected modules of nn.Sequential among Linear"),
+    ):
+        with pytest.raises(ValueError, match=r"\[from_torch\] .*" + message):
+            from_torch(module)
+
+
+def test_weights_that_do_not_fit_change_nothing():
+    arrays = {"0.weight": np.ones((4, 3)), "0.bias": np.ones(4), "1.weight": np.ones((2, 4))}
+    model = fd.Sequential([fd.Input(shape=(3,)), layers.Dense(4), layers.Dense(2, use_bias=False)])
+    before = model.get_weights()
+    wrong = dict(arrays, **{"1.weight": np.ones((2, 5))})
+    for source, message in (
+        (wrong, r"dense_1/kernel: the file has float32 of shape \(5, 2\); expected float32 of sha"),
+        (dict(arrays, **{"2.weight": np.ones((2, 2))}), r"received 3 modules with tensors \(0, 1"),
+        ({"0.weight": np.ones(4), "1.weight": np.ones((2, 4))}, r"received '0', a PReLU, for the"),
+        ({"0.weight": np.ones((4, 3, 2))}, r"'0' has the tensors weight \(weight of shape \(4, 3"),
+        ({}, r"source: received dict; expected an nn.Module, a state dict or a path"),
+        (3, r"source: received int; expected an nn.Module"),
+    ):
+        with pytest.raises(ValueError, match=r"\[from_torch\] .*" + message):
+            from_torch(source, model)
+        for a, b in zip(before, model.get_weights(), strict=True):
+            np.testing.assert_array_equal(a, b)
+    assert len(from_torch(arrays, model).loaded) == 3
+    with pytest.raises(ValueError, match="received no Linear module"):
+        from_torch({"0.weight": np.ones(3)})
+
+
+class Call:
+    """What a pickle runs when it is read."""
+
+    def __init__(self, function, *arguments):
+        self.reduced = function, arguments
+
+    def __reduce__(self):
+        return self.reduced
+
+
+def _archive(path, pickled, data=(), compression=zipfile.ZIP_STORED):
+    with zipfile.ZipFile(path, "w", compression) as archive:
+        archive.writestr("archive/data.pkl", pickled)
+        for key, content in data:
+            archive.writestr(f"archive/data/{key}", content)
+
+
+def test_pickles_run_nothing(tmp_path):
+    path, victim = tmp_path / "x.pt", tmp_path / "victim"
+    for function, arguments in ((os.mkdir, (str(victim),)), (eval, ("1",)), (Path, ("x",))):
+        _archive(path, pickle.dumps({"a": Call(function, *arguments)}))
+        with pytest.raises(ValueError, match=r"the file's pickle asks for .*; nothing of it was r"):
+            from_torch(path)
+    assert not victim.exists()
+
+
+def test_damaged_files(tmp_path):
+    content = (GOLDEN / "torch.pt").read_bytes()
+    path = tmp_path / "x.pt"
+    for size in (0, 1, 100, len(content) // 2, len(content) - 1):
+        path.write_bytes(content[:size])
+        with pytest.raises(ValueError, match=r"\[from_torch .*\] the file is"):
+            from_torch(path)
+    path.write_bytes(pickle.dumps({"a": 1}))
+    with pytest.raises(ValueError, match=r"the file is no archive of torch.save"):
+        from_torch(path)
+    for pickled in (pickle.dumps({"a": 1}), pickle.dumps([1]), pickle.dumps({})):
+        _archive(path, pickled)
+        with pytest.raises(ValueError, match=r"the file has no dicts of tensors; expected a state"):
+            from_torch(path)
+    _archive(path, pickle.dumps({"a": "b" * 10_000}), compression=zipfile.ZIP_DEFLATED)
+    with pytest.raises(ValueError, match="is compressed, which PyTorch does not do"):
+        from_torch(path)
+    with pytest.raises(FileNotFoundError, match="there is no file"):
+        from_torch(tmp_path / "no.pt")
+
+
+@pytest.mark.parametrize(
+    "offset, shape, strides",
+    [
+        (0, (4, 4), (4, 1)),
+        (1, (12,), (1,)),
+        (0, (2**40,), (0,)),
+        (0, (3,), (-1,)),
+        (-1, (3,), (1,)),
+        (0, (2**62, 4), (1, 1)),
+        (0, (3,), (1, 1)),
+        (0, (3.0,), (1,)),
+        (True, (3,), (1,)),
+        (0, (2, 2), (2**62, 1)),
+    ],
+)
+def test_tensors_outside_of_their_storage(tmp_path, offset, shape, strides):
+    _archive(tmp_path / "x.pt", b"")
+    with zipfile.ZipFile(tmp_path / "x.pt") as archive:
+        found = torch_file._Archive("here", archive)
+        storage = np.arange(12, dtype=np.float32)
+        assert found._tensor(storage, 2, (2, 3), (1, 3)).tolist() == [[2, 5, 8], [3, 6, 9]]
+        with pytest.raises(ValueError, match=r"\[here\] the file is damaged: a tensor of shape"):
+            found._tensor(storage, offset, shape, strides)
+
+
+def test_mutated_files(tmp_path, rng):
+    from hostile_files import Mutations
+
+    content = (GOLDEN / "torch.pt").read_bytes()
+    path, mutations = tmp_path / "x.pt", Mutations(rng)
+    for _ in range(500):
+        path.write_bytes(mutations.of(content))
+        try:
+            from_torch(path)
+        except ValueError as error:
+            assert str(error).startswith("["), error
