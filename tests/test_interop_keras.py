@@ -1,0 +1,155 @@
+"""Models and weights of Keras 3."""
+
+import os
+import warnings
+import zipfile
+from importlib.util import find_spec
+
+import numpy as np
+import pytest
+from conftest import require_keras
+
+import fastdnn as fd
+from fastdnn.interop import from_keras
+
+# Keras's variables do not know NumPy 2's copy argument yet.
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
+# Sums of some tens of products of numbers near 1, in float32 on both sides.
+CLOSE = {"rtol": 1e-5, "atol": 2e-6}
+
+
+@pytest.fixture(scope="module")
+def keras():
+    require_keras()
+    os.environ["KERAS_BACKEND"] = "torch" if find_spec("torch") else "jax"
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the peers' own imports
+        import keras
+    return keras
+
+
+def _sequential(keras):
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Normalization(mean=[1.0] * 6, variance=[2.0] * 6),
+            layers.Dense(8, "relu", kernel_regularizer="l2", kernel_constraint="max_norm"),
+            layers.BatchNormalization(momentum=0.9),
+            layers.Dropout(0.3),
+            layers.Dense(7, name="zz", use_bias=False),
+            layers.LayerNormalization(),
+            layers.PReLU("ones"),
+            layers.Dense(5, "gelu", name="a"),
+            layers.LeakyReLU(negative_slope=0.1),
+            layers.Dense(3, "softmax"),
+        ]
+    )
+
+
+def _functional(keras):
+    layers = keras.layers
+    a, codes = keras.Input((6,), name="a"), keras.Input((2,), name="codes")
+    tower = keras.Sequential([keras.Input((6,)), layers.Dense(4, "tanh"), layers.Dense(4)])
+    embedded = layers.Flatten()(layers.Embedding(5, 2)(codes))
+    shared = layers.Dense(4, name="shared")
+    low = tower(a)
+    joined = layers.Concatenate()([shared(low), shared(shared(low)), embedded])
+    added = layers.Add()([layers.Dense(3)(joined), layers.Dense(3)(joined)])
+    return keras.Model([a, codes], [layers.Dense(2)(added), layers.Activation("elu")(added)])
+
+
+def _shaken(model, rng):
+    """Give a model weights that no initializer has."""
+    model.set_weights(
+        [
+            (rng.uniform(0.2, 1.0, w.shape) if w.ndim == 1 else rng.standard_normal(w.shape))
+            for w in model.get_weights()
+        ]
+    )
+    return model
+
+
+def _compare(theirs, ours, x):
+    expected = theirs.predict(x, verbose=0)
+    found = ours.predict(x, verbose=0)
+    for a, b in zip(
+        expected if isinstance(expected, list) else [expected],
+        found if isinstance(found, list) else [found],
+        strict=True,
+    ):
+        np.testing.assert_allclose(b, a, **CLOSE)
+
+
+def test_models_and_files(keras, rng, tmp_path):
+    x = rng.standard_normal((20, 6)).astype(np.float32)
+    codes = rng.integers(0, 5, (20, 2)).astype(np.float32)
+    for make, data in ((_sequential, x), (_functional, [x, codes])):
+        theirs = _shaken(make(keras), rng)
+        path, weights = tmp_path / "m.keras", tmp_path / "m.weights.h5"
+        theirs.save(path)
+        theirs.save_weights(weights)
+        live, read = from_keras(theirs), from_keras(path)
+        for ours in (live, read):
+            _compare(theirs, ours, data)
+            assert [layer.name for layer in ours.layers if layer.weights]
+        for source in (path, theirs, *([weights] if make is _sequential else [])):
+            fresh = type(live).from_config(live.get_config())
+            report = from_keras(source, fresh)
+            # Given statistics are no weights there.
+            assert all(name.startswith("normalization/") for name in report.missing)
+            assert not report.skipped
+            _compare(theirs, fresh, data)
+
+
+def test_what_is_taken_over(keras):
+    theirs = _sequential(keras)
+    theirs.layers[1].trainable = False
+    ours = from_keras(theirs)
+    assert [layer.name for layer in ours.layers] == [layer.name for layer in theirs.layers]
+    assert not ours.layers[1].trainable and ours.layers[2].momentum == 0.9
+    assert ours.layers[1].kernel_regularizer.get_config() == {"l2": pytest.approx(0.01)}
+    ours.compile("adam", "sparse_categorical_crossentropy")
+    ours.fit(np.ones((8, 6)), np.zeros(8, int), verbose=0)
+
+
+def test_what_there_is_no_layer_for(keras, tmp_path):
+    layers = keras.layers
+    for layer, message in (
+        (layers.GaussianDropout(0.1), r"received the layer 'gaussian_dropout', a GaussianDropout"),
+        (layers.ReLU(threshold=0.5), r"is a ReLU with threshold=0.5, which is not there"),
+    ):
+        model = keras.Sequential([keras.Input((3,)), layer])
+        with pytest.raises(ValueError, match=r"\[from_keras\] .*" + message):
+            from_keras(model)
+    model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
+    model.save_weights(tmp_path / "w.weights.h5")
+    with pytest.raises(ValueError, match="received weights without an architecture; expected a"):
+        from_keras(tmp_path / "w.weights.h5")
+    other = fd.Sequential([fd.Input(shape=(3,)), fd.layers.Dense(3)])
+    before = other.get_weights()
+    for source in (model, tmp_path / "w.weights.h5"):
+        with pytest.raises(ValueError, match=r"dense/kernel: the file has float32 of shape \(3, 2"):
+            from_keras(source, other)
+    deeper = fd.Sequential([fd.Input(shape=(3,)), fd.layers.Dense(2), fd.layers.Dense(2)])
+    with pytest.raises(ValueError, match="received 1 layers with weights for 2; expected the same"):
+        from_keras(model, deeper)
+    np.testing.assert_array_equal(before[0], other.get_weights()[0])
+
+
+def test_damaged_files(keras, tmp_path, rng):
+    from hostile_files import Mutations
+
+    path = tmp_path / "m.keras"
+    keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)]).save(path)
+    content, mutations = path.read_bytes(), Mutations(rng)
+    for _ in range(100):
+        path.write_bytes(mutations.of(content))
+        try:
+            from_keras(path)
+        except ValueError as error:
+            assert str(error).startswith("["), error
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", "{" + " " * 1_000_000)
+    with pytest.raises(ValueError, match=r"config\.json is compressed, which Keras does not do"):
+        from_keras(path)
