@@ -62,7 +62,7 @@ def of_keras(folder: Path, x: np.ndarray) -> float:
     )
     theirs.save(folder / "model.keras")
     ours = from_keras(folder / "model.keras")
-    return float(np.abs(ours.predict(x, verbose=0) - np.asarray(theirs(x))).max())
+    return float(np.abs(ours.predict(x, verbose=0) - theirs.predict(x, verbose=0)).max())
 
 
 def of_sklearn(folder: Path, x: np.ndarray) -> float:

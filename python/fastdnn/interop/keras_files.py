@@ -30,7 +30,7 @@ Array = npt.NDArray[Any]
 
 _MODELS = ("Sequential", "Functional", "Model")
 # Arguments that change nothing here: what they say is given by the data, or is for other backends.
-_WITHOUT_MEANING = {"dtype", "trainable", "renorm_momentum", "batch_shape", "supports_masking"}
+_WITHOUT_MEANING = {"dtype", "trainable", "renorm_momentum", "data_format"}
 _MOST_BYTES = 1 << 31
 
 
@@ -40,8 +40,8 @@ def from_keras(source: Any, model: Model | None = None) -> "Model | LoadReport":
     Args:
         source: a Keras model; a `.keras` file; or, with `model`, a `.weights.h5` file. Files are
             read by h5py (`pip install 'fastdnn[keras]'`), without Keras.
-        model: where to load the weights: layers of the same classes in the same order. None for a
-            new model.
+        model: where to load the weights: layers of the same classes, which have the same names,
+            or are in the same order. None for a new model.
 
     Returns:
         The new model, a `Sequential` or a `Model`, not compiled; or the `LoadReport`.
@@ -75,7 +75,8 @@ def from_keras(source: Any, model: Model | None = None) -> "Model | LoadReport":
     try:
         return _from_file(path, model)
     except Exception as error:  # archives can fail in any way
-        if isinstance(error, ImportError | MemoryError) or str(error).startswith("["):
+        words = isinstance(error, ValueError) and str(error).startswith("[")
+        if words or isinstance(error, ImportError | MemoryError):
             raise  # says it by itself
         raise ValueError(
             f"[{where}] the file is no model of Keras 3, or is damaged "
@@ -170,7 +171,7 @@ def _entries_of_model(model: Model) -> list[tuple[str, str, Any]]:
 
 
 def _loaded(model: Model, found: Found, new: bool) -> "Model | LoadReport":
-    """Load the weights, by names into a new model, else in the order of the layers."""
+    """Load the weights, by names where these are the same, else in the order of the layers."""
     model._current_binding()
     named = {
         name: layer
@@ -178,7 +179,7 @@ def _loaded(model: Model, found: Found, new: bool) -> "Model | LoadReport":
         # Given statistics are arguments there, and weights here.
         if layer.weights and getattr(layer, "input_mean", None) is None
     }
-    if not new:
+    if {name for name, _, _ in found} != set(named):
         if len(named) != len(found):
             raise ValueError(
                 f"[from_keras] received {len(found)} layers with weights for {len(named)}; "
@@ -289,7 +290,7 @@ def _layer(item: Mapping[str, Any]) -> Any:
             value = value[0]
         if name in known:
             arguments[name] = _plain(value)
-        elif value and name not in _WITHOUT_MEANING:
+        elif value and name not in _WITHOUT_MEANING and (name, value) != ("axis", -1):
             raise ValueError(
                 f"[from_keras] {config.get('name')!r} is a {kind} with {name}={value!r}, which is "
                 "not there"
