@@ -11,7 +11,6 @@ import pickle
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -197,8 +196,3 @@ def _state_dict(where: str, content: Any) -> dict[str, Array]:
             "it alone: torch.save(model.state_dict(), path)"
         )
     return dict(found[keys[0]])
-
-
-def is_torch_file(path: Path) -> bool:
-    """Whether the name is one that PyTorch's files have."""
-    return path.suffix in (".pt", ".pth", ".bin")
