@@ -1,6 +1,7 @@
 """The layers and weights of a model, by name."""
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,6 +14,39 @@ from fastdnn.models.lowering import Binding
 from fastdnn.patterns import compiled_pattern, matches
 
 
+class Names:
+    """The names that layers of a model have, while it takes others in.
+
+    Args:
+        model: whose layers.
+    """
+
+    def __init__(self, model: "Members") -> None:
+        self._model = model
+        self._taken = {layer.name for layer in model.layers}
+        self._counts: Counter[str] = Counter()
+
+    def give(self, layer: Layer) -> None:
+        """Give a layer without a name of its own one that no other layer of the model has.
+
+        Raises:
+            ValueError: if another one has the layer's own name.
+        """
+        if layer.name in self._taken:
+            if layer.has_own_name or layer.models:
+                raise ValueError(
+                    f"[{type(self._model).__name__}] received two layers named {layer.name!r}; "
+                    "expected different names; give them some, as in Dense(10, name='digits')"
+                )
+            base = snake_case(type(layer).__name__)
+            name = layer.name
+            while name in self._taken:
+                self._counts[base] += 1
+                name = f"{base}_{self._counts[base]}"
+            layer.rename(name)
+        self._taken.add(layer.name)
+
+
 class Members(Layer):
     """The part of a model that knows what its layers and weights are called."""
 
@@ -23,19 +57,6 @@ class Members(Layer):
     @abstractmethod
     def _current_binding(self) -> Binding:
         """Return the native network for the layers as they are now."""
-
-    def _name_layer(self, layer: Layer) -> None:
-        """Give a layer without a name of its own one that no other layer of the model has."""
-        taken = {other.name for other in self._layers}
-        if layer.name in taken and (layer.has_own_name or layer.models):
-            raise ValueError(
-                f"[{type(self).__name__}] received two layers named {layer.name!r}; expected "
-                "different names; give them some, as in Dense(10, name='digits')"
-            )
-        base, count = snake_case(type(layer).__name__), 0
-        while layer.name in taken:
-            count += 1
-            layer.rename(f"{base}_{count}")
 
     @property
     def trainable(self) -> bool:

@@ -20,7 +20,7 @@ from fastdnn.models.data import Rows
 from fastdnn.models.fit_state import FitState
 from fastdnn.models.health import HealthReport, examine, first_nonfinite
 from fastdnn.models.lowering import Binding, Lowering
-from fastdnn.models.members import Members
+from fastdnn.models.members import Members, Names
 from fastdnn.models.summary import format_summary
 from fastdnn.models.topology import Topology
 from fastdnn.models.training import Trainer
@@ -75,8 +75,9 @@ class Model(Members, Trainer):
         """Take in the layers between inputs and outputs."""
         keys = list(outputs) if isinstance(outputs, Mapping) else None
         topology = Topology(as_tensors("Model", inputs), as_tensors("Model", outputs), keys)
+        names = Names(self)
         for layer in topology.layers:
-            self._name_layer(layer)
+            names.give(layer)
             self._layers.append(layer)
         for layer in topology.layers:
             layer.models.add(self)

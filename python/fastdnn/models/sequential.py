@@ -7,6 +7,7 @@ from fastdnn.configuration import serialize
 from fastdnn.layers.input import Input, row_shape
 from fastdnn.layers.layer import Layer, Shape
 from fastdnn.layers.tensor import Call, Tensor
+from fastdnn.models.members import Names
 from fastdnn.models.model import Model
 from fastdnn.models.topology import Topology
 
@@ -49,8 +50,7 @@ class Sequential(Model):
                 "brackets around it"
             )
         try:
-            for layer in layers or ():
-                self._append(layer)
+            self._take_in(layers or ())
             rows = self._input_rows()
             if rows is not None and self._layers:
                 self._build(rows)
@@ -68,7 +68,7 @@ class Sequential(Model):
         self._refuse_while_fitting("add")
         with self._all_or_nothing(adding=layer):
             rows = self._input_rows()
-            self._append(layer)
+            self._take_in([layer])
             rows = rows or self._input_rows()
             if rows is not None and self._layers:
                 self._topology = None
@@ -163,8 +163,7 @@ class Sequential(Model):
         # A seed that is given is not drawn: that would change those of the models to come.
         model._start(str(config.get("name", "sequential")), seed)
         model._input = None
-        for item in config["layers"]:
-            model._append(layer_from_config(item))
+        model._take_in(map(layer_from_config, config["layers"]))
         return model
 
     def __repr__(self) -> str:
@@ -198,21 +197,24 @@ class Sequential(Model):
             row = layer.output_row(row)
         return [row]
 
-    def _append(self, layer: Layer | Input) -> None:
-        if isinstance(layer, Input):
-            if self._layers or self._input is not None:
-                raise ValueError("[Sequential] received an Input that is not the first layer")
-            self._input = layer
-            return
-        if not isinstance(layer, Layer):
-            raise ValueError(
-                f"[Sequential] received {layer!r} of type {type(layer).__name__}; expected a layer"
-            )
-        if isinstance(layer, Model) and layer.contains(self):
-            raise ValueError(
-                f"[Sequential] received {layer!r}, which is or has the model itself; expected "
-                "another one"
-            )
-        self._name_layer(layer)
-        layer.models.add(self)
-        self._layers.append(layer)
+    def _take_in(self, layers: Iterable[Layer | Input]) -> None:
+        names = Names(self)
+        for layer in layers:
+            if isinstance(layer, Input):
+                if self._layers or self._input is not None:
+                    raise ValueError("[Sequential] received an Input that is not the first layer")
+                self._input = layer
+                continue
+            if not isinstance(layer, Layer):
+                raise ValueError(
+                    f"[Sequential] received {layer!r} of type {type(layer).__name__}; expected a "
+                    "layer"
+                )
+            if isinstance(layer, Model) and layer.contains(self):
+                raise ValueError(
+                    f"[Sequential] received {layer!r}, which is or has the model itself; expected "
+                    "another one"
+                )
+            names.give(layer)
+            layer.models.add(self)
+            self._layers.append(layer)
