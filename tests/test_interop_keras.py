@@ -1,6 +1,9 @@
 """Models and weights of Keras 3."""
 
+import io
+import json
 import os
+import resource
 import warnings
 import zipfile
 from importlib.util import find_spec
@@ -103,6 +106,26 @@ def test_models_and_files(keras, rng, tmp_path):
             _compare(theirs, fresh, data)
 
 
+def test_outputs_by_keys_and_of_models_inside(keras, rng, tmp_path):
+    layers = keras.layers
+    a = keras.Input((6,))
+    hidden = layers.Dense(4, "tanh")(a)
+    inner = keras.Model(a, [hidden, layers.Dense(3)(hidden)])
+    x = keras.Input((6,), name="x")
+    first, second = inner(layers.Dense(6)(x))
+    third = inner(x)[1]
+    theirs = keras.Model({"x": x}, {"sum": layers.Dense(3)(first), "own": second, "third": third})
+    theirs = _shaken(theirs, rng)
+    theirs.save(tmp_path / "m.keras")
+    numbers = rng.standard_normal((20, 6)).astype(np.float32)
+    expected = theirs.predict({"x": numbers}, verbose=0)
+    for source in (theirs, tmp_path / "m.keras"):
+        found = from_keras(source).predict(numbers, verbose=0)
+        assert set(found) == set(expected) == {"sum", "own", "third"}
+        for key in expected:
+            assert_equal_outputs(found[key], expected[key])
+
+
 def test_what_is_taken_over(keras):
     theirs = _sequential(keras)
     theirs.layers[1].trainable = False
@@ -154,3 +177,71 @@ def test_damaged_files(keras, tmp_path, rng):
         archive.writestr("config.json", "{" + " " * 1_000_000)
     with pytest.raises(ValueError, match=r"config\.json is compressed, which Keras does not do"):
         from_keras(path)
+
+
+def _archive(path, units, fill):
+    """A forged `.keras` file of one Dense layer; `fill` writes its weights."""
+    h5py = pytest.importorskip("h5py", reason="no h5py: pip install h5py")
+    layers = [
+        {"class_name": "InputLayer", "config": {"batch_shape": [None, 2], "name": "x"}},
+        {"class_name": "Dense", "config": {"units": units, "name": "dense"}},
+    ]
+    config = {"class_name": "Sequential", "config": {"name": "forged", "layers": layers}}
+    weights = io.BytesIO()
+    with h5py.File(weights, "w") as file:
+        fill(h5py, file.create_group("layers/dense/vars"))
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("config.json", json.dumps(config))
+        archive.writestr("model.weights.h5", weights.getvalue())
+
+
+def _whole(h5py, group):
+    group["0"], group["1"] = np.ones((2, 3), np.float32), np.zeros(3, np.float32)
+
+
+def _link_to_a_file(h5py, group):
+    group["0"], group["1"] = h5py.ExternalLink("/etc/passwd", "x"), np.zeros(3, np.float32)
+
+
+def _numbers_of_another_file(h5py, group):
+    group.create_dataset("0", (2, 3), "f4", external=[(os.__file__, 0, 24)])
+    group["1"] = np.zeros(3, np.float32)
+
+
+def _virtual(h5py, group):
+    layout = h5py.VirtualLayout((2, 3), np.float32)
+    layout[...] = h5py.VirtualSource("other.h5", "x", (2, 3))
+    group.create_virtual_dataset("0", layout)
+    group["1"] = np.zeros(3, np.float32)
+
+
+def _nothing_behind(h5py, group):
+    group.create_dataset("0", (2, 3_000_000_000), "f4")
+    group["1"] = np.zeros(3, np.float32)
+
+
+def _compressed(h5py, group):
+    group.create_dataset("0", data=np.zeros((2, 1_000_000), np.float32), compression="gzip")
+    group["1"] = np.zeros(3, np.float32)
+
+
+@pytest.mark.parametrize(
+    "units, fill, message",
+    [
+        (3, _link_to_a_file, "has no '0', or it leads elsewhere"),
+        (3, _numbers_of_another_file, "0 is no plain array of numbers, as Keras writes"),
+        (3, _virtual, "0 is no plain array of numbers, as Keras writes"),
+        (3, _nothing_behind, "0 is no plain array of numbers, as Keras writes"),
+        (3, _compressed, "0 is no plain array of numbers, as Keras writes"),
+        (2_000_000_000, _whole, r"the file has float32 of shape \(2, 3\); expected float32 of"),
+    ],
+)
+def test_forged_files(tmp_path, units, fill, message):
+    path = tmp_path / "m.keras"
+    _archive(path, 3, _whole)
+    assert from_keras(path).count_params() == 9
+    _archive(path, units, fill)
+    most = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ValueError, match=r"\[from_keras.*" + message):
+        from_keras(path)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - most < 20_000  # KiB

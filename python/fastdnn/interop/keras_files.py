@@ -5,7 +5,6 @@ latter the weights of a layer are `layers/NAME/vars/0`, `1` and so on, where NAM
 class, such as `dense`, `dense_1`, in the order of the layers.
 """
 
-import inspect
 import io
 import json
 import os
@@ -20,18 +19,16 @@ import numpy.typing as npt
 
 from fastdnn.configuration import snake_case
 from fastdnn.files import existing_file
-from fastdnn.layers import Input
+from fastdnn.interop.keras_config import MODELS, translated
 from fastdnn.layers.layer import Layer
-from fastdnn.loading import LoadReport, load_arrays
-from fastdnn.models import Model, Sequential
-from fastdnn.models.rebuilding import LAYER_CLASSES
+from fastdnn.loading import LoadReport, Stored, load_arrays, plan
+from fastdnn.models import Model
+from fastdnn.models.rebuilding import layer_from_config
 
 Array = npt.NDArray[Any]
 
-_MODELS = ("Sequential", "Functional", "Model")
-# Arguments that change nothing here: what they say is given by the data, or is for other backends.
-_WITHOUT_MEANING = {"dtype", "trainable", "renorm_momentum", "data_format"}
-_MOST_BYTES = 1 << 31
+# Statistics that a config may have instead of the weights: no table has as many columns.
+_MOST_STATISTICS = 1 << 24
 
 
 def from_keras(source: Any, model: Model | None = None) -> "Model | LoadReport":
@@ -63,8 +60,8 @@ def from_keras(source: Any, model: Model | None = None) -> "Model | LoadReport":
                 "a path"
             )
         config = {"class_name": type(source).__name__, "config": source.get_config()}
-        made = _model(config) if model is None else model
-        return _loaded(made, _weights_of(source), model is None)
+        found = _weights_of(source)
+        return _new(config, found) if model is None else _load(model, found)
     path = existing_file("from_keras", source)
     where = f"from_keras {path}"
     if path.suffix != ".keras" and model is None:
@@ -89,18 +86,18 @@ def _from_file(path: Path, model: Model | None) -> "Model | LoadReport":
     if path.suffix != ".keras":
         assert model is not None, "checked by the caller"
         content = io.BytesIO(path.read_bytes())
-        return _loaded(model, _weights_in(content, _entries_of_model(model)), False)
+        return _load(model, _weights_in(content, _entries_of_model(model)))
     with zipfile.ZipFile(path) as archive:
         config = json.loads(_member(archive, "config.json"))
         content = io.BytesIO(_member(archive, "model.weights.h5"))
-    made = _model(config) if model is None else model
-    return _loaded(made, _weights_in(content, _entries_of_config(config)), model is None)
+    found = _weights_in(content, _entries_of_config(config))
+    return _new(config, found) if model is None else _load(model, found)
 
 
 def _member(archive: zipfile.ZipFile, name: str) -> bytes:
     info = archive.getinfo(name)
     # Keras compresses nothing: what is read is never larger than the file.
-    if info.compress_type != zipfile.ZIP_STORED or info.file_size > _MOST_BYTES:
+    if info.compress_type != zipfile.ZIP_STORED or info.file_size != info.compress_size:
         raise ValueError(f"{name} is compressed, which Keras does not do")
     return archive.read(info)
 
@@ -114,7 +111,7 @@ def _weights_of(model: Any, prefix: str = "") -> Found:
     found: Found = []
     for layer in model.layers:
         kind = type(layer).__name__
-        if kind in _MODELS:
+        if kind in MODELS:
             found += _weights_of(layer, f"{prefix}{layer.name}/")
         elif layer.weights:
             found.append((prefix + layer.name, kind, [np.asarray(w) for w in layer.get_weights()]))
@@ -137,15 +134,35 @@ def _weights_in_group(
     group: Any, entries: Sequence[tuple[str, str, Any]], prefix: str
 ) -> Iterator[tuple[str, str, list[Array]]]:
     counts: Counter[str] = Counter()
+    of_layers = _member_of(group, "layers")
     for name, kind, inside in entries:
         base = snake_case(kind)
-        own = f"layers/{base}_{counts[base]}" if counts[base] else f"layers/{base}"
+        own = f"{base}_{counts[base]}" if counts[base] else base
         counts[base] += 1
         if inside is not None:
-            yield from _weights_in_group(group[own], inside, f"{prefix}{name}/")
-        elif own in group and len(group[own]["vars"]):
-            stored = group[own]["vars"]
-            yield prefix + name, kind, [np.array(stored[str(i)]) for i in range(len(stored))]
+            yield from _weights_in_group(_member_of(of_layers, own), inside, f"{prefix}{name}/")
+        elif of_layers.get(own, getlink=True) is not None:
+            stored = _member_of(_member_of(of_layers, own), "vars")
+            if len(stored):
+                yield prefix + name, kind, [_numbers(stored, i) for i in range(len(stored))]
+
+
+def _member_of(group: Any, name: str) -> Any:
+    """Return a group or an array that lies in a group of the same file."""
+    import h5py
+
+    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+        raise ValueError(f"{group.name} has no {name!r}, or it leads elsewhere")
+    return group[name]
+
+
+def _numbers(group: Any, place: int) -> Array:
+    """Return an array that lies in the file as it is: no other file, and no more bytes."""
+    stored = _member_of(group, str(place))
+    whole = stored.id.get_storage_size() == stored.nbytes and stored.external is None
+    if not whole or stored.dtype.kind not in "fiub":
+        raise ValueError(f"{stored.name} is no plain array of numbers, as Keras writes")
+    return np.array(stored)
 
 
 def _entries_of_config(config: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
@@ -153,7 +170,7 @@ def _entries_of_config(config: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
         (
             item["config"]["name"],
             item["class_name"],
-            _entries_of_config(item) if item["class_name"] in _MODELS else None,
+            _entries_of_config(item) if item["class_name"] in MODELS else None,
         )
         for item in config["config"]["layers"]
         # A Sequential does not count its input among its layers.
@@ -170,10 +187,43 @@ def _entries_of_model(model: Model) -> list[tuple[str, str, Any]]:
     return entries
 
 
-def _loaded(model: Model, found: Found, new: bool) -> "Model | LoadReport":
-    """Load the weights, by names where these are the same, else in the order of the layers."""
+def _new(config: Mapping[str, Any], found: Found) -> Model:
+    """Return the model that a config describes, with these weights."""
+    model = layer_from_config(translated(config))
+    assert isinstance(model, Model), "what it was translated to"
+    rows = model._input_rows()
+    if rows is None:
+        raise ValueError(
+            "[from_keras] received a model that is not built; expected one with an Input"
+        )
+    model.connect(rows)  # declares weights, which have no memory yet
+    arrays = _arranged(model, found)
+    stored = {name: Stored(array.dtype.name, array.shape) for name, array in arrays.items()}
+    report, _ = plan("from_keras", model, stored, strict=False)
+    names = {name: weight for weight, name in model.named_weights().items()}
+    count = sum(names[name].size for name in report.missing)
+    if count > _MOST_STATISTICS:
+        raise ValueError(
+            f"[from_keras] received {count} statistics of inputs in the config; expected at most "
+            f"{_MOST_STATISTICS}"
+        )
+    model._bind()
+    load_arrays("from_keras", model, arrays, strict=False)
+    return model
+
+
+def _load(model: Model, found: Found) -> LoadReport:
+    """Load weights into a model, all of them or none."""
     model._current_binding()
-    named = {
+    return load_arrays("from_keras", model, _arranged(model, found), strict=False)
+
+
+def _arranged(model: Model, found: Found) -> dict[str, Array]:
+    """Return the weights by their names here.
+
+    Layers go by their names where these are the same, else by their order.
+    """
+    named: dict[str, Layer] = {
         name: layer
         for layer, name in model.named_layers().items()
         # Given statistics are arguments there, and weights here.
@@ -205,105 +255,4 @@ def _loaded(model: Model, found: Found, new: bool) -> "Model | LoadReport":
     missing = [name for name in named if name not in {found_name for found_name, _, _ in found}]
     if missing:
         raise ValueError(f"[from_keras] the file has no weights for {', '.join(missing)}")
-    report = load_arrays("from_keras", model, arrays, strict=False)
-    return model if new else report
-
-
-def _model(config: Mapping[str, Any]) -> Model:
-    """Return the model that a Keras config describes."""
-    kind, content = config["class_name"], config["config"]
-    if kind not in _MODELS:
-        raise ValueError(f"[from_keras] received a {kind}; expected one of {', '.join(_MODELS)}")
-    if kind == "Sequential":
-        made = [_layer(item) for item in content["layers"]]
-        return Sequential(made, name=content["name"])
-    return _functional(content)
-
-
-def _functional(content: Mapping[str, Any]) -> Model:
-    """Return a model of connected layers."""
-    made = {item["config"]["name"]: _layer(item) for item in content["layers"]}
-    tensors: dict[tuple[str, int], Any] = {
-        (name, 0): layer for name, layer in made.items() if isinstance(layer, Input)
-    }
-    waiting = [
-        (item["config"]["name"], place, _references(node["args"]))
-        for item in content["layers"]
-        for place, node in enumerate(item["inbound_nodes"])
-    ]
-    while waiting:
-        ready = [node for node in waiting if all(each in tensors for each in node[2])]
-        if not ready:
-            raise ValueError("[from_keras] received layers that are not connected to inputs")
-        for name, place, references in ready:
-            inputs = [tensors[each] for each in references]
-            tensors[name, place] = made[name](inputs if len(inputs) > 1 else inputs[0])
-        waiting = [node for node in waiting if node not in ready]
-    ends = [
-        [tensors[end[0], end[1]] for end in _ends(content[key])]
-        for key in ("input_layers", "output_layers")
-    ]
-    inputs, outputs = (each[0] if len(each) == 1 else each for each in ends)
-    return Model(inputs, outputs, name=content["name"])
-
-
-def _ends(value: Any) -> list[Any]:
-    """Return a list of [layer, node, tensor], whatever structure they were given in."""
-    if isinstance(value, Mapping):
-        value = list(value.values())
-    return [value] if isinstance(value[0], str) else list(value)
-
-
-def _references(value: Any) -> list[tuple[str, int]]:
-    """Return the tensors among the arguments of a call: names of layers and numbers of calls."""
-    if isinstance(value, Mapping):
-        if value.get("class_name") != "__keras_tensor__":
-            return []
-        name, node, tensor = value["config"]["keras_history"]
-        if tensor != 0:
-            raise ValueError("[from_keras] received a layer with several outputs; expected one")
-        return [(name, node)]
-    if isinstance(value, list | tuple):
-        return [reference for item in value for reference in _references(item)]
-    return []
-
-
-def _layer(item: Mapping[str, Any]) -> Any:
-    """Return the layer, the input or the model that a Keras config describes."""
-    kind, config = item["class_name"], item["config"]
-    if kind == "InputLayer":
-        return Input(shape=tuple(config["batch_shape"][1:]), name=config["name"])
-    if kind in _MODELS:
-        return _model(item)
-    if kind not in LAYER_CLASSES:
-        raise ValueError(
-            f"[from_keras] received the layer {config.get('name')!r}, a {kind}; expected layers "
-            f"among {', '.join(LAYER_CLASSES)}"
-        )
-    cls: type[Layer] = LAYER_CLASSES[kind]
-    known = inspect.signature(cls).parameters
-    arguments: dict[str, Any] = {}
-    for name, value in config.items():
-        if name.endswith("_initializer"):
-            continue  # the weights come from elsewhere
-        if name == "axis" and isinstance(value, list | tuple) and len(value) == 1:
-            value = value[0]
-        if name in known:
-            arguments[name] = _plain(value)
-        elif value and name not in _WITHOUT_MEANING and (name, value) != ("axis", -1):
-            raise ValueError(
-                f"[from_keras] {config.get('name')!r} is a {kind} with {name}={value!r}, which is "
-                "not there"
-            )
-    made = cls.from_config(arguments)
-    made.trainable = bool(config.get("trainable", True))
-    return made
-
-
-def _plain(value: Any) -> Any:
-    """Return a config without what says where Keras has its classes."""
-    if isinstance(value, Mapping) and "class_name" in value:
-        return {"class_name": value["class_name"], "config": _plain(value.get("config") or {})}
-    if isinstance(value, Mapping):
-        return {key: _plain(each) for key, each in value.items()}
-    return value
+    return arrays
