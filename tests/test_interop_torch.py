@@ -113,12 +113,49 @@ def test_files(torch, tmp_path, dtype):
     torch.save(state, tmp_path / "a.pt")
     torch.save({"optimizer": {"x": [1]}, "state_dict": state, "step": 3}, tmp_path / "b.pth")
     paths = [tmp_path / "a.pt", tmp_path / "b.pth"]
-    if dtype != "bfloat16":
-        save_file(state, tmp_path / "c.safetensors")
-        paths.append(tmp_path / "c.safetensors")
+    save_file(state, tmp_path / "c.safetensors")
+    paths.append(tmp_path / "c.safetensors")
     for path in paths:
         for a, b in zip(from_torch(path).get_weights(), model.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+def test_orders_of_modules(torch, tmp_path):
+    from safetensors.torch import save_file
+
+    nn = torch.nn
+    deep = nn.Sequential(*(nn.Linear(3, 3) for _ in range(12)))
+    save_file(deep.state_dict(), tmp_path / "deep.safetensors")  # "10.weight" before "2.weight"
+    x = torch.randn(5, 3)
+    model = from_torch(tmp_path / "deep.safetensors", activation=None)
+    assert_equal_outputs(model.predict(x.numpy()), deep(x).detach())
+
+    named = nn.Sequential()
+    for name in ("one", "and", "two"):
+        named.add_module(name, nn.Linear(3, 3))
+    expected, path = named(x).detach(), tmp_path / "named.safetensors"
+    save_file(named.state_dict(), path)
+    with pytest.raises(ValueError, match=r"received 'and' and 'one', and safetensors files do not"):
+        from_torch(path)
+    order = ["one", "and", "two"]
+    for source in (path, named.state_dict(), named):
+        model = from_torch(source, activation=None, modules=order)
+        assert_equal_outputs(model.predict(x.numpy()), expected)
+        own = fd.Sequential([fd.Input(shape=(3,)), *(layers.Dense(3, name=n) for n in order)])
+        assert len(from_torch(source, own).loaded) == 6
+        assert_equal_outputs(own.predict(x.numpy()), expected)
+    part = fd.Sequential([fd.Input(shape=(3,)), layers.Dense(3)])
+    from_torch(path, part, modules=["two"])
+    np.testing.assert_array_equal(part.get_weights()[1], named.two.bias.detach())
+    for modules, message in (
+        (
+            ["one", "ad"],
+            r"module: received 'ad'; expected one of and, one, two; did you mean 'and'\?",
+        ),
+        ("one", "modules: received 'one'; expected a list of some of and, one, two"),
+    ):
+        with pytest.raises(ValueError, match=r"\[from_torch\] " + message):
+            from_torch(path, part, modules=modules)
 
 
 def test_what_there_is_no_layer_for(torch):
@@ -145,9 +182,15 @@ def test_weights_that_do_not_fit_change_nothing():
         (wrong, r"dense_1/kernel: the file has float32 of shape \(5, 2\); expected float32 of sha"),
         (dict(arrays, **{"2.weight": np.ones((2, 2))}), r"received 3 modules with tensors \(0, 1"),
         ({"0.weight": np.ones(4), "1.weight": np.ones((2, 4))}, r"received '0', a PReLU, for the"),
-        ({"0.weight": np.ones((4, 3, 2))}, r"'0' has the tensors weight \(weight of shape \(4, 3"),
+        (dict(arrays, **{"1.scale": np.ones(4)}), r"'1' has the tensors scale, weight \(weight of"),
+        (
+            dict(arrays, **{"1.weight": np.ones((4, 3, 2))}),
+            r"'1' has the tensors weight \(weight of shape \(4, 3",
+        ),
         ({}, r"source: received dict; expected an nn.Module, a state dict or a path"),
         (3, r"source: received int; expected an nn.Module"),
+        ({"epoch": 3, "state": arrays}, r"source: received a dict for 'state'; expected a state d"),
+        ({3: np.ones(3)}, r"source: received a ndarray for 3; expected a state dict"),
     ):
         with pytest.raises(ValueError, match=r"\[from_torch\] .*" + message):
             from_torch(source, model)
@@ -155,7 +198,9 @@ def test_weights_that_do_not_fit_change_nothing():
             np.testing.assert_array_equal(a, b)
     assert len(from_torch(arrays, model).loaded) == 3
     with pytest.raises(ValueError, match="received no Linear module"):
-        from_torch({"0.weight": np.ones(3)})
+        from_torch({"0.weight": np.ones(1)})
+    with pytest.raises(ValueError, match="may be that of a PReLU or of a normalization"):
+        from_torch({"0.weight": np.ones((3, 3)), "1.weight": np.ones(3)})
 
 
 class Call:
@@ -205,6 +250,25 @@ def test_damaged_files(tmp_path):
         from_torch(tmp_path / "no.pt")
 
 
+def _pickled(value):
+    """Instructions that make a number, a text or a tuple of these; bytes are instructions."""
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, tuple):
+        return b"(" + b"".join(map(_pickled, value)) + b"t"
+    return pickle.dumps(value, 2)[2:-1]  # without those that begin and end it
+
+
+def _forged(path, *tensors, storage=b"ctorch\nFloatStorage\n", count=12):
+    """A file of tensors, each (offset, shape, strides), of a storage of the numbers 0 to 11."""
+    made = b""
+    for place, (offset, shape, strides) in enumerate(tensors):
+        place_of_numbers = _pickled(("storage", storage, "0", "cpu", count)) + b"Q"
+        call = _pickled((place_of_numbers, offset, shape, strides, False, None))
+        made += _pickled(f"{place}.weight") + b"ctorch._utils\n_rebuild_tensor_v2\n" + call + b"Rs"
+    _archive(path, b"\x80\x02}" + made + b".", [("0", np.arange(12, dtype=np.float32).tobytes())])
+
+
 @pytest.mark.parametrize(
     "offset, shape, strides",
     [
@@ -218,16 +282,48 @@ def test_damaged_files(tmp_path):
         (0, (3.0,), (1,)),
         (True, (3,), (1,)),
         (0, (2, 2), (2**62, 1)),
+        (0, (0, 2**62), (1, 1)),
+        (0, (1,) * 100, (1,) * 100),
     ],
 )
 def test_tensors_outside_of_their_storage(tmp_path, offset, shape, strides):
-    _archive(tmp_path / "x.pt", b"")
-    with zipfile.ZipFile(tmp_path / "x.pt") as archive:
-        found = torch_file._Archive("here", archive)
-        storage = np.arange(12, dtype=np.float32)
-        assert found._tensor(storage, 2, (2, 3), (1, 3)).tolist() == [[2, 5, 8], [3, 6, 9]]
-        with pytest.raises(ValueError, match=r"\[here\] the file is damaged: a tensor of shape"):
-            found._tensor(storage, offset, shape, strides)
+    path = tmp_path / "x.pt"
+    _forged(path, (2, (2, 3), (1, 3)))
+    found = torch_file.read_state_dict("here", path)
+    assert found["0.weight"].tolist() == [[2, 5, 8], [3, 6, 9]]
+    _forged(path, (offset, shape, strides))
+    with pytest.raises(ValueError, match=r"\[here .*\] the file is damaged: "):
+        torch_file.read_state_dict("here", path)
+
+
+def test_many_tensors_of_the_same_numbers(tmp_path):
+    path = tmp_path / "x.pt"
+    _forged(path, *[(0, (3, 4), (4, 1))] * 64)
+    assert len(torch_file.read_state_dict("here", path)) == 64
+    _forged(path, *[(0, (3, 4), (4, 1))] * 65)
+    with pytest.raises(ValueError, match="its tensors are 64 times as large as what is stored"):
+        from_torch(path)
+
+
+@pytest.mark.parametrize(
+    "pickled, message",
+    [
+        (b"}r\xff\xff\xff\x0f.", "the file has no dicts of tensors"),  # place 2^28 of the memo
+        (b"\x8d" + (10**12).to_bytes(8, "little") + b"a.", "the file is damaged"),
+        (b"(ios\nsystem\n.", "an instruction INST, which makes no data"),
+        (b"\x82\x01.", "an instruction EXT1, which makes no data"),
+        (b"ccollections\nOrderedDict\n)R}X\x05\0\0\0itemsI1\nsb.", "no dicts of tensors"),
+        (b"ctorch\nFloatStorage\n)R.", "'_StorageType' object is not callable"),
+        (b"\x86.", "an instruction without its arguments"),
+        (b"I1\nQ.", "the file is damaged"),
+        (b"h\x05.", "the file is damaged: KeyError 5"),
+        (b"}", "pickle exhausted before seeing STOP"),
+    ],
+)
+def test_forged_pickles(tmp_path, pickled, message):
+    _archive(tmp_path / "x.pt", b"\x80\x02" + pickled)
+    with pytest.raises(ValueError, match=r"\[from_torch .*\] .*" + message):
+        from_torch(tmp_path / "x.pt")
 
 
 def test_mutated_files(tmp_path, rng):

@@ -5,9 +5,7 @@ of one storage of numbers each. The pickle may name a handful of classes and fun
 make NumPy arrays; whatever else it names is refused.
 """
 
-import io
 import math
-import pickle
 import zipfile
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -17,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn.files import FilePath, existing_file
+from fastdnn.interop.pickled_data import PickledData
 
 Array = npt.NDArray[Any]
 
@@ -32,6 +31,8 @@ _STORAGES = {
     "ByteStorage": "u1",
     "BoolStorage": "?",
 }
+# Layers may share numbers. A file of more copies than these would take more memory than it should.
+_MOST_COPIES = 64
 # Where checkpoints of whole trainings have the weights.
 _USUAL_KEYS = ("state_dict", "model_state_dict", "model")
 
@@ -78,12 +79,15 @@ class _Archive:
                 "torch.save(model.state_dict(), path)"
             )
         self._root = pickles[0].partition("/")[0]
+        self._storages: dict[str, Array] = {}
+        self._bytes_of_storages = self._bytes_of_tensors = 0
         order = f"{self._root}/byteorder"
         if order in archive.namelist() and self._bytes(order) != b"little":
             raise ValueError(f"[{where}] the file has big-endian numbers; expected little-endian")
 
     def load(self) -> Any:
-        return _Unpickler(io.BytesIO(self._bytes(f"{self._root}/data.pkl")), self).load()
+        """Return the value in the file, with arrays for tensors."""
+        return PickledData(self._find, self._storage).read(self._bytes(f"{self._root}/data.pkl"))
 
     def _bytes(self, name: str) -> bytes:
         info = self._archive.getinfo(name)
@@ -92,7 +96,7 @@ class _Archive:
             raise ValueError(f"[{self._where}] {name} is compressed, which PyTorch does not do")
         return self._archive.read(info)
 
-    def find_class(self, module: str, name: str) -> Any:
+    def _find(self, module: str, name: str) -> Any:
         if (module, name) == ("collections", "OrderedDict"):
             return OrderedDict
         if (module, name) == ("torch._utils", "_rebuild_tensor_v2"):
@@ -106,14 +110,17 @@ class _Archive:
             "nothing of it was run; save the weights alone: torch.save(model.state_dict(), path)"
         )
 
-    def storage(self, identifier: Any) -> Array:
+    def _storage(self, identifier: Any) -> Array:
         kind, storage_type, key, _, count = identifier
         if kind != "storage" or not isinstance(storage_type, _StorageType):
             raise ValueError(f"[{self._where}] the file is damaged: a storage of {kind!r}")
         if not isinstance(key, str) or not key.isdecimal():
             raise ValueError(f"[{self._where}] the file is damaged: a storage named {key!r}")
-        content = self._bytes(f"{self._root}/data/{key}")
-        numbers = storage_type.numbers(content)
+        if key not in self._storages:
+            content = self._bytes(f"{self._root}/data/{key}")
+            self._storages[key] = storage_type.numbers(content)
+            self._bytes_of_storages += self._storages[key].nbytes
+        numbers = self._storages[key]
         if len(numbers) != count:
             raise ValueError(
                 f"[{self._where}] the file is damaged: storage {key} has {len(numbers)} numbers "
@@ -134,6 +141,12 @@ class _Archive:
                 f"[{self._where}] the file is damaged: a tensor of shape {tuple(shape)} in a "
                 f"storage of {len(storage)}"
             )
+        self._bytes_of_tensors += size * storage.itemsize
+        if self._bytes_of_tensors > _MOST_COPIES * self._bytes_of_storages:
+            raise ValueError(
+                f"[{self._where}] the file is damaged: its tensors are {_MOST_COPIES} times as "
+                "large as what is stored of them"
+            )
         if size == 0:
             return np.zeros(shape, storage.dtype)
         bytes_apart = [stride * storage.itemsize for stride in strides]
@@ -142,6 +155,11 @@ class _Archive:
 
     def _parameter(self, data: Any, *_: Any) -> Any:
         return data
+
+
+def from_bfloat16(halves: npt.NDArray[np.uint16]) -> npt.NDArray[np.float32]:
+    """Return the numbers of bfloat16, which NumPy does not have, from their bits."""
+    return (halves.astype(np.uint32) << 16).view(np.float32)
 
 
 class _StorageType:
@@ -153,23 +171,8 @@ class _StorageType:
     def numbers(self, content: bytes) -> Array:
         """Return the numbers in some bytes; those of bfloat16 as float32."""
         if self._dtype == "bfloat16":
-            halves = np.frombuffer(content, "<u2").astype(np.uint32)
-            return (halves << 16).view(np.float32)
+            return from_bfloat16(np.frombuffer(content, "<u2"))
         return np.frombuffer(content, self._dtype)
-
-
-class _Unpickler(pickle.Unpickler):
-    """Reads a pickle that may name what an archive lets it name, and nothing else."""
-
-    def __init__(self, file: Any, archive: _Archive) -> None:
-        super().__init__(file, encoding="utf-8")
-        self._archive = archive
-
-    def find_class(self, module: str, name: str) -> Any:
-        return self._archive.find_class(module, name)
-
-    def persistent_load(self, identifier: Any) -> Any:
-        return self._archive.storage(identifier)
 
 
 def _is_state_dict(value: Any) -> bool:

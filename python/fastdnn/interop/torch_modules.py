@@ -1,52 +1,28 @@
 """Models and weights of PyTorch."""
 
-import os
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from fastdnn import layers
-from fastdnn.interop.torch_file import read_state_dict
+from fastdnn.interop.torch_state import (
+    Array,
+    Part,
+    array_of,
+    chosen,
+    in_order,
+    is_safetensors,
+    parts_of,
+    weights_of,
+)
 from fastdnn.layers.layer import Layer
 from fastdnn.loading import LoadReport, load_arrays
 from fastdnn.models import Model, Sequential
-from fastdnn.tensor_file import TensorFile
-
-Array = npt.NDArray[Any]
 
 # PyTorch's defaults, which a state dict does not say.
 _EPSILON, _NEW_SHARE = 1e-5, 0.1
-
-
-@dataclass
-class _Part:
-    """One module's tensors, and what it is."""
-
-    name: str
-    tensors: dict[str, Array]
-
-    @property
-    def kind(self) -> str:
-        """The class of layers that has such tensors."""
-        names = set(self.tensors)
-        weight = self.tensors.get("weight")
-        if "running_mean" in names:
-            return "BatchNormalization"
-        if weight is not None and weight.ndim == 2:
-            return "Dense"
-        if weight is not None and weight.ndim == 1 and "bias" in names:
-            return "LayerNormalization"
-        if weight is not None and weight.ndim == 1:
-            return "PReLU"
-        raise ValueError(
-            f"[from_torch] {self.name!r} has the tensors {', '.join(sorted(names))}"
-            f"{'' if weight is None else f' (weight of shape {weight.shape})'}; expected those of "
-            "Linear, BatchNorm1d, LayerNorm, PReLU or Embedding"
-        )
 
 
 def from_torch(
@@ -56,6 +32,7 @@ def from_torch(
     activation: Any = "relu",
     output_activation: Any = None,
     strict: bool = True,
+    modules: Sequence[str] | None = None,
 ) -> "Model | LoadReport":
     """Return a model with PyTorch's weights, or load them into one.
 
@@ -63,12 +40,17 @@ def from_torch(
         source: an `nn.Module` made of `nn.Sequential`; a state dict; or a file: `.pt` and `.pth`
             of `torch.save(module.state_dict(), path)`, which is read without PyTorch and without
             running what is in it, or `.safetensors`.
-        model: where to load the weights: module by module in their order, which has to be that of
-            its layers with weights. None for a new model.
+        model: where to load the weights: into its layers of the modules' names, or, where some
+            have other names, module by module in their order, which has to be that of its layers
+            with weights. None for a new model.
         activation: of a new model from a state dict, which does not say: what follows every
             hidden `Linear`, behind a normalization if one follows.
         output_activation: likewise, what follows the last one.
         strict: with `model`, whether every weight of it has to be among these.
+        modules: the names of the modules with tensors to take, in the order of the layers, such as
+            `["encoder.0", "head"]`. None for all of them, in the order that the source has. In
+            safetensors files tensors lie in an order of their own: there names have to be numbers,
+            as in `nn.Sequential`.
 
     Returns:
         The new `Sequential`, or the `LoadReport`.
@@ -85,100 +67,47 @@ def from_torch(
     [[6.0]]
     """
     if hasattr(source, "named_children") and hasattr(source, "state_dict"):
-        if model is None:
+        if model is None and modules is None:
             return _from_module(source)
         source = source.state_dict()
-    parts = _parts(_numbers(source))
+    parts = parts_of(source)
+    named = {} if model is None else _layers_of(model)
+    if modules is not None:
+        parts = chosen(parts, modules)
+    elif model is not None and all(part.own_name in named for part in parts):
+        return _into(model, [(part, part.own_name) for part in parts], strict)
+    elif is_safetensors(source):
+        parts = in_order(parts)
     if model is None:
         return _from_parts(parts, activation, output_activation)
-    return _into(model, parts, strict)
-
-
-def _numbers(source: Any) -> dict[str, Array]:
-    """Return the tensors of a state dict or a file as arrays."""
-    if isinstance(source, str | os.PathLike):
-        if Path(source).suffix == ".safetensors":
-            with TensorFile("from_torch", source) as file:
-                arrays = {n: np.empty(s.shape, s.dtype) for n, s in file.tensors.items()}
-                file.read(arrays)
-                return arrays
-        return read_state_dict("from_torch", source)
-    if not isinstance(source, Mapping) or not source:
-        raise ValueError(
-            f"[from_torch] source: received {type(source).__name__}; expected an nn.Module, a "
-            "state dict or a path"
-        )
-    return {name: _array(value) for name, value in source.items()}
-
-
-def _array(value: Any) -> Array:
-    """Return a tensor's numbers; bfloat16, which NumPy does not have, as float32."""
-    if hasattr(value, "detach"):
-        value = value.detach().cpu()
-        value = value.float() if value.dtype.is_floating_point else value
-        return np.asarray(value.numpy())
-    return np.asarray(value)
-
-
-def _parts(arrays: Mapping[str, Array]) -> list[_Part]:
-    """Return the tensors by their modules, in their order."""
-    parts: dict[str, _Part] = {}
-    for name, array in arrays.items():
-        module, _, tensor = name.rpartition(".")
-        if tensor == "num_batches_tracked":
-            continue
-        parts.setdefault(module, _Part(module, {})).tensors[tensor] = array
-    return list(parts.values())
-
-
-def _float32(array: Array) -> npt.NDArray[np.float32]:
-    return np.ascontiguousarray(array, np.float32)
-
-
-def _weights(kind: str, tensors: Mapping[str, Array]) -> dict[str, npt.NDArray[np.float32]]:
-    """Return what the tensors of a module are called here, in our layout."""
-    names = {
-        "Dense": {"weight": "kernel", "bias": "bias"},
-        "Embedding": {"weight": "embeddings"},
-        "LayerNormalization": {"weight": "gamma", "bias": "beta"},
-        "PReLU": {"weight": "alpha"},
-        "BatchNormalization": {
-            "weight": "gamma",
-            "bias": "beta",
-            "running_mean": "moving_mean",
-            "running_var": "moving_variance",
-        },
-    }[kind]
-    result = {own: _float32(tensors[theirs]) for theirs, own in names.items() if theirs in tensors}
-    if kind == "Dense":
-        result["kernel"] = _float32(result["kernel"].T)  # (outputs, inputs) there
-    return result
-
-
-def _into(model: Model, parts: list[_Part], strict: bool) -> LoadReport:
-    """Load modules into the layers with weights, both in their order."""
-    model._current_binding()
-    named = [(layer, name) for layer, name in model.named_layers().items() if layer.weights]
-    kinds = [part.kind for part in parts]
     if strict and len(parts) != len(named):
         raise ValueError(
             f"[from_torch] received {len(parts)} modules with tensors ("
             f"{', '.join(part.name for part in parts)}) for {len(named)} layers with weights ("
-            f"{', '.join(name for _, name in named)}); expected equal numbers; strict=False takes "
-            "the first ones"
+            f"{', '.join(named)}); expected equal numbers; strict=False takes the first ones, and "
+            "modules=[...] those that you name"
         )
+    return _into(model, list(zip(parts, named, strict=False)), strict)
+
+
+def _layers_of(model: Model) -> dict[str, Layer]:
+    """Return the layers with weights, by name."""
+    model._current_binding()
+    return {name: layer for layer, name in model.named_layers().items() if layer.weights}
+
+
+def _into(model: Model, pairs: Sequence[tuple[Part, str]], strict: bool) -> LoadReport:
+    """Load modules into layers of these names."""
+    named = _layers_of(model)
     arrays: dict[str, npt.NDArray[np.float32]] = {}
-    for part, found_kind, (layer, name) in zip(parts, kinds, named, strict=False):
-        kind = type(layer).__name__
-        if kind == "Embedding" and found_kind == "Dense" and "bias" not in part.tensors:
-            found = _weights("Embedding", part.tensors)  # its tensor looks like a Linear's
-        elif kind == found_kind:
-            found = _weights(kind, part.tensors)
-        else:
+    for part, name in pairs:
+        layer, kind = named[name], type(named[name]).__name__
+        if kind not in part.kinds:
             raise ValueError(
-                f"[from_torch] received {part.name!r}, a {found_kind}, for the layer {name!r}, a "
-                f"{kind}; expected modules in the order of the layers"
+                f"[from_torch] received {part.name!r}, a {part.kinds[0]}, for the layer {name!r}, "
+                f"a {kind}; expected modules in the order of the layers"
             )
+        found = weights_of(kind, part.tensors)
         for weight, array in found.items():
             if weight == "alpha" and array.shape == (1,):
                 array = np.broadcast_to(array, layer.weights[0].shape)
@@ -186,7 +115,7 @@ def _into(model: Model, parts: list[_Part], strict: bool) -> LoadReport:
     return load_arrays("from_torch", model, arrays, strict=strict)
 
 
-def _from_parts(parts: list[_Part], activation: Any, output_activation: Any) -> Sequential:
+def _from_parts(parts: list[Part], activation: Any, output_activation: Any) -> Sequential:
     """Return a model of layers that have such tensors."""
     dense = [place for place, part in enumerate(parts) if part.kind == "Dense"]
     if not dense:
@@ -235,7 +164,7 @@ def _assembled(row: tuple[int, ...], made: list[tuple[Layer, Mapping[str, Array]
     arrays: dict[str, npt.NDArray[np.float32]] = {}
     for layer, tensors in made:
         if tensors:
-            for name, array in _weights(type(layer).__name__, tensors).items():
+            for name, array in weights_of(type(layer).__name__, tensors).items():
                 shape = layer.weights[0].shape if name == "alpha" else array.shape
                 arrays[f"{layer.name}/{name}"] = np.broadcast_to(array, shape)
     load_arrays("from_torch", model, arrays)
@@ -303,7 +232,7 @@ def _from_module(module: Any) -> Sequential:
                 f"{', '.join([*_WITH_TENSORS, *_PLAIN])}; build the model here, and load the state "
                 "dict: from_torch(module.state_dict(), model)"
             )
-        tensors = {key: _array(value) for key, value in each.state_dict().items()}
+        tensors = {key: array_of(value) for key, value in each.state_dict().items()}
         tensors.pop("num_batches_tracked", None)
         own = _WITH_TENSORS[kind]
         made.append((_layer(own, tensors, **_options(name, each)), tensors))
