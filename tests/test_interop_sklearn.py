@@ -21,7 +21,7 @@ from sklearn.linear_model import (  # noqa: E402
 )
 from sklearn.neural_network import MLPClassifier, MLPRegressor  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
-from sklearn.preprocessing import MinMaxScaler, StandardScaler  # noqa: E402
+from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler  # noqa: E402
 
 
 def _data(rng, classes=3):
@@ -71,6 +71,8 @@ def test_linear_models(rng):
         *(LinearRegression(), Ridge(), Lasso(), LinearRegression(fit_intercept=False)),
         make_pipeline(StandardScaler(with_mean=False), Ridge()),
         make_pipeline(StandardScaler(with_std=False), Ridge()),
+        make_pipeline(MaxAbsScaler(), Ridge()),
+        make_pipeline(RobustScaler(), RobustScaler(with_centering=False), Ridge()),
     ):
         for target in (numbers, numbers[:, 0]):
             fitted = _fitted(estimator, x, target)
@@ -78,6 +80,10 @@ def test_linear_models(rng):
             assert_equal_outputs(from_sklearn(fitted).predict(x, verbose=0), expected)
     fitted = _fitted(LogisticRegression(), x, y)
     assert_equal_outputs(from_sklearn(fitted).predict(x, verbose=0), fitted.predict_proba(x))
+    assert_equal_outputs(
+        from_sklearn(_fitted(LogisticRegression(), x, y).sparsify()).predict(x, verbose=0),
+        fitted.predict_proba(x),
+    )
     # With little of a penalty, the second one's sums of hundreds cancel.
     for estimator in (LogisticRegression(), SGDClassifier(loss="log_loss", alpha=0.3)):
         fitted = _fitted(estimator, x, y == 2)

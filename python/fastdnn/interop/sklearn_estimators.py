@@ -9,10 +9,13 @@ from fastdnn.layers import Input
 from fastdnn.layers.layer import Layer
 from fastdnn.models import Sequential
 
-_LINEAR = ("LinearRegression", "Ridge", "Lasso", "ElasticNet", "SGDRegressor", "LinearSVR")
+_LINEAR = (
+    *("LinearRegression", "Ridge", "RidgeCV", "Lasso", "LassoCV", "ElasticNet", "ElasticNetCV"),
+    *("BayesianRidge", "HuberRegressor", "SGDRegressor", "LinearSVR"),
+)
 _CLASSIFIERS = ("LogisticRegression", "LogisticRegressionCV", "SGDClassifier")
 _MLPS = ("MLPClassifier", "MLPRegressor")
-_SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler")
+_SCALERS = ("StandardScaler", "MinMaxScaler", "MaxAbsScaler", "RobustScaler")
 _ACTIVATIONS = {
     "identity": None,
     "logistic": "sigmoid",
@@ -79,7 +82,8 @@ def _layers(step: Any, last: bool) -> list[Layer]:
                 step.coefs_, step.intercepts_, activations, strict=True
             )
         ]
-    kernel, bias = np.atleast_2d(step.coef_).T, np.atleast_1d(step.intercept_)
+    stored = step.coef_.toarray() if hasattr(step.coef_, "toarray") else step.coef_
+    kernel, bias = np.atleast_2d(stored).T, np.atleast_1d(step.intercept_)
     if np.size(bias) == 1:
         bias = np.full(kernel.shape[1], float(np.ravel(bias)[0]))
     if kind in _LINEAR:
@@ -115,5 +119,9 @@ def _scaler(step: Any, kind: str) -> layers.Normalization:
         mean = -step.min_ * scale
     else:
         scale = ones if step.scale_ is None else step.scale_
-        mean = step.mean_ if getattr(step, "with_mean", False) else 0.0 * ones
+        mean = 0.0 * ones
+        if kind == "StandardScaler" and step.with_mean:
+            mean = step.mean_
+        elif kind == "RobustScaler" and step.with_centering:
+            mean = step.center_
     return layers.Normalization(mean=mean, variance=scale**2)
