@@ -1,5 +1,6 @@
 """Training that is interrupted, and goes on as if it had not been."""
 
+import errno
 import json
 import signal
 import subprocess
@@ -11,7 +12,7 @@ import pytest
 from hostile_files import metadata_of, rewritten
 
 import fastdnn as fd
-from fastdnn import callbacks, layers, optimizers
+from fastdnn import callbacks, files, layers, optimizers
 
 
 class InterruptionError(Exception):
@@ -533,6 +534,47 @@ def test_another_fit_is_refused_and_nothing_changed(tmp_path, rng, changes, mess
     for a, b in zip(before, models[0].get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
     assert models[0].optimizer.iterations == 0 and run.path.read_bytes() == content
+
+
+def test_fewer_epochs_than_there_were(tmp_path, rng):
+    x, y = _data(rng)
+    model = _model()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    backup = callbacks.BackupAndRestore(tmp_path / "b", delete_checkpoint=False)
+    model.fit(x, y, epochs=4, callbacks=[backup], verbose=0)
+    model.fit(x, y, epochs=4, callbacks=[backup], verbose=0)
+    content = (tmp_path / "b").read_bytes()
+    with pytest.raises(ValueError, match=r"epochs: received 3; the file's fit is in epoch 5; expe"):
+        model.fit(x, y, epochs=3, callbacks=[backup], verbose=0)
+    assert (tmp_path / "b").read_bytes() == content
+
+
+def test_a_backup_names_no_file_that_could_not_be_written(tmp_path, rng, monkeypatch):
+    x, y = _data(rng)
+    write, written = files.write, []
+
+    def full(where, path, *rest):
+        if where == "ModelCheckpoint" and len(written) == 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        write(where, path, *rest)
+        written.append(where)
+
+    monkeypatch.setattr(files, "write", full)
+    model = _model()
+    model.compile("adam", "sparse_categorical_crossentropy")
+    with pytest.raises(OSError, match="No space left"):
+        model.fit(
+            *(x, y),
+            epochs=3,
+            callbacks=[
+                callbacks.BackupAndRestore(tmp_path / "b"),
+                callbacks.ModelCheckpoint(tmp_path / "{epoch}.safetensors"),
+            ],
+            verbose=0,
+        )
+    assert written == ["ModelCheckpoint", "BackupAndRestore"]  # of the first epoch
+    assert (tmp_path / "1.safetensors").exists()
+    assert b"2.safetensors" not in (tmp_path / "b").read_bytes()
 
 
 def test_files_that_hold_no_fit(tmp_path, rng):

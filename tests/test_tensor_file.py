@@ -381,3 +381,23 @@ def test_files_of_others_have_no_digests(tmp_path, small):
             copy.load_weights(path)
             for weight, name in copy.named_weights().items():
                 np.testing.assert_array_equal(weight.value, tensors[name])
+
+
+def test_a_file_that_is_replaced_while_it_is_opened(tmp_path, monkeypatch):
+    path, other = tmp_path / "a", tmp_path / "b"
+    _write(path, {"old": np.zeros(3, np.float32)})
+    _write(other, {"new": np.ones(5, np.float32)})
+    opened = os.open
+
+    def replaced(name, flags):
+        handle = opened(name, flags)
+        other.replace(path)
+        return handle
+
+    monkeypatch.setattr(tensor_file.os, "open", replaced)
+    with TensorFile("read", path) as file:
+        monkeypatch.undo()
+        view = np.ones(3, np.float32)
+        file.read({"old": view})
+    assert list(file.tensors) == ["old"] and not view.any()
+    assert list(_read(path)) == ["new"]

@@ -12,6 +12,9 @@ from fastdnn.callbacks.monitor import Monitor
 from fastdnn.callbacks.saver import Saver
 from fastdnn.checks import at_least, flag, number
 
+# More than systems take: matching longer ones would take long.
+_LONGEST_PATH = 4096
+
 
 class ModelCheckpoint(Saver):
     """Saves the model after every epoch, or every so many batches, or when it is the best so far.
@@ -111,7 +114,8 @@ class ModelCheckpoint(Saver):
             for text, field, _, _ in parts
         )
         for path in state["kept"]:
-            if not isinstance(path, str) or not re.fullmatch(own, path):
+            named = isinstance(path, str) and len(path) < _LONGEST_PATH
+            if not named or not re.fullmatch(own, path):
                 raise ValueError(
                     f"[ModelCheckpoint] filepath: the file's fit has written {path!r}; expected "
                     f"names such as {self.filepath!r}"

@@ -27,6 +27,7 @@ class FitState:
         source: what it is trained on.
         callbacks: what watches.
         epoch: the first epoch.
+        end: the epoch to stop at.
 
     Attributes:
         epoch: the epoch that runs, or comes next.
@@ -38,10 +39,10 @@ class FitState:
     """
 
     def __init__(
-        self, model: "Trainer", source: "Source", callbacks: CallbackList, epoch: int
+        self, model: "Trainer", source: "Source", callbacks: CallbackList, epoch: int, end: int
     ) -> None:
         self._model, self._source, self.callbacks = model, source, callbacks
-        self.epoch = epoch
+        self.epoch, self._end = epoch, end
         self.batches = 0
         self.out_of_time = False
         self.totals: npt.NDArray[np.float64] | None = None
@@ -102,6 +103,11 @@ class FitState:
         epoch, batches, began = (
             at_least(where, name, text[name], 0) for name in ("epoch", "batches", "began")
         )
+        if (epoch, batches) > (self._end, 0):
+            raise ValueError(
+                f"[{where}] epochs: received {self._end}; the file's fit is in epoch {epoch + 1}; "
+                "expected more epochs than it has ended; delete the file to begin anew"
+            )
         stop = flag(where, "stop", text["stop"])
         rates = text["learning_rates"]
         for own, rate in zip(_rates(self._model), rates, strict=True):

@@ -182,7 +182,7 @@ class Trainer(Evaluator):
         everybody = CallbackList([*own, bar, self.history], self, params)
         deadline = time.perf_counter() + seconds
         logs: dict[str, float] = {}
-        state = FitState(self, source, everybody, initial_epoch)
+        state = FitState(self, source, everybody, initial_epoch, epochs)
         backup = backup_of(everybody)
         try:
             self._fitting = True
