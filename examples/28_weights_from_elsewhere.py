@@ -91,7 +91,7 @@ def main(lesson: Lesson) -> None:
         with tempfile.TemporaryDirectory() as folder:
             far = distance(Path(folder), x)
         print(f"the outputs of a model of {name} differ by {far:.1e} at most")
-        lesson.claim(f"a model of {name} gives equal outputs", far < 1e-5)
+        lesson.claim(f"a model of {name} gives equal outputs", far < 1e-6)
 
 
 if __name__ == "__main__":

@@ -84,12 +84,23 @@ def _everything(model, history, own):
     }
 
 
+def _with_adam(model):
+    model.compile("adam", "sparse_categorical_crossentropy")
+
+
+def _compiled():
+    model = _model()
+    _with_adam(model)
+    return model
+
+
 class Run:
     """A fit that can be interrupted and go on in another model."""
 
-    def __init__(self, folder, make, compile, data, watchers=list, **fit):
+    def __init__(self, folder, data, watchers=list, make=None, compile=None, **fit):
         self.path = folder / "backup.safetensors"
-        self.make, self.compile, self.data, self.watchers = make, compile, data, watchers
+        self.make, self.compile = make or _model, compile or _with_adam
+        self.data, self.watchers = data, watchers
         self.fit = {"batch_size": 16, "epochs": 5, "verbose": 0, **fit}
 
     def go(self, seed, *more, save_freq="epoch", delete=True):
@@ -146,12 +157,11 @@ def test_the_same_bits(tmp_path, rng, optimizer, save_freq):
 
     run = Run(
         tmp_path,
-        _model,
-        lambda model: model.compile(
-            OPTIMIZERS[optimizer](), "sparse_categorical_crossentropy", metrics=["accuracy"]
-        ),
         lambda: (x, y),
         watchers,
+        compile=lambda model: model.compile(
+            OPTIMIZERS[optimizer](), "sparse_categorical_crossentropy", metrics=["accuracy"]
+        ),
         validation_split=0.1,
         epochs=8,
     )
@@ -166,14 +176,13 @@ def test_with_a_schedule_and_all_kinds_of_metrics(tmp_path, rng):
     rate = optimizers.schedules.CosineDecayRestarts(0.01, 7)
     run = Run(
         tmp_path,
-        _model,
-        lambda model: model.compile(
+        lambda: (x, y),
+        compile=lambda model: model.compile(
             optimizers.RMSprop(rate, centered=True),
             "categorical_crossentropy",
             metrics=["AUC", fd.metrics.F1Score(average="macro"), "accuracy", "R2Score"],
             weighted_metrics=["Recall"],
         ),
-        lambda: (x, y),
         sample_weight=rng.uniform(0.5, 1.5, 70),
         steps_per_epoch=7,
         shuffle=True,
@@ -185,9 +194,9 @@ def test_several_inputs_and_outputs(tmp_path, rng):
     x, y = [_data(rng)[0] for _ in range(2)], [_data(rng)[1], rng.standard_normal(70)]
     run = Run(
         tmp_path,
-        _two_outputs,
-        lambda model: model.compile("adam", ["sparse_categorical_crossentropy", "mse"]),
         lambda: (x, y),
+        make=_two_outputs,
+        compile=lambda model: model.compile("adam", ["sparse_categorical_crossentropy", "mse"]),
     )
     run.check([Interrupt(7), Interrupt(6)], 2)
 
@@ -206,8 +215,6 @@ def test_iterators(tmp_path, rng, steps):
 
     run = Run(
         tmp_path,
-        _model,
-        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
         lambda: (Batches() if steps is None else forever(),),
         batch_size=None,
         steps_per_epoch=steps,
@@ -219,12 +226,14 @@ def test_lbfgs(tmp_path, rng):
     x, y = _data(rng)
     run = Run(
         tmp_path,
-        lambda: fd.Sequential([fd.Input(shape=(16,)), layers.Dense(5, "tanh"), layers.Dense(3)]),
-        lambda model: model.compile(
+        lambda: (x, y),
+        make=lambda: fd.Sequential(
+            [fd.Input(shape=(16,)), layers.Dense(5, "tanh"), layers.Dense(3)]
+        ),
+        compile=lambda model: model.compile(
             optimizers.LBFGS(history_size=3),
             fd.losses.SparseCategoricalCrossentropy(from_logits=True),
         ),
-        lambda: (x, y),
         epochs=9,
     )
     run.check([InterruptEpoch(1), InterruptEpoch(6)], "epoch")
@@ -240,12 +249,7 @@ def test_frozen_layers_and_their_cache(tmp_path, rng):
         model.freeze("low")
         return model
 
-    run = Run(
-        tmp_path,
-        make,
-        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
-        lambda: (x, y),
-    )
+    run = Run(tmp_path, lambda: (x, y), make=make)
     run.check([Interrupt(8), Interrupt(5)], 3)
 
 
@@ -261,14 +265,7 @@ def test_the_files_of_other_callbacks(tmp_path, rng):
             ),
         ]
 
-    run = Run(
-        tmp_path,
-        _model,
-        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
-        lambda: (x, y),
-        watchers,
-        validation_split=0.2,
-    )
+    run = Run(tmp_path, lambda: (x, y), watchers, validation_split=0.2)
     folder.mkdir()
     run.go(1)
     log = (folder / "log.csv").read_bytes()
@@ -289,12 +286,11 @@ def test_a_fit_that_had_ended_is_not_begun_again(tmp_path, rng):
     x, y = _data(rng)
     run = Run(
         tmp_path,
-        _model,
-        lambda model: model.compile(
-            optimizers.SGD(0.1, use_ema=True), "sparse_categorical_crossentropy"
-        ),
         lambda: (x, y),
         lambda: [callbacks.EarlyStopping("loss", restore_best_weights=True)],
+        compile=lambda model: model.compile(
+            optimizers.SGD(0.1, use_ema=True), "sparse_categorical_crossentropy"
+        ),
     )
     expected = run.go(1, delete=False)
     assert run.path.exists()
@@ -304,14 +300,7 @@ def test_a_fit_that_had_ended_is_not_begun_again(tmp_path, rng):
 
 def test_time_that_is_over_does_not_end_training(tmp_path, rng):
     x, y = _data(rng)
-    run = Run(
-        tmp_path,
-        _model,
-        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
-        lambda: (x, y),
-        _watchers,
-        validation_split=0.1,
-    )
+    run = Run(tmp_path, lambda: (x, y), _watchers, validation_split=0.1)
     expected = run.go(1)
     run.fit["max_seconds"] = 1e-9  # a batch or a slice of time each
     for seed in range(2, 60):
@@ -345,12 +334,7 @@ class Counter(callbacks.Callback):
 
 def test_callbacks_of_ones_own(tmp_path, rng):
     x, y = _data(rng)
-    run = Run(
-        tmp_path,
-        _model,
-        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
-        lambda: (x, y),
-    )
+    run = Run(tmp_path, lambda: (x, y))
     one, two = Counter(1), Counter(2)
     two.count = 1
     run.interrupted(1, one, two, InterruptEpoch(1), save_freq=4)
@@ -371,12 +355,7 @@ def test_states_that_no_file_can_hold(tmp_path, rng, array):
             return {"a": array}
 
     x, y = _data(rng)
-    run = Run(
-        tmp_path,
-        _model,
-        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
-        lambda: (x, y),
-    )
+    run = Run(tmp_path, lambda: (x, y))
     with pytest.raises(ValueError, match=r"\[save\] callback/0/a/0: received .*; expected an arra"):
         run.go(1, Odd())
 
@@ -389,13 +368,7 @@ def test_files_that_a_fit_has_not_written_are_not_deleted(tmp_path, rng):
     def watchers():
         return [callbacks.ModelCheckpoint(tmp_path / "m{epoch}.safetensors", max_to_keep=1)]
 
-    run = Run(
-        tmp_path,
-        _model,
-        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
-        lambda: (x, y),
-        watchers,
-    )
+    run = Run(tmp_path, lambda: (x, y), watchers)
     run.interrupted(1, InterruptEpoch(2))
     for kept in ([str(victim)], [1], [None], [str(tmp_path)], [str(tmp_path / "m/../victim")]):
         text = json.loads(metadata_of(run.path)["fit"])
@@ -423,8 +396,7 @@ def test_an_error_of_the_writer_keeps_that_of_a_callback(tmp_path, rng):
             if epoch == 1:
                 raise InterruptionError
 
-    model = _model()
-    model.compile("adam", "sparse_categorical_crossentropy")
+    model = _compiled()
     save = callbacks.ModelCheckpoint(folder / "m.safetensors")
     with pytest.raises(FileNotFoundError, match="there is no folder") as error:
         model.fit(x, y, epochs=3, callbacks=[Remove(), save], verbose=0)
@@ -440,10 +412,9 @@ def test_early_stopping_stays_stopped(tmp_path, rng):
 
     run = Run(
         tmp_path,
-        _model,
-        lambda model: model.compile("sgd", "sparse_categorical_crossentropy"),
         lambda: (x, y),
         watchers,
+        compile=lambda model: model.compile("sgd", "sparse_categorical_crossentropy"),
         epochs=9,
     )
     expected = run.go(1, delete=False)
@@ -453,12 +424,7 @@ def test_early_stopping_stays_stopped(tmp_path, rng):
 
 def test_files_of_model_checkpoint_do_as_well(tmp_path, rng):
     x, y = _data(rng)
-    run = Run(
-        tmp_path,
-        _model,
-        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
-        lambda: (x, y),
-    )
+    run = Run(tmp_path, lambda: (x, y))
     every = callbacks.ModelCheckpoint(tmp_path / "{epoch}.safetensors", period=2, max_to_keep=2)
     expected = run.go(1, every)
     names = {path.name for path in tmp_path.iterdir()}
@@ -470,14 +436,7 @@ def test_files_of_model_checkpoint_do_as_well(tmp_path, rng):
 
 def test_a_backup_can_be_loaded_and_trained(tmp_path, rng):
     x, y = _data(rng)
-    run = Run(
-        tmp_path,
-        _model,
-        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
-        lambda: (x, y),
-        _watchers,
-        validation_split=0.1,
-    )
+    run = Run(tmp_path, lambda: (x, y), _watchers, validation_split=0.1)
     run.interrupted(1, Interrupt(7), save_freq=5)
     model = fd.load_model(run.path)
     assert model.optimizer.iterations == 5
@@ -503,14 +462,7 @@ def _other_rate(model):
 )
 def test_another_fit_is_refused_and_nothing_changed(tmp_path, rng, changes, message):
     x, y = _data(rng)
-    run = Run(
-        tmp_path,
-        _model,
-        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
-        lambda: (x, y),
-        _watchers,
-        validation_data=(x, y),
-    )
+    run = Run(tmp_path, lambda: (x, y), _watchers, validation_data=(x, y))
     run.interrupted(1, Interrupt(6), save_freq=2)
     content = run.path.read_bytes()
     if "data" in changes:
@@ -538,8 +490,7 @@ def test_another_fit_is_refused_and_nothing_changed(tmp_path, rng, changes, mess
 
 def test_fewer_epochs_than_there_were(tmp_path, rng):
     x, y = _data(rng)
-    model = _model()
-    model.compile("adam", "sparse_categorical_crossentropy")
+    model = _compiled()
     backup = callbacks.BackupAndRestore(tmp_path / "b", delete_checkpoint=False)
     model.fit(x, y, epochs=4, callbacks=[backup], verbose=0)
     model.fit(x, y, epochs=4, callbacks=[backup], verbose=0)
@@ -560,8 +511,7 @@ def test_a_backup_names_no_file_that_could_not_be_written(tmp_path, rng, monkeyp
         written.append(where)
 
     monkeypatch.setattr(files, "write", full)
-    model = _model()
-    model.compile("adam", "sparse_categorical_crossentropy")
+    model = _compiled()
     with pytest.raises(OSError, match="No space left"):
         model.fit(
             *(x, y),
@@ -579,12 +529,7 @@ def test_a_backup_names_no_file_that_could_not_be_written(tmp_path, rng, monkeyp
 
 def test_files_that_hold_no_fit(tmp_path, rng):
     x, y = _data(rng)
-    run = Run(
-        tmp_path,
-        _model,
-        lambda model: model.compile("adam", "sparse_categorical_crossentropy"),
-        lambda: (x, y),
-    )
+    run = Run(tmp_path, lambda: (x, y))
     model = _model()
     run.compile(model)
     model.save(run.path)
