@@ -173,6 +173,20 @@ def test_what_there_is_no_layer_for(torch):
             from_torch(module)
 
 
+def test_files_of_others(tmp_path):
+    model = fd.Sequential([fd.Input(shape=(3,)), layers.Dense(4)])
+    model.save(tmp_path / "own.safetensors")
+    with pytest.raises(
+        ValueError, match=r"received a file of fastdnn; expected one of PyTorch; us"
+    ):
+        from_torch(tmp_path / "own.safetensors")
+    for name, reader in (("a.pt", "from_torch"), ("a.keras", "from_keras"), ("a.npz", "from_npz")):
+        (tmp_path / name).write_bytes(b"PK\x03\x04" + bytes(30))
+        for load in (fd.load_model, model.load_weights):
+            with pytest.raises(ValueError, match=rf"was cut short; use fastdnn\.interop\.{reader}"):
+                load(tmp_path / name)
+
+
 def test_weights_that_do_not_fit_change_nothing():
     arrays = {"0.weight": np.ones((4, 3)), "0.bias": np.ones(4), "1.weight": np.ones((2, 4))}
     model = fd.Sequential([fd.Input(shape=(3,)), layers.Dense(4), layers.Dense(2, use_bias=False)])

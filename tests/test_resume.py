@@ -558,7 +558,7 @@ def test_arguments():
             ("x", 0),
             r"\[BackupAndRestore\] save_freq: received 0; expected an integer of at least 1",
         ),
-        (("x", "batch"), r"save_freq: received 'batch'; expected an integer of at least 1"),
+        (("x", "batch"), r"save_freq: received 'batch'; expected 'epoch' or a number of b"),
         (("x.keras",), r"received 'x.keras'; fastdnn writes safetensors; use 'x.safetensors'"),
     ):
         with pytest.raises(ValueError, match=message):

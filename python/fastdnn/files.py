@@ -9,6 +9,14 @@ FilePath = str | os.PathLike[str]
 
 # In the name of a file that is being written.
 _RANDOM_BYTES = 6
+# What reads files of others.
+_READERS = {
+    ".keras": "from_keras",
+    ".h5": "from_keras",
+    ".pt": "from_torch",
+    ".pth": "from_torch",
+    ".npz": "from_npz",
+}
 _FOREIGN_SUFFIXES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".onnx", ".pkl")
 
 
@@ -30,6 +38,12 @@ def existing_file(where: str, filepath: FilePath) -> Path:
             f"[{where}] received {str(path)!r}, a pipe or a device; expected an ordinary file"
         )
     return path
+
+
+def reader_of(path: Path) -> str:
+    """Return words that name what reads a file of this name, if it is of another format."""
+    reader = _READERS.get(path.suffix)
+    return "" if reader is None else f"; use fastdnn.interop.{reader}"
 
 
 def refuse_other_formats(where: str, path: Path) -> None:

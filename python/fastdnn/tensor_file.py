@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn._core import num_threads, read_block, write_block, xxh64
-from fastdnn.files import FilePath, existing_file
+from fastdnn.files import FilePath, existing_file, reader_of
 from fastdnn.loading import Stored
 
 Array = npt.NDArray[Any]
@@ -125,7 +125,7 @@ class TensorFile:
 
     def __init__(self, where: str, filepath: FilePath) -> None:
         path = existing_file(where, filepath)
-        self.where = f"{where} {path}"
+        self.where, self._reader = f"{where} {path}", reader_of(path)
         self._handle = os.open(path, os.O_RDONLY)
         try:
             self._read_header()
@@ -174,7 +174,7 @@ class TensorFile:
         except (SafetensorError, UnicodeError) as error:
             raise ValueError(
                 f"[{self.where}] the file is no valid safetensors file ({error}); expected one "
-                "that save() wrote: this one is of another kind, or was cut short"
+                f"that save() wrote: this one is of another kind, or was cut short{self._reader}"
             ) from error
         for name, code in codes.items():
             if code not in _TYPES:

@@ -53,6 +53,11 @@ class Saver(Callback):
     def __init__(self, where: str, save_freq: int | str) -> None:
         super().__init__()
         self.save_freq = save_freq
+        if isinstance(save_freq, str) and save_freq != "epoch":
+            raise ValueError(
+                f"[{where}] save_freq: received {save_freq!r}; expected 'epoch' or a number of "
+                "batches"
+            )
         if save_freq != "epoch":
             self.save_freq = at_least(where, "save_freq", save_freq, 1)
         self._steps = 0  # since the last file

@@ -102,6 +102,11 @@ def is_safetensors(source: Any) -> bool:
 
 def _safetensors(path: FilePath) -> dict[str, Array]:
     with TensorFile("from_torch", path) as file:
+        if file.metadata.get("format") == "fastdnn":
+            raise ValueError(
+                f"[{file.where}] received a file of fastdnn; expected one of PyTorch; use "
+                "load_model or load_weights"
+            )
         pairs = {name for name, stored in file.tensors.items() if stored.dtype == "bfloat16"}
         arrays: dict[str, Array] = {
             name: np.empty(stored.shape, np.uint16 if name in pairs else stored.dtype)
