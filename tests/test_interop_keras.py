@@ -97,7 +97,7 @@ def test_models_and_files(keras, rng, tmp_path):
         for ours in (live, read):
             _compare(theirs, ours, data)
             assert [layer.name for layer in ours.layers if layer.weights]
-        for source in (path, theirs, *([weights] if make is _sequential else [])):
+        for source in (path, theirs, weights):
             fresh = type(live).from_config(live.get_config())
             report = from_keras(source, fresh)
             # Given statistics are no weights there.
@@ -124,6 +124,33 @@ def test_outputs_by_keys_and_of_models_inside(keras, rng, tmp_path):
         assert set(found) == set(expected) == {"sum", "own", "third"}
         for key in expected:
             assert_equal_outputs(found[key], expected[key])
+
+
+def test_branches_of_equal_shapes(keras, rng, tmp_path):
+    dense = keras.layers.Dense
+    a = keras.Input((4,))
+    theirs = keras.Model(a, [dense(4, name="z")(a), dense(4, name="b")(dense(4, name="y")(a))])
+    theirs = _shaken(theirs, rng)
+    path = tmp_path / "m.weights.h5"
+    theirs.save_weights(path)
+    own = fd.Input((4,))
+    y = fd.layers.Dense(4, name="y")(own)
+    b, z = fd.layers.Dense(4, name="b")(y), fd.layers.Dense(4, name="z")(own)
+    ours = fd.Model(own, [z, b])
+    for source in (path, theirs):
+        ours.set_weights([np.zeros(w.shape) for w in ours.weights])
+        from_keras(source, ours)
+        _compare(theirs, ours, rng.standard_normal((5, 4)).astype(np.float32))
+
+
+def test_half_precision(keras, rng, tmp_path):
+    for dtype in ("bfloat16", "float16"):
+        theirs = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, dtype=dtype)])
+        theirs = _shaken(theirs, rng)
+        theirs.save(tmp_path / "m.keras")
+        expected = theirs.get_weights()[0].astype(np.float32)
+        for source in (theirs, tmp_path / "m.keras"):
+            np.testing.assert_array_equal(from_keras(source).get_weights()[0], expected)
 
 
 def test_what_is_taken_over(keras):
@@ -155,6 +182,9 @@ def test_what_there_is_no_layer_for(keras, tmp_path):
     for source in (model, tmp_path / "w.weights.h5"):
         with pytest.raises(ValueError, match=r"dense/kernel: the file has float32 of shape \(3, 2"):
             from_keras(source, other)
+    turned = fd.Sequential([fd.Input(shape=(2,)), fd.layers.Dense(3)])  # as many weights
+    with pytest.raises(ValueError, match=r"dense\w*/kernel: the file has float32 of shape \(3, 2"):
+        from_keras(model, turned)
     deeper = fd.Sequential([fd.Input(shape=(3,)), fd.layers.Dense(2), fd.layers.Dense(2)])
     with pytest.raises(ValueError, match="received 1 layers with weights for 2; expected the same"):
         from_keras(model, deeper)

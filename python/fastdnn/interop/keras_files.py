@@ -2,7 +2,8 @@
 
 A `.keras` file is a zip archive of `config.json`, the architecture, and `model.weights.h5`. In the
 latter the weights of a layer are `layers/NAME/vars/0`, `1` and so on, where NAME is that of its
-class, such as `dense`, `dense_1`, in the order of the layers.
+class, such as `dense`, `dense_1`, in the order of the layers. Newer files have the layer's own name
+as the attribute `name` of `vars`.
 """
 
 import io
@@ -20,6 +21,7 @@ import numpy.typing as npt
 from fastdnn.configuration import snake_case
 from fastdnn.files import existing_file
 from fastdnn.interop.keras_config import MODELS, translated
+from fastdnn.interop.torch_file import from_bfloat16
 from fastdnn.layers.layer import Layer
 from fastdnn.loading import LoadReport, Stored, load_arrays, plan
 from fastdnn.models import Model
@@ -144,7 +146,8 @@ def _weights_in_group(
         elif of_layers.get(own, getlink=True) is not None:
             stored = _member_of(_member_of(of_layers, own), "vars")
             if len(stored):
-                yield prefix + name, kind, [_numbers(stored, i) for i in range(len(stored))]
+                weights = [_numbers(stored, place) for place in range(len(stored))]
+                yield prefix + (_name_in(stored) or name), kind, weights
 
 
 def _member_of(group: Any, name: str) -> Any:
@@ -156,13 +159,23 @@ def _member_of(group: Any, name: str) -> Any:
     return group[name]
 
 
+def _name_in(group: Any) -> str | None:
+    """Return the name of the layer whose weights these are, if the file has it."""
+    if "name" not in group.attrs or group.attrs.get_id("name").shape != ():
+        return None
+    name = group.attrs["name"]
+    return name if isinstance(name, str) else None
+
+
 def _numbers(group: Any, place: int) -> Array:
     """Return an array that lies in the file as it is: no other file, and no more bytes."""
     stored = _member_of(group, str(place))
     whole = stored.id.get_storage_size() == stored.nbytes and stored.external is None
-    if not whole or stored.dtype.kind not in "fiub":
+    is_bfloat16 = stored.dtype.kind == "V" and stored.dtype.itemsize == 2
+    if not whole or not (is_bfloat16 or stored.dtype.kind in "fiub"):
         raise ValueError(f"{stored.name} is no plain array of numbers, as Keras writes")
-    return np.array(stored)
+    array = np.array(stored)
+    return from_bfloat16(array.view(np.uint16)) if is_bfloat16 else array
 
 
 def _entries_of_config(config: Mapping[str, Any]) -> list[tuple[str, str, Any]]:
@@ -229,7 +242,7 @@ def _arranged(model: Model, found: Found) -> dict[str, Array]:
         # Given statistics are arguments there, and weights here.
         if layer.weights and getattr(layer, "input_mean", None) is None
     }
-    if {name for name, _, _ in found} != set(named):
+    if sorted(name for name, _, _ in found) != sorted(named):
         if len(named) != len(found):
             raise ValueError(
                 f"[from_keras] received {len(found)} layers with weights for {len(named)}; "
@@ -248,11 +261,7 @@ def _arranged(model: Model, found: Found) -> dict[str, Array]:
                 f"a {own} of {len(layer.weights)}; expected the same layers in the same order"
             )
         for weight, array in zip(layer.weights, weights, strict=True):
-            shaped = np.asarray(array, np.float32)
-            if shaped.shape != weight.shape and shaped.size == weight.size:
-                shaped = shaped.reshape(weight.shape)  # Normalization has (1, features) there
-            arrays[f"{name}/{weight.name}"] = shaped
-    missing = [name for name in named if name not in {found_name for found_name, _, _ in found}]
-    if missing:
-        raise ValueError(f"[from_keras] the file has no weights for {', '.join(missing)}")
+            one_row = own == "Normalization" and array.size == weight.size  # (1, features) there
+            shaped = array.reshape(weight.shape) if one_row else array
+            arrays[f"{name}/{weight.name}"] = np.asarray(shaped, np.float32)
     return arrays
