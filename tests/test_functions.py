@@ -263,6 +263,10 @@ def test_files_ask_for_functions(data, tmp_path):
     model.save(tmp_path / "m.safetensors")
     with pytest.raises(ValueError, match=r"with the function 'squared', which no file holds; use"):
         fd.load_model(tmp_path / "m.safetensors")
+    with pytest.raises(
+        ValueError, match=r"custom_objects: received 3 for 'squared'; expected a fu"
+    ):
+        fd.load_model(tmp_path / "m.safetensors", custom_objects={"squared": 3})
     with pytest.raises(ValueError, match=r"custom_objects: received a list; expected a dict"):
         fd.load_model(tmp_path / "m.safetensors", custom_objects=[squared])
     functions = {"squared": squared, "largest_error": largest_error}

@@ -173,6 +173,11 @@ def test_what_there_is_no_layer_for(keras, tmp_path):
         model = keras.Sequential([keras.Input((3,)), layer])
         with pytest.raises(ValueError, match=r"\[from_keras\] .*" + message):
             from_keras(model)
+    again = layers.Dense(3)
+    inner = keras.Sequential([keras.Input((3,)), again, layers.Dense(3), again])
+    for model in (inner, keras.Sequential([keras.Input((3,)), inner])):
+        with pytest.raises(ValueError, match=r"' is a Sequential that has a layer twice, of which"):
+            from_keras(model)
     model = keras.Sequential([keras.Input((3,)), layers.Dense(2)])
     model.save_weights(tmp_path / "w.weights.h5")
     with pytest.raises(ValueError, match="received weights without an architecture; expected a"):
@@ -189,6 +194,46 @@ def test_what_there_is_no_layer_for(keras, tmp_path):
     with pytest.raises(ValueError, match="received 1 layers with weights for 2; expected the same"):
         from_keras(model, deeper)
     np.testing.assert_array_equal(before[0], other.get_weights()[0])
+
+
+def test_sources_of_other_kinds(keras, tmp_path):
+    class Own(keras.Model):
+        def __init__(self, **options):
+            super().__init__(**options)
+            self.dense = keras.layers.Dense(2)
+
+        def call(self, x):
+            return self.dense(x)
+
+    theirs = Own()
+    theirs(np.ones((1, 3)))
+    theirs.save(tmp_path / "own.keras")
+    ours = fd.Sequential([fd.Input(shape=(3,)), fd.layers.Dense(2)])
+    for source in (theirs, tmp_path / "own.keras"):
+        with pytest.raises(
+            ValueError, match=r"received a Own, a class of the user's, whose config"
+        ):
+            from_keras(source)
+    assert len(from_keras(theirs, ours).loaded) == 2
+    whole = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    whole.save(tmp_path / "old.h5")
+    (tmp_path / "sd.pt").touch()
+    for source, model, message in (
+        (
+            tmp_path / "old.h5",
+            ours,
+            r"a whole model in Keras's old format; expected a \.keras file",
+        ),
+        (
+            tmp_path / "sd.pt",
+            None,
+            r"not named as Keras's are; .*; use fastdnn\.interop\.from_torch",
+        ),
+        (whole, 3, r"model: received int; expected a model"),
+        (keras.Model, None, r"source: received the class Model; expected a Keras model or a path"),
+    ):
+        with pytest.raises(ValueError, match=r"\[from_keras.*" + message):
+            from_keras(source, model)
 
 
 def test_damaged_files(keras, tmp_path, rng):

@@ -34,6 +34,12 @@ def test_named_and_nameless_arrays(tmp_path, rng, save):
     report = from_npz(tmp_path / "other.npz", model, rename={"x": "a"}, strict=False)
     assert report.loaded == {"a/kernel": "x/kernel", "a/bias": "x/bias"}
     assert report.missing == ("b/kernel", "b/bias")
+    path = tmp_path / "named.npz"
+    assert list(from_npz(path, model, match="b").loaded) == ["b/kernel", "b/bias"]
+    before = model.get_weights()
+    assert list(from_npz(path, model, dry_run=True).loaded) == names
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_what_is_no_archive_of_weights(tmp_path, rng):
@@ -63,6 +69,8 @@ def test_what_is_no_archive_of_weights(tmp_path, rng):
             from_npz(path, model)
         for a, b in zip(before, model.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+    with pytest.raises(ValueError, match=r"model: received int; expected a model"):
+        from_npz(path, 3)
     with pytest.raises(FileNotFoundError, match="there is no file"):
         from_npz(tmp_path / "no.npz", model)
 

@@ -19,6 +19,7 @@ from sklearn.linear_model import (  # noqa: E402
     RidgeClassifier,
     SGDClassifier,
 )
+from sklearn.model_selection import GridSearchCV  # noqa: E402
 from sklearn.neural_network import MLPClassifier, MLPRegressor  # noqa: E402
 from sklearn.pipeline import make_pipeline  # noqa: E402
 from sklearn.preprocessing import MaxAbsScaler, MinMaxScaler, RobustScaler, StandardScaler  # noqa: E402
@@ -110,6 +111,11 @@ def test_what_no_layers_compute(rng):
         (SGDClassifier().fit(x, y), r"received SGDClassifier\(loss='hinge'\), which has no proba"),
         (SGDClassifier(loss="log_loss").fit(x, y), "tells one class from the rest at a time"),
         (MinMaxScaler(clip=True).fit(x), r"received MinMaxScaler\(clip=True\)"),
+        (MLPClassifier, "received the class MLPClassifier; expected one of"),
+        (
+            GridSearchCV(RidgeClassifier(), {"alpha": [1.0]}, cv=2).fit(x, y),
+            "received GridSearchCV; .*; use its best_estimator_",
+        ),
         (3, "received int; expected one of"),
     ):
         with pytest.raises(ValueError, match=r"\[from_sklearn\] .*" + message):

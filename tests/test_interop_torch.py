@@ -93,6 +93,64 @@ def test_modules(torch, rng):
         np.testing.assert_array_equal(other.predict(x.numpy()), model.predict(x.numpy()))
 
 
+def test_modules_that_are_used_twice(torch):
+    nn = torch.nn
+    activation = nn.Tanh()
+    block = nn.Sequential(activation, nn.Softsign())
+    module = nn.Sequential(
+        nn.Linear(6, 5), activation, nn.Linear(5, 5), block, nn.Linear(5, 2), block
+    )
+    x = torch.randn(9, 6)
+    assert_equal_outputs(from_torch(module).predict(x.numpy()), module(x).detach())
+    layer = nn.Linear(6, 6)
+    for shared in (
+        nn.Sequential(layer, activation, layer),
+        nn.Sequential(nn.Sequential(layer), layer),
+    ):
+        with pytest.raises(
+            ValueError, match=r"' is '0(\.0)?' once more; expected modules with wei"
+        ):
+            from_torch(shared)
+
+
+def test_names_and_frozen_modules(torch):
+    nn = torch.nn
+    module = nn.Sequential()
+    module.add_module("low", nn.Linear(3, 4).requires_grad_(False))
+    module.add_module("body", nn.Sequential(nn.BatchNorm1d(4)))
+    module.body.add_module("high", nn.Linear(4, 2))
+    model = from_torch(module)
+    named = [(layer.name, layer.trainable) for layer in model.layers]
+    assert named == [("low", False), ("batch_normalization", True), ("body_high", True)]
+    report = from_torch(module.state_dict(), model)
+    assert report.loaded["low/bias"] == "low/bias"
+    assert report.loaded["body_high/bias"] == "body/high/bias"
+
+
+def test_hooks_are_refused(torch):
+    from torch.nn.utils import prune
+
+    nn = torch.nn
+
+    def register(module, how):
+        getattr(module, how)(lambda *_: None)
+
+    for change in (
+        lambda m: register(m[0], "register_forward_hook"),
+        lambda m: register(m[0], "register_forward_pre_hook"),
+        lambda m: register(m, "register_forward_hook"),
+        lambda m: prune.l1_unstructured(m[0], "weight", 0.5),
+        lambda m: nn.utils.spectral_norm(m[0]),
+    ):
+        module = nn.Sequential(nn.Linear(3, 4))
+        from_torch(module)
+        change(module)
+        with pytest.raises(
+            ValueError, match=r"\[from_torch\] '(0|Sequential)' has hooks, which run"
+        ):
+            from_torch(module)
+
+
 def test_embeddings(torch):
     module = torch.nn.Sequential(torch.nn.Embedding(7, 3), torch.nn.Linear(3, 2))
     model = from_torch(module)
@@ -167,6 +225,8 @@ def test_what_there_is_no_layer_for(torch):
         (nn.Sequential(nn.BatchNorm1d(2, momentum=None)), r"'0' keeps no moving statistics; expec"),
         (nn.Sequential(nn.LayerNorm((2, 3))), r"'0' normalizes over \(2, 3\); expected one axis"),
         (nn.Sequential(nn.ReLU()), r"received no module with weights"),
+        (nn.Sequential(type("Linear", (nn.Linear,), {})(2, 3)), r"'0' is a .*test_interop_torch.L"),
+        (nn.Linear, r"source: received the class Linear; expected an nn.Module"),
         (nn.Conv1d(1, 2, 3), r"is a Conv1d; expected modules of nn.Sequential among Linear"),
     ):
         with pytest.raises(ValueError, match=r"\[from_torch\] .*" + message):
@@ -201,7 +261,7 @@ def test_weights_that_do_not_fit_change_nothing():
             dict(arrays, **{"1.weight": np.ones((4, 3, 2))}),
             r"'1' has the tensors weight \(weight of shape \(4, 3",
         ),
-        ({}, r"source: received dict; expected an nn.Module, a state dict or a path"),
+        ({}, r"source: received an empty dict; expected an nn.Module, a state dict or a path"),
         (3, r"source: received int; expected an nn.Module"),
         ({"epoch": 3, "state": arrays}, r"source: received a dict for 'state'; expected a state d"),
         ({3: np.ones(3)}, r"source: received a ndarray for 3; expected a state dict"),
@@ -210,6 +270,13 @@ def test_weights_that_do_not_fit_change_nothing():
             from_torch(source, model)
         for a, b in zip(before, model.get_weights(), strict=True):
             np.testing.assert_array_equal(a, b)
+    for wrong, message in (
+        (3, r"model: received int; expected a model, such as a Sequential"),
+        (fd.Sequential, r"model: received the class Sequential; expected a model"),
+        (fd.Sequential([layers.Dense(3)]), r"the model has no weights yet; give it an Input"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            from_torch(arrays, wrong)
     assert len(from_torch(arrays, model).loaded) == 3
     with pytest.raises(ValueError, match="received no Linear module"):
         from_torch({"0.weight": np.ones(1)})

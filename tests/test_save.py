@@ -249,6 +249,15 @@ def test_where_a_file_cannot_be_written(tmp_path, rng):
             load(tmp_path)
 
 
+@pytest.mark.parametrize("path", [None, 3, "", "a\0b", b"x"])
+def test_what_is_no_path(path):
+    model = fd.Sequential([fd.Input(shape=(2,)), layers.Dense(1)])
+    model.compile("sgd", "mse")
+    for call in (fd.load_model, model.save, model.save_weights, model.load_weights):
+        with pytest.raises(ValueError, match=r"\[\w+\] received .*; expected the path of a file"):
+            call(path)
+
+
 def test_a_failed_write_leaves_the_old_file(tmp_path, rng, monkeypatch):
     model, _, _ = _trained(rng)
     path = tmp_path / "m.safetensors"

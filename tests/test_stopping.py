@@ -400,6 +400,14 @@ def test_what_is_watched_and_missing_is_said_once(data):
             lambda: callbacks.ModelCheckpoint("m", mode="up"),
             r"mode: received 'up'; expected 'auto'",
         ),
+        (
+            lambda: callbacks.ModelCheckpoint("m{epoch"),
+            r"filepath: received 'm{epoch' \(.*; expected",
+        ),
+        (
+            lambda: callbacks.ModelCheckpoint(3),
+            r"\[ModelCheckpoint\] received 3; expected the path",
+        ),
         (lambda: callbacks.ModelCheckpoint("m", 3), r"monitor: received 3; expected the name"),
         (
             lambda: callbacks.ModelCheckpoint("m", initial_value_threshold="x"),

@@ -22,6 +22,11 @@ def is_integer(value: object) -> bool:
     return isinstance(value, Integral) and not isinstance(value, bool)
 
 
+def kind_of(value: object) -> str:
+    """Return what was received, for messages: "int", or "the class int"."""
+    return f"the class {value.__name__}" if isinstance(value, type) else type(value).__name__
+
+
 # More of anything is a mistake, or somebody's bad joke in a file.
 _MOST = 2**62
 

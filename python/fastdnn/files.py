@@ -20,14 +20,27 @@ _READERS = {
 _FOREIGN_SUFFIXES = (".keras", ".h5", ".hdf5", ".pt", ".pth", ".onnx", ".pkl")
 
 
+def path_of(where: str, filepath: FilePath) -> Path:
+    """Return a path, or raise a ValueError where there can be no such one."""
+    text = os.fspath(filepath) if isinstance(filepath, str | os.PathLike) else None
+    if not isinstance(text, str) or not text or "\0" in text:
+        raise ValueError(f"[{where}] received {filepath!r}; expected the path of a file")
+    return Path(text)
+
+
 def _refuse_folder(where: str, path: Path) -> None:
     if path.is_dir():
         raise IsADirectoryError(f"[{where}] received {str(path)!r}, a folder; expected a file name")
 
 
 def existing_file(where: str, filepath: FilePath) -> Path:
-    """Return the path of an ordinary file, or raise an OSError."""
-    path = Path(filepath)
+    """Return the path of an ordinary file.
+
+    Raises:
+        ValueError: if it is no path.
+        OSError: if there is no such file.
+    """
+    path = path_of(where, filepath)
     _refuse_folder(where, path)
     if not path.exists():
         raise FileNotFoundError(
@@ -55,6 +68,34 @@ def refuse_other_formats(where: str, path: Path) -> None:
         )
 
 
+def destination(where: str, filepath: FilePath) -> Path:
+    """Return the path of the file to write, without links, or raise if there can be none.
+
+    Raises:
+        ValueError: if it is no path, or the name is that of a file of another format.
+        OSError: if it is a folder or a device, or the folder is missing or not to be written to.
+    """
+    path = path_of(where, filepath)
+    refuse_other_formats(where, path)
+    path = Path(os.path.realpath(path))  # a link stays, and the file it leads to is replaced
+    _refuse_folder(where, path)
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise OSError(
+            f"[{where}] received {str(path)!r}, a pipe, a device or a link to itself; expected "
+            "the name of an ordinary file"
+        )
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"[{where}] cannot write {str(path)!r}: there is no folder {str(path.parent)!r}"
+        )
+    if not os.access(path.parent, os.W_OK | os.X_OK):
+        raise PermissionError(
+            f"[{where}] cannot write {str(path)!r}: no permission to write to the folder, "
+            "or it is read-only"
+        )
+    return path
+
+
 def write(
     where: str,
     filepath: FilePath,
@@ -70,19 +111,7 @@ def write(
         content: returns the function that writes to the open file; raises where there is nothing
             to write, before any file is touched.
     """
-    path = Path(filepath)
-    refuse_other_formats(where, path)
-    path = Path(os.path.realpath(path))  # a link stays, and the file it leads to is replaced
-    _refuse_folder(where, path)
-    if path.is_symlink() or (path.exists() and not path.is_file()):
-        raise OSError(
-            f"[{where}] received {str(path)!r}, a pipe, a device or a link to itself; expected "
-            "the name of an ordinary file"
-        )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"[{where}] cannot write {str(path)!r}: there is no folder {str(path.parent)!r}"
-        )
+    path = destination(where, filepath)
     if path.exists() and not overwrite:
         raise FileExistsError(
             f"[{where}] {str(path)!r} exists already; use overwrite=True to replace it"
@@ -92,12 +121,7 @@ def write(
     # Never wider than the mode of the file to replace, not even while it is written.
     mode = path.stat().st_mode & 0o777 if path.exists() else None
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    try:
-        handle = os.open(temporary, flags, 0o666 if mode is None else mode)
-    except PermissionError as error:
-        raise PermissionError(
-            f"[{where}] cannot write {str(path)!r}: no permission to write to the folder"
-        ) from error
+    handle = os.open(temporary, flags, 0o666 if mode is None else mode)
     try:
         try:
             fill(handle)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from fastdnn.checks import kind_of
 from fastdnn.configuration import nearest_name
 from fastdnn.layers.weight import Weight
 from fastdnn.patterns import compiled_pattern, matches
@@ -16,6 +17,12 @@ if TYPE_CHECKING:
 
 # A dict from names in the file, or of layers there, to names in the model; or a function.
 Rename = Mapping[str, str | None] | Callable[[str], str | None]
+
+# For those who take these arguments.
+ADVICE = (
+    "; match takes a part of the weights, rename={name: None} leaves one out, dry_run=True reports "
+    "what would be done"
+)
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,17 @@ class LoadReport:
         return "\n".join([counts, *map(str.rstrip, lines)])
 
 
+def require_built(where: str, model: Any) -> None:
+    """Raise a ValueError unless it is a model with weights, whose number of inputs is known."""
+    from fastdnn.models.model import Model  # which loads weights, too
+
+    if not isinstance(model, Model):
+        raise ValueError(
+            f"[{where}] model: received {kind_of(model)}; expected a model, such as a Sequential"
+        )
+    model._current_binding()
+
+
 def plan(
     where: str,
     model: "Model",
@@ -75,6 +93,7 @@ def plan(
     rename: Rename | None = None,
     strict: bool = True,
     dry_run: bool = False,
+    advice: str = "",
 ) -> tuple[LoadReport, dict[Weight, str]]:
     """Decide which tensors go where.
 
@@ -86,6 +105,7 @@ def plan(
         rename: see `Rename`; None as a new name leaves a tensor out.
         strict: whether names that are missing or left over are an error.
         dry_run: whether mismatched tensors and missing names are only reported.
+        advice: how else to load a part, for messages.
 
     Returns:
         The report, and the name in the file of every weight that has one.
@@ -115,12 +135,17 @@ def plan(
     }
     if not dry_run:
         if mismatched:
-            raise ValueError(f"[{where}] " + "; ".join(map(": ".join, mismatched.items())))
+            raise ValueError(f"[{where}] {'; '.join(map(': '.join, mismatched.items()))}{advice}")
         if strict and (missing or left_over):
             raise ValueError(
                 f"[{where}] the file does not fit the model; missing: "
                 f"{', '.join(missing) or 'nothing'}; left over: {', '.join(left_over) or 'nothing'}"
-                "; use match, rename or strict=False to load a part, dry_run=True to see which"
+                f"; strict=False loads the rest{advice}"
+            )
+        if wanted and stored and len(missing) == len(wanted):
+            raise ValueError(
+                f"[{where}] the file has none of these weights: {', '.join(wanted)}; received "
+                f"{', '.join(stored)}{advice}"
             )
     places = {
         weight: chosen[name]
@@ -141,11 +166,12 @@ def load_arrays(
     rename: Rename | None = None,
     strict: bool = True,
     dry_run: bool = False,
+    advice: str = "",
 ) -> LoadReport:
     """Copy float32 arrays into a model's weights, all of them or none; arguments as of `plan`."""
-    model._current_binding()
+    require_built(where, model)
     stored = {name: Stored(array.dtype.name, array.shape) for name, array in arrays.items()}
-    report, places = plan(where, model, stored, match, rename, strict, dry_run)
+    report, places = plan(where, model, stored, match, rename, strict, dry_run, advice)
     if not dry_run:
         for weight, name in places.items():
             weight.value[...] = arrays[name]

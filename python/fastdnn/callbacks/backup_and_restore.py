@@ -17,11 +17,16 @@ class BackupAndRestore(Saver):
     same model, data and arguments, `fit` then ends with the same weights, to the last bit, as
     one that was never interrupted. A kill at any moment leaves a whole file.
 
-    The file is one of `Model.save`, and those that `ModelCheckpoint` writes do as well. Callbacks
-    of one's own take part if they have `get_state` and `set_state`; layers that they freeze have
-    to be frozen before `fit`. Of an iterator of batches, those that were used are taken from it
-    anew and skipped: it has to make the same ones. Where `max_seconds` end a fit, the file stays,
-    and the next one goes on.
+    What the model is compiled with, the number of rows, `batch_size` and `shuffle` have to be the
+    same; what the rows hold, and their weights, is not looked at. `epochs` may be another number.
+    Learning rates become those of the file, which callbacks may have set: to train on with
+    another one, use `load_model` and a `fit` without the file.
+
+    The file is one of `Model.save`. A copy of one that `ModelCheckpoint` has written does as well,
+    with the same `ModelCheckpoint` among the callbacks. Callbacks of one's own take part if they
+    have `get_state` and `set_state`; layers that they freeze have to be frozen before `fit`. Of an
+    iterator of batches, those that were used are taken from it anew and skipped: it has to make
+    the same ones. Where `max_seconds` end a fit, the file stays, and the next one goes on.
 
     Args:
         path: the file.
@@ -29,8 +34,9 @@ class BackupAndRestore(Saver):
         delete_checkpoint: whether to delete the file when training has ended well.
 
     Raises:
-        ValueError: if an argument is wrong; in `fit`, if the file is damaged or is that of another
-            model, data or callbacks; nothing is changed then.
+        ValueError: if an argument is wrong; in `fit`, if the file is damaged, is that of another
+            model, number of rows or other callbacks, or may be one of `ModelCheckpoint`'s; nothing
+            is changed then.
         OSError: in `fit`, if the file cannot be read or written.
 
     >>> import tempfile, numpy as np, fastdnn as fd
@@ -56,15 +62,15 @@ class BackupAndRestore(Saver):
         delete_checkpoint: bool = True,
     ) -> None:
         where = "BackupAndRestore"
-        super().__init__(where, save_freq)
+        super().__init__(where, path, save_freq)
         self.path = Path(path)
-        files.refuse_other_formats(where, self.path)
         self.delete_checkpoint = flag(where, "delete_checkpoint", delete_checkpoint)
         self._timed_out = False
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
-        """Remove what a kill has left of a file that was being written."""
+        """Look whether a file can be written, and remove what a kill has left of one."""
         self._steps, self._timed_out = 0, False
+        files.destination("BackupAndRestore", self.path)
         files.remove_leftovers(self.path)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:

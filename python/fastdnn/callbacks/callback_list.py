@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from fastdnn.callbacks.callback import Callback, Logs
-from fastdnn.callbacks.saver import Saver, Writer
+from fastdnn.callbacks.saver import Saver, Writer, refuse_shared_files
 
 _NEVER = 2**62
 
@@ -80,6 +80,7 @@ def checked_callbacks(callbacks: Any, where: str = "fit") -> list[Callback]:
                 f"[{where}] callbacks: received {callback!r} of type {type(callback).__name__}; "
                 "expected objects of classes derived from fastdnn.callbacks.Callback"
             )
+    refuse_shared_files(where, [callback for callback in found if isinstance(callback, Saver)])
     return found
 
 

@@ -14,12 +14,14 @@ from fastdnn.checks import at_least, flag, number
 
 # More than systems take: matching longer ones would take long.
 _LONGEST_PATH = 4096
+# What the numbers in names look like.
+_NUMBER = r"(?:[-+ 0-9.,_%e]+|[-+]?(?:inf|nan))"
 
 
 class ModelCheckpoint(Saver):
     """Saves the model after every epoch, or every so many batches, or when it is the best so far.
 
-    Training goes on while a file is written. `BackupAndRestore` can go on from any of the files.
+    Training goes on while a file is written. `BackupAndRestore` can go on from a copy of any file.
 
     Args:
         filepath: the file. "{epoch:02d}" and "{val_loss:.2f}" in it stand for the epoch, counted
@@ -61,9 +63,14 @@ class ModelCheckpoint(Saver):
         max_to_keep: int | None = None,
     ) -> None:
         where = "ModelCheckpoint"
-        super().__init__(where, save_freq)
-        self.filepath = os.fspath(filepath)
-        files.refuse_other_formats(where, Path(self.filepath))
+        super().__init__(where, filepath, save_freq)
+        try:
+            _pattern(self.filepath, "")
+        except ValueError as error:
+            raise ValueError(
+                f"[{where}] filepath: received {self.filepath!r} ({error}); expected braces in "
+                "pairs, as in 'w{epoch:02d}.safetensors', and '{{' for one that stays"
+            ) from None
         best_only = flag(where, "save_best_only", save_best_only)
         # Without, nobody needs to know which numbers are better.
         known = Monitor(where, monitor, mode if best_only or mode != "auto" else "min")
@@ -79,6 +86,20 @@ class ModelCheckpoint(Saver):
             self.max_to_keep = at_least(where, "max_to_keep", max_to_keep, 1)
         self._epoch = self._epochs = 0
         self._kept: list[str] = []
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Look whether files can be written, as far as their names are known."""
+        folder, name = os.path.split(self.filepath)
+        if all(field is None for _, field, _, _ in string.Formatter().parse(folder)):
+            # What stands for numbers in the name of the file makes no difference.
+            files.destination("ModelCheckpoint", Path(folder.format(), name))
+
+    def may_write(self, filepath: str) -> bool:
+        """Whether this may be one of its files: the same name, or one with numbers in it."""
+        here = str(Path.cwd()).replace("{", "{{").replace("}", "}}")
+        own = _pattern(str(Path(here, self.filepath).resolve()), _NUMBER)
+        written = re.fullmatch(own, str(Path(filepath).resolve()))
+        return super().may_write(filepath) or written is not None
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Remember the epoch."""
@@ -108,11 +129,7 @@ class ModelCheckpoint(Saver):
         """Raise a ValueError unless it is such a state, of files that this callback may delete."""
         whole = dict.fromkeys(("epoch", "epochs", "steps"), int)
         checked_state(self, state, best=(float, int, None), kept=list, **whole)
-        parts = string.Formatter().parse(self.filepath)
-        own = "".join(
-            re.escape(text) + ("" if field is None else f"[^{re.escape(os.sep)}]*")
-            for text, field, _, _ in parts
-        )
+        own = _pattern(self.filepath, f"[^{re.escape(os.sep)}]*")
         for path in state["kept"]:
             named = isinstance(path, str) and len(path) < _LONGEST_PATH
             if not named or not re.fullmatch(own, path):
@@ -153,6 +170,7 @@ class ModelCheckpoint(Saver):
 
         def write() -> None:
             try:
+                files.remove_leftovers(path)
                 files.write("ModelCheckpoint", path, True, lambda: snapshot.write)
             except BaseException:
                 self.best, self._kept = before  # there is no such file
@@ -163,3 +181,9 @@ class ModelCheckpoint(Saver):
                 print(f"Epoch {epoch + 1}: the model is saved to {path}")
 
         self._write(write)
+
+
+def _pattern(template: str, field: str) -> str:
+    """Return a regular expression for what a template becomes where fields are like `field`."""
+    parts = string.Formatter().parse(template)
+    return "".join(re.escape(text) + field * (name is not None) for text, name, _, _ in parts)

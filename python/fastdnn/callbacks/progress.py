@@ -26,6 +26,12 @@ class ProgressBar(Callback):
         self._bar: Any = None
         self._start = self._fitted = 0.0
 
+    def show_resumption(self, epochs: int, batches: int) -> None:
+        """Say how much training a file's fit has had that this one goes on with."""
+        if self.verbose:
+            begun = f" and {batches} batches" if batches else ""
+            print(f"Goes on after {epochs} of {self.params['epochs']} epochs{begun}", flush=True)
+
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """Open the epoch's bar."""
         self._start = time.perf_counter()

@@ -1,11 +1,15 @@
 """What the callbacks that save have in common."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 from fastdnn.callbacks.callback import Callback, Logs
 from fastdnn.checks import at_least
+from fastdnn.files import FilePath, path_of, refuse_other_formats
 
 
 class Writer:
@@ -44,14 +48,17 @@ class Saver(Callback):
 
     Args:
         where: the callback, for messages.
+        filepath: the file to write.
         save_freq: "epoch", or a number of batches.
     """
 
     # Whether the file is to hold what the other savers have become, too.
     comes_last = False
 
-    def __init__(self, where: str, save_freq: int | str) -> None:
+    def __init__(self, where: str, filepath: FilePath, save_freq: int | str) -> None:
         super().__init__()
+        refuse_other_formats(where, path_of(where, filepath))
+        self.filepath = os.fspath(filepath)
         self.save_freq = save_freq
         if isinstance(save_freq, str) and save_freq != "epoch":
             raise ValueError(
@@ -63,6 +70,10 @@ class Saver(Callback):
         self._steps = 0  # since the last file
         self.writer: Writer | None = None  # while fit runs: that of all its savers
         self._writing: Future[None] | None = None
+
+    def may_write(self, filepath: str) -> bool:
+        """Whether this may be one of its files."""
+        return Path(self.filepath).resolve() == Path(filepath).resolve()
 
     def steps_to_go(self) -> int | None:
         """Return the batches before the next file, or None where files go by epochs."""
@@ -106,3 +117,15 @@ class Saver(Callback):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "writer": None, "_writing": None}
+
+
+def refuse_shared_files(where: str, savers: Iterable[Saver]) -> None:
+    """Raise a ValueError if one may write, or delete, a file of another."""
+    for one, other in permutations(savers, 2):
+        if one.may_write(other.filepath):
+            raise ValueError(
+                f"[{where}] callbacks: received {type(one).__name__}({one.filepath!r}) and "
+                f"{type(other).__name__}({other.filepath!r}), which may write the same file; "
+                "expected a name of its own for each; to go on from a file of ModelCheckpoint, "
+                "copy it to one for BackupAndRestore"
+            )

@@ -12,7 +12,7 @@ from fastdnn.checkpoint.restoring import from_arrays, from_state
 from fastdnn.checkpoint.resuming import resume
 from fastdnn.checkpoint.snapshot import Snapshot
 from fastdnn.files import FilePath
-from fastdnn.loading import LoadReport, Rename, plan
+from fastdnn.loading import ADVICE, LoadReport, Rename, plan
 from fastdnn.tensor_file import TensorFile
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def load_weights(
         texts = texts_of(file)
         others = others_than(file, texts, model.named_weights().values())
         stored = {name: what for name, what in file.tensors.items() if name not in others}
-        report, places = plan(file.where, model, stored, match, rename, strict, dry_run)
+        report, places = plan(file.where, model, stored, match, rename, strict, dry_run, ADVICE)
         if not dry_run:
             views = {name: weight.value for weight, name in places.items()}
             file.check(views)

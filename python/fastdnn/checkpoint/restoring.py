@@ -158,11 +158,14 @@ def with_custom_objects(where: str, config: Any, custom: Mapping[str, Callable[.
 def _custom_object(
     where: str, kind: str, name: str, custom: Mapping[str, Callable[..., Any]]
 ) -> Callable[..., Any]:
-    try:
-        return custom[name]
-    except KeyError:
+    if name not in custom:
         raise ValueError(
             f"[{where}] the model was compiled with the {kind} {name!r}, which no file holds; "
             f"use load_model(path, custom_objects={{{name!r}: ...}}), or compile=False to go "
             "without"
-        ) from None
+        )
+    if not callable(custom[name]):
+        raise ValueError(
+            f"[{where}] custom_objects: received {custom[name]!r} for {name!r}; expected a {kind}"
+        )
+    return custom[name]

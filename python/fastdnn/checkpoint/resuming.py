@@ -1,6 +1,7 @@
 """A fit that goes on where a file says."""
 
 import json
+import reprlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -66,10 +67,11 @@ def _check_resumable(
     for name in ("architecture", "compile"):
         # As a file would hold it, but for rates that callbacks have set.
         mine = json.loads(json.dumps(_without_rates(own.texts[name]), default=as_json))
-        if mine != _without_rates(texts[name]):
+        differs = _difference(_without_rates(texts[name]), mine, name)
+        if differs:
             raise ValueError(
-                f"[{file.where}] the file's fit is that of a model with another {name}; expected "
-                "the same; delete the file to begin anew"
+                f"[{file.where}] the file's fit is that of another model; {differs}; expected the "
+                "same; delete the file to begin anew"
             )
     others = {name for name in file.tensors if name.startswith(FIT_PREFIX)} - set(own.tensors)
     stored = {name: what for name, what in file.tensors.items() if name not in others}
@@ -88,3 +90,20 @@ def _without_rates(config: Any) -> Any:
             if key != "learning_rate" or not is_number(value)
         }
     return [_without_rates(item) for item in config] if isinstance(config, list | tuple) else config
+
+
+def _difference(theirs: Any, mine: Any, path: str) -> str:
+    """Return words for the first place where two configs differ, "" where they are the same."""
+    if isinstance(theirs, dict) and isinstance(mine, dict):
+        for key in {**theirs, **mine}:
+            inside = _difference(theirs.get(key), mine.get(key), f"{path}.{key}")
+            if inside:
+                return inside
+    elif isinstance(theirs, list) and isinstance(mine, list) and len(theirs) == len(mine):
+        for place, pair in enumerate(zip(theirs, mine, strict=True)):
+            inside = _difference(*pair, f"{path}[{place}]")
+            if inside:
+                return inside
+    elif theirs != mine:
+        return f"{path} is {reprlib.repr(theirs)} in the file and {reprlib.repr(mine)} here"
+    return ""

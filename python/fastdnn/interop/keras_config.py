@@ -27,12 +27,21 @@ def translated(item: Mapping[str, Any]) -> Config:
         ValueError: if there is no such layer or argument here.
     """
     kind, content = item["class_name"], item["config"]
-    if kind not in MODELS:
-        raise ValueError(f"[from_keras] received a {kind}; expected one of {', '.join(MODELS)}")
+    require_layers(kind)
     if kind == "Sequential":
         layers = [_layer(each) for each in content["layers"]]
         return {"class_name": kind, "config": {"name": content["name"], "layers": layers}}
     return {"class_name": "Model", "config": _functional(content)}
+
+
+def require_layers(kind: str) -> None:
+    """Raise a ValueError unless models of this class say which layers they are made of."""
+    if kind not in MODELS:
+        raise ValueError(
+            f"[from_keras] received a {kind}, a class of the user's, whose configs do not say how "
+            f"its layers are connected; expected one of {', '.join(MODELS)}; build the model here, "
+            "and load the weights of the live one: from_keras(keras_model, model)"
+        )
 
 
 def _functional(content: Mapping[str, Any]) -> Config:

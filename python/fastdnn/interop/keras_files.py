@@ -18,12 +18,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastdnn.checks import kind_of
 from fastdnn.configuration import snake_case
-from fastdnn.files import existing_file
-from fastdnn.interop.keras_config import MODELS, translated
+from fastdnn.files import existing_file, reader_of
+from fastdnn.interop.keras_config import MODELS, require_layers, translated
 from fastdnn.interop.torch_file import from_bfloat16
 from fastdnn.layers.layer import Layer
-from fastdnn.loading import LoadReport, Stored, load_arrays, plan
+from fastdnn.loading import LoadReport, Stored, load_arrays, plan, require_built
 from fastdnn.models import Model
 from fastdnn.models.rebuilding import layer_from_config
 
@@ -55,21 +56,29 @@ def from_keras(source: Any, model: Model | None = None) -> "Model | LoadReport":
     Traceback (most recent call last):
     ValueError: [from_keras] source: received int; expected a Keras model or a path
     """
+    if model is not None:
+        require_built("from_keras", model)
     if not isinstance(source, str | os.PathLike):
-        if not hasattr(source, "get_config") or not hasattr(source, "layers"):
+        if isinstance(source, type) or not hasattr(source, "layers"):
             raise ValueError(
-                f"[from_keras] source: received {type(source).__name__}; expected a Keras model or "
-                "a path"
+                f"[from_keras] source: received {kind_of(source)}; expected a Keras model or a path"
             )
-        config = {"class_name": type(source).__name__, "config": source.get_config()}
         found = _weights_of(source)
-        return _new(config, found) if model is None else _load(model, found)
+        if model is not None:
+            return _load(model, found)
+        require_layers(type(source).__name__)
+        return _new({"class_name": type(source).__name__, "config": source.get_config()}, found)
     path = existing_file("from_keras", source)
     where = f"from_keras {path}"
-    if path.suffix != ".keras" and model is None:
+    if path.suffix not in (".keras", ".h5"):
         raise ValueError(
-            f"[{where}] received weights without an architecture; expected a .keras file, or "
-            "from_keras(path, model)"
+            f"[{where}] received a file that is not named as Keras's are; expected a name that "
+            f"ends in .keras or .weights.h5{reader_of(path)}"
+        )
+    if path.suffix == ".h5" and model is None:
+        raise ValueError(
+            f"[{where}] received weights without an architecture; expected a .keras file, as "
+            "Keras's model.save writes, or from_keras(path, model)"
         )
     try:
         return _from_file(path, model)
@@ -91,6 +100,7 @@ def _from_file(path: Path, model: Model | None) -> "Model | LoadReport":
         return _load(model, _weights_in(content, _entries_of_model(model)))
     with zipfile.ZipFile(path) as archive:
         config = json.loads(_member(archive, "config.json"))
+        require_layers(config["class_name"])
         content = io.BytesIO(_member(archive, "model.weights.h5"))
     found = _weights_in(content, _entries_of_config(config))
     return _new(config, found) if model is None else _load(model, found)
@@ -111,6 +121,11 @@ Found = list[tuple[str, str, list[Array]]]
 def _weights_of(model: Any, prefix: str = "") -> Found:
     """Return the weights of a live Keras model."""
     found: Found = []
+    if len(model.layers) > len({id(layer) for layer in model.layers}):
+        raise ValueError(
+            f"[from_keras] {model.name!r} is a Sequential that has a layer twice, of which Keras's "
+            "own configs know once; expected a functional model, or different layers"
+        )
     for layer in model.layers:
         kind = type(layer).__name__
         if kind in MODELS:
@@ -129,6 +144,11 @@ def _weights_in(content: io.BytesIO, entries: Sequence[tuple[str, str, Any]]) ->
             "[from_keras] Keras's files are read by h5py: pip install 'fastdnn[keras]'"
         ) from error
     with h5py.File(content, "r") as file:
+        if "model_config" in file.attrs:
+            raise ValueError(
+                "[from_keras] received a whole model in Keras's old format; expected a .keras "
+                "file, or one of save_weights; load it in Keras and save it as .keras"
+            )
         return list(_weights_in_group(file, entries, ""))
 
 
@@ -227,7 +247,6 @@ def _new(config: Mapping[str, Any], found: Found) -> Model:
 
 def _load(model: Model, found: Found) -> LoadReport:
     """Load weights into a model, all of them or none."""
-    model._current_binding()
     return load_arrays("from_keras", model, _arranged(model, found), strict=False)
 
 

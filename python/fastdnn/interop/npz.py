@@ -7,12 +7,18 @@ import numpy as np
 import numpy.typing as npt
 
 from fastdnn.files import FilePath, existing_file
-from fastdnn.loading import LoadReport, Rename, load_arrays
+from fastdnn.loading import ADVICE, LoadReport, Rename, load_arrays, require_built
 from fastdnn.models import Model
 
 
 def from_npz(
-    path: FilePath, model: Model, rename: Rename | None = None, strict: bool = True
+    path: FilePath,
+    model: Model,
+    rename: Rename | None = None,
+    strict: bool = True,
+    *,
+    match: str | None = None,
+    dry_run: bool = False,
 ) -> LoadReport:
     """Load the arrays of a file of `numpy.savez` into a model.
 
@@ -23,6 +29,8 @@ def from_npz(
         model: a built model.
         rename: what names in the file become, as for `Model.load_weights`.
         strict: whether every weight has to be in the file, and nothing else.
+        match: a regular expression for the names of weights to load; None for all.
+        dry_run: whether to only report what would be done.
 
     Raises:
         ValueError: if the file is damaged, or holds objects instead of numbers, or an array does
@@ -37,6 +45,7 @@ def from_npz(
     >>> model.predict(np.ones((1, 2), np.float32), verbose=0).tolist()
     [[5.0]]
     """
+    require_built("from_npz", model)
     where = f"from_npz {existing_file('from_npz', path)}"
     arrays: dict[str, npt.NDArray[np.float32]] = {}
     try:
@@ -56,13 +65,13 @@ def from_npz(
     positions = [f"arr_{place}" for place in range(len(arrays))]
     if arrays and rename is None and sorted(arrays) == sorted(positions):
         names = list(model.named_weights().values())
-        if strict and len(names) != len(arrays):
+        if strict and match is None and len(names) != len(arrays):
             raise ValueError(
                 f"[{where}] received {len(arrays)} arrays without names for {len(names)} weights; "
                 "expected equal numbers"
             )
         arrays = {name: arrays[p] for name, p in zip(names, positions, strict=False)}
-    return load_arrays(where, model, arrays, rename=rename, strict=strict)
+    return load_arrays(where, model, arrays, match, rename, strict, dry_run, ADVICE)
 
 
 def _check_size(where: str, info: zipfile.ZipInfo, model: Model) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from fastdnn import layers
+from fastdnn.checks import kind_of
 from fastdnn.layers import Input
 from fastdnn.layers.layer import Layer
 from fastdnn.models import Sequential
@@ -63,9 +64,10 @@ def _layers(step: Any, last: bool) -> list[Layer]:
     kind = type(step).__name__
     known = (*_SCALERS, *_MLPS, *_CLASSIFIERS, *_LINEAR)
     if kind not in known:
+        better = "; use its best_estimator_" if hasattr(step, "best_estimator_") else ""
         raise ValueError(
-            f"[from_sklearn] received {kind}; expected one of {', '.join(known)}, or a Pipeline of "
-            "them"
+            f"[from_sklearn] received {kind_of(step)}; expected one of {', '.join(known)}, or a "
+            f"Pipeline of them, fitted{better}"
         )
     if not hasattr(step, "n_features_in_"):
         raise ValueError(f"[from_sklearn] received {step!r}, which is not fitted; call its fit")

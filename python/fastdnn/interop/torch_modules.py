@@ -18,9 +18,10 @@ from fastdnn.interop.torch_state import (
     weights_of,
 )
 from fastdnn.layers.layer import Layer
-from fastdnn.loading import LoadReport, load_arrays
+from fastdnn.loading import LoadReport, load_arrays, require_built
 from fastdnn.models import Model, Sequential
 
+_BY_HAND = "build the model here, and load the state dict: from_torch(module.state_dict(), model)"
 # PyTorch's defaults, which a state dict does not say.
 _EPSILON, _NEW_SHARE = 1e-5, 0.1
 
@@ -37,8 +38,9 @@ def from_torch(
     """Return a model with PyTorch's weights, or load them into one.
 
     Args:
-        source: an `nn.Module` made of `nn.Sequential`; a state dict; or a file: `.pt` and `.pth`
-            of `torch.save(module.state_dict(), path)`, which is read without PyTorch and without
+        source: an `nn.Module` made of `nn.Sequential`, without hooks; frozen modules become frozen
+            layers. Or a state dict. Or a file: `.pt` and `.pth` of
+            `torch.save(module.state_dict(), path)`, which is read without PyTorch and without
             running what is in it, or `.safetensors`.
         model: where to load the weights: into its layers of the modules' names, or, where some
             have other names, module by module in their order, which has to be that of its layers
@@ -66,12 +68,12 @@ def from_torch(
     >>> model.predict(np.ones((1, 3), np.float32), verbose=0).tolist()
     [[6.0]]
     """
-    if hasattr(source, "named_children") and hasattr(source, "state_dict"):
+    if hasattr(source, "state_dict") and not isinstance(source, type):
         if model is None and modules is None:
             return _from_module(source)
         source = source.state_dict()
-    parts = parts_of(source)
     named = {} if model is None else _layers_of(model)
+    parts = parts_of(source)
     if modules is not None:
         parts = chosen(parts, modules)
     elif model is not None and all(part.own_name in named for part in parts):
@@ -92,7 +94,7 @@ def from_torch(
 
 def _layers_of(model: Model) -> dict[str, Layer]:
     """Return the layers with weights, by name."""
-    model._current_binding()
+    require_built("from_torch", model)
     return {name: layer for layer, name in model.named_layers().items() if layer.weights}
 
 
@@ -100,6 +102,7 @@ def _into(model: Model, pairs: Sequence[tuple[Part, str]], strict: bool) -> Load
     """Load modules into layers of these names."""
     named = _layers_of(model)
     arrays: dict[str, npt.NDArray[np.float32]] = {}
+    places: dict[str, str] = {}
     for part, name in pairs:
         layer, kind = named[name], type(named[name]).__name__
         if kind not in part.kinds:
@@ -111,8 +114,9 @@ def _into(model: Model, pairs: Sequence[tuple[Part, str]], strict: bool) -> Load
         for weight, array in found.items():
             if weight == "alpha" and array.shape == (1,):
                 array = np.broadcast_to(array, layer.weights[0].shape)
-            arrays[f"{name}/{weight}"] = array
-    return load_arrays("from_torch", model, arrays, strict=strict)
+            arrays[f"{part.own_name}/{weight}"] = array
+            places[f"{part.own_name}/{weight}"] = f"{name}/{weight}"
+    return load_arrays("from_torch", model, arrays, rename=places, strict=strict)
 
 
 def _from_parts(parts: list[Part], activation: Any, output_activation: Any) -> Sequential:
@@ -214,8 +218,9 @@ def _from_module(module: Any) -> Sequential:
     """Return a model of the layers that the modules are."""
     made: list[tuple[Layer, Mapping[str, Array]]] = []
     row: tuple[int, ...] | None = None
+    first_uses: dict[Any, str] = {}
     for name, each in _modules(module, ""):
-        kind = type(each).__name__
+        kind = _kind(each)
         for argument, allowed in _FIXED.get(kind, {}).items():
             if getattr(each, argument) not in allowed:
                 raise ValueError(
@@ -229,13 +234,22 @@ def _from_module(module: Any) -> Sequential:
         if kind not in _WITH_TENSORS:
             raise ValueError(
                 f"[from_torch] {name!r} is a {kind}; expected modules of nn.Sequential among "
-                f"{', '.join([*_WITH_TENSORS, *_PLAIN])}; build the model here, and load the state "
-                "dict: from_torch(module.state_dict(), model)"
+                f"{', '.join([*_WITH_TENSORS, *_PLAIN])}; {_BY_HAND}"
+            )
+        if first_uses.setdefault(each, name) != name:
+            raise ValueError(
+                f"[from_torch] {name!r} is {first_uses[each]!r} once more; expected modules with "
+                f"weights of their own; {_BY_HAND}"
             )
         tensors = {key: array_of(value) for key, value in each.state_dict().items()}
         tensors.pop("num_batches_tracked", None)
         own = _WITH_TENSORS[kind]
-        made.append((_layer(own, tensors, **_options(name, each)), tensors))
+        layer = _layer(own, tensors, **_options(name, each))
+        parameters = list(each.parameters())
+        layer.trainable = not parameters or any(one.requires_grad for one in parameters)
+        if not name.rpartition(".")[2].isdecimal():
+            layer.rename(name.replace(".", "_"))
+        made.append((layer, tensors))
         if row is None:
             features = {"Linear": "in_features", "BatchNorm1d": "num_features"}.get(kind)
             size = next(iter(tensors.values())).shape[-1]
@@ -246,12 +260,24 @@ def _from_module(module: Any) -> Sequential:
     return _assembled(row, made)
 
 
+def _kind(module: Any) -> str:
+    """Return a module's class: one of PyTorch's own by its name alone."""
+    cls = type(module)
+    own = cls.__module__.startswith("torch.nn.modules.")
+    return cls.__name__ if own else f"{cls.__module__}.{cls.__qualname__}"
+
+
 def _modules(module: Any, name: str) -> Iterator[tuple[str, Any]]:
-    """Yield the modules in an `nn.Sequential`, and in those inside it."""
-    if type(module).__name__ != "Sequential":
+    """Yield the modules in an `nn.Sequential`, and in those inside it, as often as each is used."""
+    if module._forward_hooks or module._forward_pre_hooks:
+        raise ValueError(
+            f"[from_torch] {name or _kind(module)!r} has hooks, which run code of their own, as "
+            "those of pruning and of weight_norm do; expected modules without; remove them first"
+        )
+    if _kind(module) != "Sequential":
         yield name, module
         return
-    for child, each in module.named_children():
+    for child, each in module._modules.items():  # named_children() leaves out repetitions
         yield from _modules(each, f"{name}.{child}".lstrip("."))
 
 

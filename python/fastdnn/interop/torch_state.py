@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from fastdnn.checks import kind_of
 from fastdnn.configuration import unknown_name
 from fastdnn.files import FilePath
 from fastdnn.interop.torch_file import from_bfloat16, read_state_dict
@@ -81,9 +82,9 @@ def _tensors_of(source: Any) -> dict[str, Array]:
             return _safetensors(source)
         return read_state_dict("from_torch", source)
     if not isinstance(source, Mapping) or not source:
+        what = "an empty dict" if isinstance(source, Mapping) else kind_of(source)
         raise ValueError(
-            f"[from_torch] source: received {type(source).__name__}; expected an nn.Module, a "
-            "state dict or a path"
+            f"[from_torch] source: received {what}; expected an nn.Module, a state dict or a path"
         )
     arrays = {name: array_of(value) for name, value in source.items()}
     for name, array in arrays.items():

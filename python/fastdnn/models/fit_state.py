@@ -105,8 +105,9 @@ class FitState:
         )
         if (epoch, batches) > (self._end, 0):
             raise ValueError(
-                f"[{where}] epochs: received {self._end}; the file's fit is in epoch {epoch + 1}; "
-                "expected more epochs than it has ended; delete the file to begin anew"
+                f"[{where}] epochs: received {self._end}; the file's fit has ended {epoch}"
+                f"{' and begun another one' if batches else ''}; expected at least "
+                f"{epoch + (batches > 0)}; delete the file to begin anew"
             )
         stop = flag(where, "stop", text["stop"])
         rates = text["learning_rates"]

@@ -188,6 +188,7 @@ class Trainer(Evaluator):
             self._fitting = True
             if backup is not None:
                 self._resume(backup.path, state)
+                bar.show_resumption(state.epoch, state.batches)
             if parts:
                 parts += [] if validation is None else [(validation, evaluation_size)]
                 repeats = (steps or 0) * (epochs - initial_epoch) > passes.batches
